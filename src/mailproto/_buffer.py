@@ -1,0 +1,163 @@
+"""The receive buffer of the connections: immutable octets, an offset and remembered search positions.
+
+A bytearray that is trimmed at its front, or bytes that are sliced anew for each line, cost 1.4 and 3 times
+as much a line, and the second is quadratic. Here octets that arrive while nothing is buffered are adopted:
+a chunk that is taken whole is the very object that was received.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import final
+
+__all__ = ["ReceiveBuffer"]
+
+
+@final
+class ReceiveBuffer:
+    """Octets received and not consumed.
+
+    `find` remembers how far it has looked, so a line that arrives in a thousand pieces is searched once.
+    """
+
+    __slots__ = (
+        "_data",
+        "_edge",
+        "_needle",
+        "_offset",
+        "_pending",
+        "_pending_size",
+        "_scanned",
+        "_searched",
+        "_searched_from",
+    )
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._offset = 0
+        self._pending: deque[bytes] = deque()
+        self._pending_size = 0
+        self._needle = b""
+        self._searched = 0
+        self._searched_from = 0
+        self._scanned = 0
+        self._edge = b""
+
+    def __len__(self) -> int:
+        """Return the number of octets that are buffered."""
+        return len(self._data) - self._offset + self._pending_size
+
+    def feed(self, data: bytes) -> None:
+        """Append *data*, which is kept as the object it is if nothing else is buffered."""
+        if not data:
+            return
+        if self._offset == len(self._data) and not self._pending:
+            self._data = data
+            self._offset = 0
+            self._needle = b""
+        else:
+            self._pending.append(data)
+            self._pending_size += len(data)
+
+    def find(self, needle: bytes, start: int = 0) -> int:
+        """Return the distance from the front to the first *needle* at or after *start*, or -1.
+
+        What has been searched for the same needle from the same place on is not searched again.
+        """
+        is_known = needle == self._needle and self._offset + start >= self._searched_from
+        if is_known and self._pending and not self._is_in_new_pieces():
+            return -1
+        data = self._joined()
+        begin = self._offset + start
+        found = data.find(needle, max(self._searched, begin) if is_known else begin)
+        if found >= 0:
+            self._needle = b""
+            return found - self._offset
+        if not is_known:
+            self._needle = needle
+            self._searched_from = begin
+        self._searched = max(begin, len(data) - len(needle) + 1)
+        self._scanned = 0
+        self._edge = data[self._searched :]
+        return -1
+
+    def _is_in_new_pieces(self) -> bool:
+        """Look at the pieces that came since the last search, without joining them to the rest."""
+        keep = len(self._needle) - 1
+        for index in range(self._scanned, len(self._pending)):
+            window = self._edge + self._pending[index]
+            if self._needle in window:
+                return True
+            self._edge = window[len(window) - keep :] if keep else b""
+            self._scanned += 1
+        return False
+
+    def peek(self, size: int) -> bytes:
+        """Return the first *size* octets, or as many as there are, and keep them."""
+        data = self._joined()
+        return data[self._offset : self._offset + size]
+
+    def take(self, size: int) -> bytes:
+        """Remove and return the first *size* octets, of which there must be as many.
+
+        If that is all that was received at once, the result is the received object itself.
+        """
+        data = self._joined()
+        end = self._offset + size
+        if end > len(data):
+            raise ValueError(f"{size} octets asked for, {len(self)} buffered")
+        taken = data if self._offset == 0 and end == len(data) else data[self._offset : end]
+        self._consume(end)
+        return taken
+
+    def take_some(self, limit: int) -> bytes:
+        """Remove and return from 0 to *limit* octets, without joining what came in several pieces.
+
+        This is for bodies and literals: as long as *limit* allows, each result is a received object.
+        """
+        if self._offset == len(self._data) and self._pending:
+            self._data = self._pending.popleft()
+            self._offset = 0
+            self._pending_size -= len(self._data)
+            self._needle = b""
+        end = min(len(self._data), self._offset + limit)
+        taken = self._data if self._offset == 0 and end == len(self._data) else self._data[self._offset : end]
+        self._consume(end)
+        return taken
+
+    def skip(self, size: int) -> None:
+        """Drop the first *size* octets, of which there must be as many."""
+        data = self._joined()
+        if size > len(data) - self._offset:
+            raise ValueError(f"{size} octets to skip, {len(self)} buffered")
+        self._consume(self._offset + size)
+
+    def clear(self) -> int:
+        """Drop everything and return how many octets that was."""
+        size = len(self)
+        self._data = b""
+        self._offset = 0
+        self._pending.clear()
+        self._pending_size = 0
+        self._needle = b""
+        return size
+
+    def _joined(self) -> bytes:
+        if self._pending:
+            rest = self._data[self._offset :] if self._offset else self._data
+            self._searched -= self._offset
+            self._searched_from -= self._offset
+            self._data = b"".join((rest, *self._pending))
+            self._offset = 0
+            self._pending.clear()
+            self._pending_size = 0
+        return self._data
+
+    def _consume(self, end: int) -> None:
+        if end == len(self._data):
+            self._data = b""
+            self._offset = 0
+            self._needle = b""
+        else:
+            self._offset = end
+            self._needle = b""

@@ -1,0 +1,255 @@
+"""Every exception that mailproto raises, and `Defect`, an error that was lived with.
+
+`LocalProtocolError` is our caller's mistake: nothing has changed. `RemoteProtocolError` is the peer's:
+framing or order is lost and the connection is over. `CommandError` is a negative answer, raised by flows
+and adapters only: a connection returns it as a value. After `LocalProtocolError` and `CommandError` the
+session is usable, after all the others it is closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, Protocol
+
+__all__ = [
+    "AlreadyExists",
+    "AuthenticationFailed",
+    "CommandError",
+    "ConnectionClosed",
+    "ConnectionTimeout",
+    "Defect",
+    "IMAPStatusError",
+    "ItemMissing",
+    "LimitExceeded",
+    "LocalProtocolError",
+    "MailProtoError",
+    "MailboxMissing",
+    "NotPermitted",
+    "OverQuota",
+    "RemoteProtocolError",
+    "ReplyValue",
+    "SMTPAuthenticationFailed",
+    "SMTPReplyError",
+    "ServerUnavailable",
+    "StatusValue",
+    "TLSUnavailable",
+    "excerpt",
+]
+
+MAX_EXCERPT: Final = 40
+"""Octets of a peer's input that an error or a defect shows at most."""
+
+
+def excerpt(octets: bytes, start: int = 0) -> bytes:
+    """Return what an error may show of *octets* from *start* on: at most `MAX_EXCERPT` octets."""
+    return octets[start : start + MAX_EXCERPT]
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A deviation from the grammar inside a well-framed unit, read all the same.
+
+    `offset` counts octets from the start of the unit (of the input, in the stateless codec);
+    `excerpt` holds at most 40 octets found there. `strict=True` makes each defect an error.
+    """
+
+    rule: str
+    offset: int
+    excerpt: bytes = b""
+
+
+class MailProtoError(Exception):
+    """The root of every exception of mailproto."""
+
+    is_outcome_unknown: bool = False
+    """True if a message was sent whole and its answer is not known: sending again may deliver twice."""
+
+
+class LocalProtocolError(MailProtoError):
+    """Our caller asked for what the protocol does not allow; nothing was queued, nothing changed."""
+
+
+class RemoteProtocolError(MailProtoError):
+    """The peer broke framing, order or a limit; the connection is over.
+
+    `offset` is where in the unit, in octets, if that is known.
+    """
+
+    def __init__(self, message: str, *, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+class LimitExceeded(RemoteProtocolError):
+    """The peer went past a limit of `mailproto.limits`.
+
+    `limit` is the name of the field, `maximum` its value, `value` what came (a lower bound when the
+    rest was not read).
+    """
+
+    def __init__(self, limit: str, value: int, maximum: int, *, offset: int | None = None) -> None:
+        super().__init__(f"{limit}: {value} is more than {maximum}", offset=offset)
+        self.limit = limit
+        self.value = value
+        self.maximum = maximum
+
+
+class CommandError(MailProtoError):
+    """The peer answered a command with a refusal; the session stays usable."""
+
+    @property
+    def is_transient(self) -> bool:
+        """True if the same command may succeed later."""
+        return False
+
+
+class ReplyValue(Protocol):
+    """What `SMTPReplyError` needs of a reply; `mailproto.smtp.Reply` is one."""
+
+    @property
+    def code(self) -> int: ...
+    @property
+    def enhanced_code(self) -> object: ...
+    @property
+    def text(self) -> str: ...
+
+
+class SMTPReplyError(CommandError):
+    """A negative SMTP or LMTP reply (RFC 5321 section 4.2.1): 4yz is transient, 5yz permanent.
+
+    `command` names what was refused: a verb, or "message" for the octets after DATA.
+    """
+
+    def __init__(self, reply: ReplyValue, command: str = "") -> None:
+        super().__init__(f"{command or 'server'}: {reply.code} {reply.text}".rstrip())
+        self.reply = reply
+        self.command = command
+
+    @property
+    def code(self) -> int:
+        """The reply code, three digits."""
+        return self.reply.code
+
+    @property
+    def is_transient(self) -> bool:
+        """True for a 4yz reply."""
+        return 400 <= self.reply.code < 500
+
+
+class SMTPAuthenticationFailed(SMTPReplyError):
+    """AUTH ended with a negative reply (RFC 4954 section 6)."""
+
+
+class StatusValue(Protocol):
+    """What `IMAPStatusError` needs of a tagged NO or BAD; `mailproto.imap.No` and `Bad` are such."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def code_name(self) -> str | None: ...
+    @property
+    def text(self) -> str: ...
+
+
+class IMAPStatusError(CommandError):
+    """A tagged NO or BAD (RFC 3501 section 7.1), in families by response code (RFC 5530).
+
+    Catch a family where you have an answer to it, this class for the rest. `status` is the whole value.
+    """
+
+    CODES: ClassVar[frozenset[str]] = frozenset()
+    TRANSIENT_CODES: ClassVar[frozenset[str]] = frozenset(
+        {"UNAVAILABLE", "INUSE", "EXPUNGEISSUED", "LIMIT", "SERVERBUG"}
+    )
+
+    def __init__(self, status: StatusValue, command: str = "") -> None:
+        code = f" [{status.code_name}]" if status.code_name else ""
+        super().__init__(f"{command or 'server'}: {status.name}{code} {status.text}".rstrip())
+        self.status = status
+        self.command = command
+
+    @property
+    def is_transient(self) -> bool:
+        """True if the response code says that the same command may succeed later."""
+        return self.status.code_name in self.TRANSIENT_CODES
+
+    @staticmethod
+    def of(status: StatusValue, command: str = "") -> IMAPStatusError:
+        """Return the error of the family that the response code of *status* belongs to."""
+        family = _FAMILY_BY_CODE.get(status.code_name or "", IMAPStatusError)
+        return family(status, command)
+
+
+class AuthenticationFailed(IMAPStatusError):
+    """The credentials were refused, or are not enough (RFC 5530 section 3)."""
+
+    CODES = frozenset({"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED"})
+
+
+class NotPermitted(IMAPStatusError):
+    """The server knows who asks and does not allow it (RFC 5530 section 3)."""
+
+    CODES = frozenset({"NOPERM", "CANNOT", "CONTACTADMIN"})
+
+
+class MailboxMissing(IMAPStatusError):
+    """There is no such mailbox (NONEXISTENT, or TRYCREATE of RFC 3501 section 7.1)."""
+
+    CODES = frozenset({"NONEXISTENT", "TRYCREATE"})
+
+
+class AlreadyExists(IMAPStatusError):
+    """There is such a mailbox already (RFC 5530 section 3)."""
+
+    CODES = frozenset({"ALREADYEXISTS"})
+
+
+class OverQuota(IMAPStatusError):
+    """There is no room for it (RFC 5530 section 3, RFC 7889)."""
+
+    CODES = frozenset({"OVERQUOTA", "TOOBIG"})
+
+
+class ServerUnavailable(IMAPStatusError):
+    """Something behind the server does not work now; later it may (RFC 5530 section 3)."""
+
+    CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"})
+
+
+_FAMILY_BY_CODE: Final[dict[str, type[IMAPStatusError]]] = {
+    code: family for family in IMAPStatusError.__subclasses__() for code in family.CODES
+}
+
+
+class ConnectionClosed(MailProtoError, ConnectionError):
+    """The connection ended, or could not be made; `phase` says during what ("connect", "tls", "read", ...).
+
+    The `OSError` that was the reason, if there was one, is its `__cause__`.
+    """
+
+    def __init__(self, message: str, *, phase: str = "") -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+class ConnectionTimeout(ConnectionClosed, TimeoutError):
+    """The peer did not answer in the time that the RFC grants, or that the caller allowed."""
+
+
+class TLSUnavailable(ConnectionClosed):
+    """TLS was asked for and the peer does not offer it, or refused it; nothing secret was sent."""
+
+
+class ItemMissing(MailProtoError, LookupError, AttributeError):
+    """A fetch item that the server did not send was read; `item` is its name.
+
+    It is a `LookupError` and an `AttributeError`, since items are read both ways.
+    """
+
+    def __init__(self, item: str, reason: str = "the server did not send it") -> None:
+        super().__init__(f"{item}: {reason}")
+        self.item = item
+
+    def __str__(self) -> str:
+        """Return the message as it is: a bare `LookupError` of one argument would quote it."""
+        return str(self.args[0])

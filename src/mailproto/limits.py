@@ -1,0 +1,97 @@
+"""The limits of the connections: every buffer, list, depth and count has one.
+
+Each field says its unit, and the least that the RFC lets a receiver set ("RFC minimum") where there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from mailproto.errors import LocalProtocolError
+
+__all__ = ["IMAPLimits", "SMTPLimits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SMTPLimits:
+    """Limits of an SMTP or LMTP connection (RFC 5321 section 4.5.3.1), at either end."""
+
+    max_command_line: int = 2_048
+    """Octets of a command line with its CRLF. RFC minimum: 512, more by extensions (4.5.3.1.4)."""
+    max_auth_line: int = 12_288
+    """Octets of a line of an AUTH exchange with its CRLF. RFC minimum: 12,288 (RFC 4954 section 4)."""
+    max_reply_line: int = 4_096
+    """Octets of one line of a reply with its CRLF. RFC minimum: 512 (RFC 5321 section 4.5.3.1.5)."""
+    max_reply_lines: int = 256
+    """Lines of one reply. RFC minimum: none."""
+    max_text_line: int | None = None
+    """Octets of a line of a message with its CRLF; None: no limit. RFC minimum: 1,000 (section 4.5.3.1.6)."""
+    max_message: int = 52_428_800
+    """Octets of a message before dot-stuffing (RFC 1870); 0: no limit. RFC minimum: 65,536 (4.5.3.1.7)."""
+    max_recipients: int = 1_000
+    """Recipients of a transaction. RFC minimum: 100 (RFC 5321 section 4.5.3.1.8)."""
+    max_bad_commands: int = 20
+    """Bad commands before a server answers 421 and closes. RFC minimum: none."""
+    max_pending: int = 2_048
+    """Commands sent by a client and not yet answered. RFC minimum: none."""
+    max_buffered: int = 262_144
+    """Octets received and not consumed before a driver stops reading."""
+    max_unsent: int = 65_536
+    """Octets queued and not sent before a flow waits."""
+    min_body_progress: int = 1_024
+    """Octets of a message that must arrive for its timeout to start again."""
+
+    def __post_init__(self) -> None:
+        _check_positive(self, may_be_zero={"max_message"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IMAPLimits:
+    """Limits of an IMAP connection, at either end."""
+
+    max_line: int = 65_536
+    """Octets of the text of one line, without literals. RFC minimum: 8,192 (RFC 7162 section 4)."""
+    max_line_before_login: int = 8_192
+    """The same before login, on a server. RFC minimum: none."""
+    max_message_text: int = 16_777_216
+    """Octets of the text of one response or command, all its lines and inline literals together."""
+    max_literals: int = 65_536
+    """Literals in one response or command."""
+    max_inline_literal: int = 65_536
+    """Octets of a literal that is kept; a larger one streams where it may, else it is not kept."""
+    max_literal_before_login: int = 4_096
+    """Octets of a literal that a server accepts before login."""
+    max_nonsync: int = 4_096
+    """Octets of a message up to which APPEND uses a non-synchronizing literal (RFC 7888 section 5)."""
+    max_discard: int = 1_048_576
+    """Octets of a refused non-synchronizing literal that a server reads before it says BYE instead."""
+    max_append: int = 52_428_800
+    """Octets of an appended message (RFC 7889); 0: no limit."""
+    max_section: int = 16_777_216
+    """Octets of a body section that an adapter gives as bytes; `download` has no such limit."""
+    max_depth: int = 100
+    """Levels of nested parentheses, NOTs, ORs or body parts."""
+    max_ranges: int = 100_000
+    """Ranges in one sequence set."""
+    max_pending: int = 1_000
+    """Commands sent by a client and not yet completed."""
+    max_backlog: int = 16_777_216
+    """Octets of received data that wait in the inbox of one command."""
+    max_bad_commands: int = 20
+    """Bad commands before a server says BYE and closes."""
+    max_buffered: int = 262_144
+    """Octets received and not consumed before a driver stops reading."""
+    max_unsent: int = 65_536
+    """Octets queued and not sent before a flow waits."""
+    min_body_progress: int = 1_024
+    """Octets of a literal that must arrive for its timeout to start again."""
+
+    def __post_init__(self) -> None:
+        _check_positive(self, may_be_zero={"max_append"})
+
+
+def _check_positive(limits: SMTPLimits | IMAPLimits, may_be_zero: set[str]) -> None:
+    for field in fields(limits):
+        value = getattr(limits, field.name)
+        if value is not None and value < (0 if field.name in may_be_zero else 1):
+            raise LocalProtocolError(f"{field.name}: expected a positive number, got {value}")

@@ -1,0 +1,102 @@
+"""The exception tree: what catches what, what a message says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from mailproto import errors
+
+
+@dataclass(frozen=True)
+class FakeReply:
+    code: int
+    text: str
+    enhanced_code: object = None
+
+
+@dataclass(frozen=True)
+class FakeStatus:
+    name: str
+    code_name: str | None
+    text: str
+
+
+SUBCLASSES = [
+    (errors.LocalProtocolError, errors.MailProtoError),
+    (errors.LimitExceeded, errors.RemoteProtocolError),
+    (errors.SMTPReplyError, errors.CommandError),
+    (errors.SMTPAuthenticationFailed, errors.SMTPReplyError),
+    (errors.IMAPStatusError, errors.CommandError),
+    (errors.ConnectionClosed, ConnectionError),
+    (errors.ConnectionTimeout, TimeoutError),
+    (errors.ConnectionTimeout, errors.ConnectionClosed),
+    (errors.TLSUnavailable, errors.ConnectionClosed),
+    (errors.ItemMissing, LookupError),
+    (errors.ItemMissing, AttributeError),
+]
+
+
+@pytest.mark.parametrize(("error", "root"), SUBCLASSES)
+def test_an_error_is_caught_by_its_family(error: type[Exception], root: type[Exception]) -> None:
+    assert issubclass(error, root)
+
+
+def test_every_error_has_the_one_root_and_a_known_outcome_by_default() -> None:
+    named = [getattr(errors, name) for name in errors.__all__]
+    trees = [item for item in named if isinstance(item, type) and issubclass(item, Exception)]
+    assert len(trees) > 15
+    assert all(issubclass(item, errors.MailProtoError) for item in trees)
+    assert errors.MailProtoError().is_outcome_unknown is False
+
+
+@pytest.mark.parametrize(("code", "is_transient"), [(421, True), (450, True), (550, False), (354, False)])
+def test_a_4yz_reply_is_transient(code: int, is_transient: bool) -> None:
+    error = errors.SMTPReplyError(FakeReply(code, "no such user"), "RCPT")
+    assert error.is_transient is is_transient
+    assert error.code == code
+    assert str(error) == f"RCPT: {code} no such user"
+
+
+FAMILIES = [
+    ("AUTHENTICATIONFAILED", errors.AuthenticationFailed, False),
+    ("PRIVACYREQUIRED", errors.AuthenticationFailed, False),
+    ("TRYCREATE", errors.MailboxMissing, False),
+    ("NONEXISTENT", errors.MailboxMissing, False),
+    ("ALREADYEXISTS", errors.AlreadyExists, False),
+    ("OVERQUOTA", errors.OverQuota, False),
+    ("NOPERM", errors.NotPermitted, False),
+    ("INUSE", errors.ServerUnavailable, True),
+    ("EXPUNGEISSUED", errors.IMAPStatusError, True),
+    ("X-NEW", errors.IMAPStatusError, False),
+    (None, errors.IMAPStatusError, False),
+]
+
+
+@pytest.mark.parametrize(("code", "family", "is_transient"), FAMILIES)
+def test_a_response_code_chooses_the_family(
+    code: str | None, family: type[errors.IMAPStatusError], is_transient: bool
+) -> None:
+    error = errors.IMAPStatusError.of(FakeStatus("NO", code, "sorry"), "SELECT")
+    assert type(error) is family
+    assert error.is_transient is is_transient
+    shown = f"SELECT: NO [{code}] sorry" if code else "SELECT: NO sorry"
+    assert str(error) == shown
+
+
+def test_messages_name_what_was_expected_and_what_came() -> None:
+    limit = errors.LimitExceeded("max_line", 70_000, 65_536, offset=3)
+    assert str(limit) == "max_line: 70000 is more than 65536"
+    assert (limit.limit, limit.value, limit.maximum, limit.offset) == ("max_line", 70_000, 65_536, 3)
+    missing = errors.ItemMissing("ENVELOPE")
+    assert str(missing) == "ENVELOPE: the server did not send it"
+    assert missing.item == "ENVELOPE"
+    assert errors.ConnectionClosed("gone", phase="read").phase == "read"
+    assert str(errors.CommandError("no")) == "no"
+    assert errors.CommandError("no").is_transient is False
+
+
+def test_an_excerpt_is_short() -> None:
+    assert errors.excerpt(b"x" * 100, 90) == b"x" * 10
+    assert len(errors.excerpt(b"x" * 100)) == 40
