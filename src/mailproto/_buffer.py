@@ -110,20 +110,39 @@ class ReceiveBuffer:
         self._consume(end)
         return taken
 
+    def take_line(self) -> bytes:
+        """Remove and return the octets up to the first LF and with it, or return b"" if there is none."""
+        if not self._needle:
+            end = self._data.find(b"\n", self._offset) + 1
+            if end:
+                line = self._data[self._offset : end]
+                self._consume(end)
+                return line
+        size = self.find(b"\n") + 1
+        return self.take(size) if size else b""
+
     def take_some(self, limit: int) -> bytes:
         """Remove and return from 0 to *limit* octets, without joining what came in several pieces.
 
         This is for bodies and literals: as long as *limit* allows, each result is a received object.
+        """
+        data, offset = self.front()
+        end = min(len(data), offset + limit)
+        taken = data if offset == 0 and end == len(data) else data[offset:end]
+        self._consume(end)
+        return taken
+
+    def front(self) -> tuple[bytes, int]:
+        """Return the piece at the front, not joined to later ones, and the offset in it of what is left.
+
+        `take_some` removes from it; the piece is empty only if nothing is buffered.
         """
         if self._offset == len(self._data) and self._pending:
             self._data = self._pending.popleft()
             self._offset = 0
             self._pending_size -= len(self._data)
             self._needle = b""
-        end = min(len(self._data), self._offset + limit)
-        taken = self._data if self._offset == 0 and end == len(self._data) else self._data[self._offset : end]
-        self._consume(end)
-        return taken
+        return self._data, self._offset
 
     def skip(self, size: int) -> None:
         """Drop the first *size* octets, of which there must be as many."""

@@ -8,8 +8,9 @@ session is usable, after all the others it is closed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, Protocol, TypeVar
 
 __all__ = [
     "AlreadyExists",
@@ -29,12 +30,15 @@ __all__ = [
     "RemoteProtocolError",
     "ReplyValue",
     "SMTPAuthenticationFailed",
+    "SMTPRecipientsRefused",
     "SMTPReplyError",
     "ServerUnavailable",
     "StatusValue",
     "TLSUnavailable",
     "excerpt",
 ]
+
+RecipientT = TypeVar("RecipientT")
 
 MAX_EXCERPT: Final = 40
 """Octets of a peer's input that an error or a defect shows at most."""
@@ -138,6 +142,19 @@ class SMTPReplyError(CommandError):
 
 class SMTPAuthenticationFailed(SMTPReplyError):
     """AUTH ended with a negative reply (RFC 4954 section 6)."""
+
+
+class SMTPRecipientsRefused(SMTPReplyError):
+    """Every recipient was refused; `refused` has the reply for each, as the caller wrote it.
+
+    `reply` is the first transient one if there is any, since then sending again may help.
+    """
+
+    def __init__(self, refused: Mapping[RecipientT, ReplyValue], command: str = "RCPT") -> None:
+        replies = list(refused.values())
+        transient = (reply for reply in replies if 400 <= reply.code < 500)
+        super().__init__(next(transient, replies[0]), command)
+        self.refused: dict[object, ReplyValue] = {recipient: reply for recipient, reply in refused.items()}  # noqa: C416  # widens the key
 
 
 class StatusValue(Protocol):

@@ -1,0 +1,153 @@
+"""The floors of the library: who may import whom, and what the core never imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "mailproto"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+FLOORS: list[tuple[int, tuple[str, ...]]] = [
+    (7, ("cli", "__main__")),
+    (6, ("sync", "asyncio", "_tls")),
+    (5, ("store",)),
+    (
+        4,
+        (
+            "flow",
+            "smtp.client_flows",
+            "smtp.server_flow",
+            "smtp.handler",
+            "smtp.sources",
+            "imap.client_flows",
+            "imap.server_flow",
+            "imap.session",
+            "imap.inbox",
+        ),
+    ),
+    (
+        3,
+        tuple(f"smtp.{name}" for name in ("events", "state", "client", "server", "codec"))
+        + tuple(
+            f"imap.{name}" for name in ("events", "state", "client", "server", "view", "tracker", "codec")
+        ),
+    ),
+    (2, ("smtp", "imap")),
+    (1, ("address", "sasl", "mime")),
+    (0, ("errors", "limits", "wants", "_secret", "_buffer", "_ranges", "_connection")),
+]
+IO_MODULES = {
+    "socket", "ssl", "asyncio", "selectors", "select", "threading", "time", "logging", "random", "secrets", "email",
+}  # fmt: skip
+SEPARATE = [("smtp", "imap"), ("sync", "asyncio")]
+ENDS = [("client", "server")]
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def floor_of(module: str) -> int:
+    for floor, names in FLOORS:
+        if any(module == name or module.startswith(name + ".") for name in names):
+            return floor
+    raise AssertionError(f"{module} has no floor: add it to the table and to DESIGN")
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield every imported module, those under TYPE_CHECKING and inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+            yield str(node.module), node.lineno
+            for alias in node.names:
+                if (
+                    SOURCE / str(node.module).replace("mailproto", ".", 1).replace(".", "/") / alias.name
+                ).exists():
+                    yield f"{node.module}.{alias.name}", node.lineno
+
+
+def own_imports(path: Path) -> Iterator[tuple[str, int]]:
+    for name, line in imports_of(path):
+        if name == "mailproto" or name.startswith("mailproto."):
+            yield name.removeprefix("mailproto").removeprefix("."), line
+
+
+IS_INIT = {module_name(path): path.name == "__init__.py" for path in FILES}
+MODULES = [path for path in FILES if module_name(path) and path.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_a_module_imports_only_from_floors_below(path: Path) -> None:
+    module = module_name(path)
+    package = module.partition(".")[0]
+    for target, line in own_imports(path):
+        where = f"{module}:{line} imports {target}"
+        if not target:
+            assert floor_of(module) == 7, where
+            continue
+        same_package = target.partition(".")[0] == package
+        assert (
+            floor_of(target) < floor_of(module)
+            or (floor_of(target) == floor_of(module) and same_package)
+            or (floor_of(module) == 6 and target.startswith("_tls"))
+            or floor_of(module) == 0 == floor_of(target)
+            or floor_of(module) == 7
+        ), where
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_inside_no_module_imports_a_package_by_its_init(path: Path) -> None:
+    module = module_name(path)
+    if floor_of(module) < 7:
+        for target, line in own_imports(path):
+            assert not IS_INIT.get(target), f"{module}:{line} imports the package {target}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_what_must_stay_apart_does(path: Path) -> None:
+    module = module_name(path)
+    targets = [target for target, _ in own_imports(path)]
+    for one, other in [*SEPARATE, *(pair[::-1] for pair in SEPARATE)]:
+        if module.startswith(one + "."):
+            assert not [target for target in targets if target.startswith(other + ".")]
+    end = module.rpartition(".")[2].partition("_")[0]
+    for one, other in [*ENDS, *(pair[::-1] for pair in ENDS)]:
+        if end == one:
+            assert not [target for target in targets if target.rpartition(".")[2].partition("_")[0] == other]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if floor_of(module_name(path)) <= 4], ids=module_name
+)
+def test_the_core_imports_no_io(path: Path) -> None:
+    used = {name.partition(".")[0] for name, _ in imports_of(path)}
+    assert not used & IO_MODULES
+    if module_name(path) != "address":
+        assert "idna" not in used
+
+
+@pytest.mark.parametrize("module", ["mailproto.smtp", "mailproto.imap", "mailproto.mime", "mailproto.flow"])
+def test_importing_the_core_loads_no_io(module: str) -> None:
+    program = f"import sys; before = set(sys.modules); import {module}; print(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & {"socket", "ssl", "asyncio", "logging", "email"} == set()
+
+
+def test_run_time_dependencies_are_two() -> None:
+    standard = sys.stdlib_module_names
+    extras = {"trustme", "rich"}
+    for path in FILES:
+        for name, line in imports_of(path):
+            top = name.partition(".")[0]
+            allowed = {"mailproto", "idna", "typing_extensions"} | (extras if "cli" in path.parts else set())
+            assert top in standard or top in allowed, f"{path}:{line} imports {name}"
