@@ -1,0 +1,415 @@
+"""The client's end of an SMTP or LMTP connection, without IO (RFC 5321, 2033, 2920, 3207, 4954).
+
+Commands are checked against the state that will hold if every pending one succeeds, then queued; replies
+are matched to them in order. What to do with a refusal is for `mailproto.smtp.client_flows`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import reduce
+from typing import Final, final
+
+from mailproto._connection import Endpoint
+from mailproto._secret import Secret
+from mailproto.address import Path
+from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from mailproto.limits import SMTPLimits
+from mailproto.smtp.commands import (
+    Auth,
+    Command,
+    Mail,
+    MessageBody,
+    Rcpt,
+    Request,
+    SASLResponse,
+    Unchecked,
+    UnknownCommand,
+)
+from mailproto.smtp.data import DotEncoder
+from mailproto.smtp.events import ClientEvent, ConnectionLost
+from mailproto.smtp.extensions import NO_EXTENSIONS, Extensions
+from mailproto.smtp.parameters import PARAMETERS
+from mailproto.smtp.reply import Reply, ReplyReader
+from mailproto.smtp.state import (
+    GROUPABLE,
+    HELLO,
+    REFUSED_HELLO,
+    Condition,
+    Row,
+    State,
+    has_reply_per_recipient,
+    next_state,
+    row_of,
+    timeout_of,
+)
+from mailproto.wants import Wants
+
+__all__ = ["SMTPClientConnection"]
+
+_DEFAULT_LIMITS: Final = SMTPLimits()
+_SERVICE_CLOSING: Final = 421
+_ALL_HELLO: Final = frozenset(name for names in HELLO.values() for name in names)
+
+
+@final
+class SMTPClientConnection(Endpoint[ClientEvent]):
+    """Commands in, replies out: `send_command`, `next_event`, `data_to_send`.
+
+    The first event is the greeting. After a 354, `wants` is BODY until `end_body`. `lmtp` speaks LMTP
+    (RFC 2033); `strict` makes each defect of a reply a RemoteProtocolError.
+    """
+
+    __slots__ = (
+        "_authenticated",
+        "_body_progress",
+        "_encoder",
+        "_extensions",
+        "_lmtp",
+        "_pending",
+        "_predicted",
+        "_reader",
+        "_recipients",
+        "_state",
+        "_strict",
+        "_tls_active",
+        "limits",
+    )
+
+    def __init__(
+        self, limits: SMTPLimits = _DEFAULT_LIMITS, *, lmtp: bool = False, strict: bool = False
+    ) -> None:
+        super().__init__()
+        self.limits = limits
+        """What this connection accepts."""
+        self._lmtp = lmtp
+        self._strict = strict
+        self._state = State.GREETING
+        self._predicted: State | None = None
+        self._pending: deque[Request] = deque()
+        self._reader = ReplyReader(limits)
+        self._extensions = NO_EXTENSIONS
+        self._recipients: list[Path] = []
+        self._encoder = DotEncoder()
+        self._body_progress = 0
+        self._tls_active = False
+        self._authenticated = False
+
+    @property
+    def state(self) -> State:
+        """The state that the replies read so far have led to."""
+        return self._state
+
+    @property
+    def extensions(self) -> Extensions:
+        """What the last EHLO or LHLO reply offered; nothing before it, after HELO and after `tls_started`."""
+        return self._extensions
+
+    @property
+    def is_tls_active(self) -> bool:
+        """True after `tls_started`."""
+        return self._tls_active
+
+    @property
+    def is_authenticated(self) -> bool:
+        """True after a positive reply to AUTH."""
+        return self._authenticated
+
+    @property
+    def is_lmtp(self) -> bool:
+        """True if this is LMTP."""
+        return self._lmtp
+
+    @property
+    def pending(self) -> int:
+        """How many replies are due."""
+        return len(self._pending) + (self._state is State.GREETING)
+
+    @property
+    def recipients(self) -> tuple[Path, ...]:
+        """The forward-paths that were accepted in the transaction, in order, repeated ones too."""
+        return tuple(self._recipients)
+
+    @property
+    def can_pipeline(self) -> bool:
+        """True if a command may be sent now without waiting for the replies that are due (RFC 2920)."""
+        # What may stand only at the end of a group had nothing sent behind it, so the last one decides.
+        return not self._pending or (self._extensions.pipelining and self._pending[-1].name in GROUPABLE)
+
+    @property
+    def wants(self) -> Wants:
+        """Why `next_event` returned None: BODY after a 354, REPLY when a challenge waits for `send_sasl`."""
+        if self._failure is not None or self._state is State.CLOSED:
+            return Wants.CLOSED
+        if self._pending and self._state is not State.BODY:
+            return Wants.DATA
+        return _WANTS.get(self._state, Wants.DATA)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds to wait for the answer that is due, or for a chunk of the message to be sent.
+
+        RFC 5321 section 4.5.3.2. None if nothing is due.
+        """
+        if self._failure is not None or self._state is State.CLOSED:
+            return None
+        awaited = self._awaited
+        return _TIMEOUTS.get(self._state) if awaited is None else timeout_of(awaited.name)
+
+    @property
+    def max_buffered(self) -> int:
+        """`limits.max_buffered`."""
+        return self.limits.max_buffered
+
+    @property
+    def max_unsent(self) -> int:
+        """`limits.max_unsent`."""
+        return self.limits.max_unsent
+
+    def send_command(self, command: Command) -> None:
+        """Queue *command*.
+
+        Raises LocalProtocolError, and queues nothing, if it is not legal in the state that will hold once
+        all pending commands have succeeded, if it cannot stand behind them in a group (RFC 2920 section
+        3.1), if it needs an extension that was not offered, or if its line is too long.
+        """
+        octets = command.serialize()
+        self._require_offered(command, self._require_legal(command))
+        limit = self.limits.max_auth_line if isinstance(command, Auth) else self.limits.max_command_line
+        if len(octets) > limit:
+            raise LocalProtocolError(f"{command.name}: expected at most {limit} octets, got {len(octets)}")
+        self._push(command, octets, command.shown())
+
+    def send_sasl(self, data: bytes | None) -> None:
+        """Queue the response *data*, in octets, to a challenge; None cancels the exchange (RFC 4954)."""
+        if self._state is not State.AUTH or self._pending:
+            raise LocalProtocolError("SASL response: no challenge waits for one")
+        response = SASLResponse(None if data is None else Secret(data))
+        octets = response.serialize()
+        if len(octets) > self.limits.max_auth_line:
+            raise LocalProtocolError(
+                f"SASL response: expected at most {self.limits.max_auth_line} octets, got {len(octets)}"
+            )
+        self._push(response, octets, response.shown())
+
+    def send_body(self, chunk: bytes) -> None:
+        """Queue octets of the message, cut anywhere; dots are stuffed, the chunk else stays uncopied.
+
+        Raises LocalProtocolError for a bare CR or LF and if no message is owed.
+        """
+        self._require_body()
+        for piece in self._encoder.encode(chunk):
+            self._queue(piece)
+        self._body_progress += len(chunk)
+        if self._body_progress >= self.limits.min_body_progress:
+            self._body_progress = 0
+            self._progress += 1
+
+    def end_body(self) -> None:
+        """Queue the end of the message, with the CRLF that its last line may lack.
+
+        From here one reply is due, in LMTP one for each accepted recipient. Raises LocalProtocolError
+        after a bare CR.
+        """
+        self._require_body()
+        self._queue(self._encoder.finish())
+        is_per_recipient = has_reply_per_recipient(State.ENDED, MessageBody.name, lmtp=self._lmtp)
+        bodies = [MessageBody(path) for path in self._recipients] if is_per_recipient else [MessageBody()]
+        self._pending.extend(bodies)
+        self._recipients.clear()
+        self._state = State.ENDED if bodies else State.READY
+        self._predicted = None
+        self._progress += 1
+
+    def send_unchecked(self, octets: bytes, replies: int = 1) -> None:
+        """Queue *octets* exactly as they are, whatever the state is, for tests of the other end.
+
+        The next *replies* replies answer `Unchecked(octets)` and change no state, but for a 421.
+        """
+        if self._failure is not None or self._state is State.CLOSED:
+            raise LocalProtocolError("the connection is closed")
+        self._queue(octets)
+        self._pending.extend([Unchecked(octets)] * replies)
+        self._progress += 1
+
+    def tls_started(self) -> None:
+        """Note that the handshake is done; what the server said is forgotten (RFC 3207 section 4.2).
+
+        Before the greeting this is implicit TLS. Octets that came in the clear behind the reply to STARTTLS
+        make `next_event` raise. Raises LocalProtocolError in any other state.
+        """
+        if self._state is State.TLS:
+            self._state = State.START
+            self._predicted = None
+            self._extensions = NO_EXTENSIONS
+            self._authenticated = False
+        elif self._state is not State.GREETING or self._tls_active or self._pending:
+            raise LocalProtocolError("TLS: no handshake is due")
+        self._tls_active = True
+        self._progress += 1
+        if self._input:
+            self._failure = _injection(len(self._input))
+            self._input.clear()
+
+    def abort(self) -> None:
+        """End the connection without finishing a message that is half sent: `wants` is CLOSED."""
+        self._state = State.CLOSED
+        self._pending.clear()
+
+    def _next_event(self) -> ClientEvent | None:
+        if self._state is State.CLOSED:
+            return None
+        if self._state is State.TLS and self._input:
+            raise _injection(len(self._input))
+        while (line := self._take_line()) is not None:
+            reply = self._reader.read_line(line, self._awaited)
+            if reply is not None:
+                return self._received(reply)
+        return self._lost() if self._eof else None
+
+    @property
+    def _awaited(self) -> Request | None:
+        return self._pending[0] if self._pending and self._state is not State.GREETING else None
+
+    def _take_line(self) -> bytes | None:
+        end = self._input.find(b"\n")
+        size = len(self._input) if end < 0 else end + 1
+        if size > self.limits.max_reply_line:
+            raise LimitExceeded("max_reply_line", size, self.limits.max_reply_line)
+        if end < 0:
+            return None
+        line = self._input.take(size)
+        self._show_received(line)
+        return line
+
+    def _lost(self) -> ConnectionLost:
+        unfinished = self._input or self._reader.is_inside or self._pending
+        clean = not unfinished and self._state in (State.REFUSED, State.START, State.READY)
+        self._state = State.CLOSED
+        self._pending.clear()
+        return ConnectionLost(clean)
+
+    def _received(self, reply: Reply) -> Reply:
+        if self._strict and reply.defects:
+            defect = reply.defects[0]
+            raise RemoteProtocolError(f"{defect.rule}: {defect.excerpt!r}", offset=defect.offset)
+        if reply.code == _SERVICE_CLOSING:
+            self._state = State.CLOSED
+            self._pending.clear()
+            return reply
+        if self._awaited is None:
+            return self._received_unasked(reply)
+        request = self._pending.popleft()
+        if not isinstance(request, Unchecked):
+            self._apply(request, reply)
+        return reply
+
+    def _received_unasked(self, reply: Reply) -> Reply:
+        """Take the greeting, or a refusal of the message while it is being sent."""
+        name = "greeting" if self._state is State.GREETING else "message"
+        row = row_of(self._state, name)
+        state = None if row is None else row.after(reply.code)
+        if state is None:
+            raise RemoteProtocolError(f"expected no reply, got {reply.code}")
+        if name == "message":
+            reply = reply.answering(MessageBody())
+        self._state = state
+        self._predicted = None
+        return reply
+
+    def _apply(self, request: Request, reply: Reply) -> None:
+        row = row_of(self._state, request.name, known=not isinstance(request, UnknownCommand))
+        if row is None:
+            # Sent behind a command that failed: the refusal is what was to be expected.
+            return
+        state = row.after(reply.code)
+        if state is None:
+            raise RemoteProtocolError(f"expected an answer to {request.name}, got {reply.code}")
+        if state is not row.success:
+            self._predicted = None
+        if not reply.is_negative:
+            self._note_success(request, reply)
+        if not (request.name == "message" and self._pending and self._pending[0].name == "message"):
+            self._state = state
+        if self._state not in _IN_TRANSACTION:
+            self._recipients.clear()
+
+    def _note_success(self, request: Request, reply: Reply) -> None:
+        if isinstance(request, Rcpt):
+            self._recipients.append(request.forward_path)
+        elif request.name in _ALL_HELLO:
+            self._extensions = NO_EXTENSIONS if request.name == "HELO" else Extensions.parse(reply.lines[1:])
+        elif request.name in ("AUTH", "SASL response"):
+            self._authenticated = self._authenticated or reply.is_positive
+        elif request.name == "DATA":
+            self._encoder = DotEncoder()
+            self._body_progress = 0
+
+    def _push(self, request: Request, octets: bytes, shown: bytes) -> None:
+        self._queue(octets, shown)
+        if not self._pending:
+            self._progress += 1
+        predicted = self._predict()
+        self._pending.append(request)
+        self._predicted = next_state(predicted, request.name)
+
+    def _predict(self) -> State:
+        """Return the state that will hold if every pending command succeeds."""
+        if self._predicted is None:
+            names = (request.name for request in self._pending)
+            self._predicted = reduce(next_state, names, self._state)
+        return self._predicted
+
+    def _require_body(self) -> None:
+        if self._state is not State.BODY:
+            raise LocalProtocolError("message: DATA was not accepted")
+
+    def _require_legal(self, command: Command) -> Row:
+        name = command.name
+        if self._failure is not None or self._state is State.CLOSED:
+            raise LocalProtocolError(f"{name}: the connection is closed")
+        if len(self._pending) >= self.limits.max_pending:
+            raise LocalProtocolError(f"{name}: {len(self._pending)} commands wait for their replies")
+        state = self._predict()
+        row = row_of(state, name, known=not isinstance(command, UnknownCommand))
+        if row is None or not row.is_legal or name in REFUSED_HELLO[self._lmtp]:
+            raise LocalProtocolError(f"{name}: not legal in the state {state.value!r}")
+        if row.unless is not None and self._holds(row.unless):
+            raise LocalProtocolError(f"{name}: not legal when {row.unless.value}")
+        if self._pending and not (name != "STARTTLS" and self.can_pipeline):
+            raise LocalProtocolError(f"{name}: a reply is due that must be read first")
+        return row
+
+    def _require_offered(self, command: Command, row: Row) -> None:
+        needed = _parameters_need(command) if isinstance(command, Mail | Rcpt) else {row.extension}
+        for keyword in needed:
+            if keyword is not None and keyword not in self._extensions:
+                raise LocalProtocolError(f"{command.name}: the server does not offer {keyword}")
+        if isinstance(command, Auth) and command.mechanism not in self._extensions.auth:
+            raise LocalProtocolError(f"AUTH: the server does not offer {command.mechanism}")
+
+    def _holds(self, condition: Condition) -> bool:
+        return self._tls_active if condition is Condition.TLS_ACTIVE else self._authenticated
+
+
+_WANTS: Final = {State.BODY: Wants.BODY, State.AUTH: Wants.REPLY, State.TLS: Wants.TLS}
+_TIMEOUTS: Final = {
+    State.GREETING: timeout_of("greeting"),
+    State.BODY: timeout_of("body"),
+    State.TLS: timeout_of("TLS"),
+}
+_IN_TRANSACTION: Final = frozenset({State.TRANSACTION, State.RECIPIENTS, State.BODY})
+
+
+def _parameters_need(command: Mail | Rcpt) -> set[str | None]:
+    """Return the EHLO keywords that the path and the parameters need; None stands for nothing."""
+    path = command.reverse_path if isinstance(command, Mail) else command.forward_path
+    needed: set[str | None] = set() if path.is_ascii else {"SMTPUTF8"}
+    for keyword, _ in command.parameters:
+        row = PARAMETERS.get(keyword)
+        needed.add(None if row is None else row.extension)
+    return needed
+
+
+def _injection(size: int) -> RemoteProtocolError:
+    return RemoteProtocolError(f"{size} octets came in the clear behind the reply to STARTTLS")

@@ -1,0 +1,540 @@
+"""The commands of SMTP and LMTP: one frozen value each, read and written in one place (RFC 5321, 4.1.1).
+
+`parse_command` reads a line; `serialize()` of each value gives the line with its CRLF. Whether a command is
+legal now is not decided here but in `mailproto.smtp.state`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar, Final, Protocol, TypeAlias, TypeVar
+
+from mailproto._secret import Secret
+from mailproto.address import AddressError, Path, match_path, parse_domain_or_literal
+from mailproto.errors import Defect, LocalProtocolError, excerpt
+from mailproto.sasl import _base64
+from mailproto.smtp._grammar import (
+    CommandSyntaxError,
+    match_base64,
+    match_mechanism,
+    match_verb,
+    require_text,
+)
+from mailproto.smtp.parameters import NO_PARAMETERS, Parameters
+
+__all__ = [
+    "Auth",
+    "Command",
+    "Data",
+    "Ehlo",
+    "Expn",
+    "Helo",
+    "Help",
+    "Lhlo",
+    "Mail",
+    "MessageBody",
+    "Noop",
+    "Quit",
+    "Rcpt",
+    "Request",
+    "Rset",
+    "SASLResponse",
+    "StartTLS",
+    "Unchecked",
+    "UnknownCommand",
+    "Vrfy",
+    "add_defects",
+    "parse_command",
+    "parse_sasl_response",
+]
+
+Defects: TypeAlias = tuple[Defect, ...]
+ValueT = TypeVar("ValueT", bound="_Value")
+
+_new: Final = object.__new__
+_set: Final = object.__setattr__
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What all commands share: `defects` found when it was read, which count in no comparison."""
+
+    name: ClassVar[str]
+    defects: Defects = field(default=(), compare=False, repr=False, kw_only=True)
+
+    @classmethod
+    def _parsed(cls: type[ValueT], defects: Defects, **values: object) -> ValueT:
+        """Build one of what a parser has accepted, without validating it again."""
+        command = _new(cls)
+        for name, value in values.items():
+            _set(command, name, value)
+        _set(command, "defects", defects)
+        return command
+
+    def serialize(self) -> bytes:
+        """Return the line with its CRLF."""
+        return f"{self.name}\r\n".encode("ascii")
+
+    def shown(self) -> bytes:
+        """Return the line as a trace may show it, with `***` where it holds a secret."""
+        return self.serialize()
+
+
+@dataclass(frozen=True, slots=True)
+class _Hello(_Value):
+    domain: str
+
+    def __post_init__(self) -> None:
+        if not parse_domain_or_literal(self.domain).isascii():
+            raise LocalProtocolError("expected a domain of A-labels or an address literal")
+
+    def serialize(self) -> bytes:
+        return f"{self.name} {self.domain}\r\n".encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Ehlo(_Hello):
+    """EHLO: who the client is, a domain of A-labels or an address literal (RFC 5321 section 4.1.1.1)."""
+
+    name: ClassVar[str] = "EHLO"
+
+
+@dataclass(frozen=True, slots=True)
+class Helo(_Hello):
+    """HELO: the same without extensions (RFC 5321 section 4.1.1.1)."""
+
+    name: ClassVar[str] = "HELO"
+
+
+@dataclass(frozen=True, slots=True)
+class Lhlo(_Hello):
+    """LHLO: what EHLO is in LMTP (RFC 2033 section 4.1)."""
+
+    name: ClassVar[str] = "LHLO"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail(_Value):
+    """MAIL: begins a transaction (RFC 5321 section 4.1.1.2). The reverse-path may be the null path."""
+
+    name: ClassVar[str] = "MAIL"
+    reverse_path: Path
+    parameters: Parameters = NO_PARAMETERS
+
+    def __post_init__(self) -> None:
+        _set(self, "parameters", Parameters(self.parameters))
+        if self.reverse_path.mailbox is not None and not self.reverse_path.mailbox.domain:
+            raise LocalProtocolError("expected a reverse-path with a domain")
+
+    def serialize(self) -> bytes:
+        return b"MAIL FROM:%b%b\r\n" % (self.reverse_path.serialize(), self.parameters.serialize())
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt(_Value):
+    """RCPT: names one recipient (RFC 5321 section 4.1.1.3). The null path is none."""
+
+    name: ClassVar[str] = "RCPT"
+    forward_path: Path
+    parameters: Parameters = NO_PARAMETERS
+
+    def __post_init__(self) -> None:
+        _set(self, "parameters", Parameters(self.parameters))
+        if self.forward_path.mailbox is None:
+            raise LocalProtocolError("expected a forward-path that is not null")
+
+    def serialize(self) -> bytes:
+        return b"RCPT TO:%b%b\r\n" % (self.forward_path.serialize(), self.parameters.serialize())
+
+
+@dataclass(frozen=True, slots=True)
+class Data(_Value):
+    """DATA: asks to send the message (RFC 5321 section 4.1.1.4)."""
+
+    name: ClassVar[str] = "DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class Rset(_Value):
+    """RSET: forgets the transaction (RFC 5321 section 4.1.1.5)."""
+
+    name: ClassVar[str] = "RSET"
+
+
+@dataclass(frozen=True, slots=True)
+class Quit(_Value):
+    """QUIT: ends the session (RFC 5321 section 4.1.1.10)."""
+
+    name: ClassVar[str] = "QUIT"
+
+
+@dataclass(frozen=True, slots=True)
+class StartTLS(_Value):
+    """STARTTLS: asks for a TLS handshake (RFC 3207)."""
+
+    name: ClassVar[str] = "STARTTLS"
+
+
+@dataclass(frozen=True, slots=True)
+class _WithText(_Value):
+    argument: str = ""
+
+    def __post_init__(self) -> None:
+        require_text(self.argument, self.name)
+        if self.argument != self.argument.strip(" \t"):
+            raise LocalProtocolError(f"{self.name}: expected an argument without spaces around it")
+
+    def serialize(self) -> bytes:
+        return f"{self.name} {self.argument}".rstrip(" ").encode() + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Noop(_WithText):
+    """NOOP, whose argument means nothing (RFC 5321 section 4.1.1.9)."""
+
+    name: ClassVar[str] = "NOOP"
+
+
+@dataclass(frozen=True, slots=True)
+class Help(_WithText):
+    """HELP, in general or about a command (RFC 5321 section 4.1.1.8)."""
+
+    name: ClassVar[str] = "HELP"
+
+
+@dataclass(frozen=True, slots=True)
+class _WithString(_WithText):
+    argument: str
+
+    def __post_init__(self) -> None:
+        _WithText.__post_init__(self)
+        if not self.argument:
+            raise LocalProtocolError(f"{self.name}: expected an argument")
+
+
+@dataclass(frozen=True, slots=True)
+class Vrfy(_WithString):
+    """VRFY: asks whether a user or a mailbox exists (RFC 5321 section 4.1.1.6). Quotes are kept."""
+
+    name: ClassVar[str] = "VRFY"
+
+
+@dataclass(frozen=True, slots=True)
+class Expn(_WithString):
+    """EXPN: asks for the members of a list (RFC 5321 section 4.1.1.7). Quotes are kept."""
+
+    name: ClassVar[str] = "EXPN"
+
+
+@dataclass(frozen=True, slots=True)
+class Auth(_Value):
+    """AUTH: begins a SASL exchange (RFC 4954 section 4).
+
+    `mechanism` is kept in capital letters. `initial_response` holds octets, not base64; None: there is
+    none, which is not the same as an empty one.
+    """
+
+    name: ClassVar[str] = "AUTH"
+    mechanism: str
+    initial_response: Secret[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        mechanism = self.mechanism.upper()
+        if not self.mechanism.isascii() or match_mechanism(mechanism) is None:
+            raise LocalProtocolError(f"expected the name of a SASL mechanism, got {mechanism[:40]!r}")
+        _set(self, "mechanism", mechanism)
+
+    def serialize(self) -> bytes:
+        start = f"AUTH {self.mechanism}".encode("ascii")
+        if self.initial_response is None:
+            return start + b"\r\n"
+        return b"%b %b\r\n" % (start, _base64.encode_initial(self.initial_response.reveal()))
+
+    def shown(self) -> bytes:
+        secret = "" if self.initial_response is None else " ***"
+        return f"AUTH {self.mechanism}{secret}\r\n".encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCommand(_Value):
+    """A command that this library does not know; `verb` is kept in capital letters."""
+
+    verb: str
+    arguments: str = ""
+
+    def __post_init__(self) -> None:
+        verb = self.verb.upper()
+        if not self.verb.isascii() or match_verb(verb.encode()) is None or verb in _PARSERS:
+            raise LocalProtocolError(f"expected a verb that is not known, got {verb[:40]!r}")
+        _set(self, "verb", verb)
+        require_text(self.arguments, verb)
+        if self.arguments != self.arguments.strip(" \t"):
+            raise LocalProtocolError(f"{verb}: expected arguments without spaces around them")
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # the others have it on the class
+        """The verb."""
+        return self.verb
+
+    def serialize(self) -> bytes:
+        return f"{self.verb} {self.arguments}".rstrip(" ").encode() + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SASLResponse(_Value):
+    """A line of a SASL exchange from the client; `data` is octets, not base64; None cancels the exchange."""
+
+    name: ClassVar[str] = "SASL response"
+    data: Secret[bytes] | None
+
+    def serialize(self) -> bytes:
+        return b"*\r\n" if self.data is None else _base64.encode(self.data.reveal()) + b"\r\n"
+
+    def shown(self) -> bytes:
+        return b"*\r\n" if self.data is None else b"***\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBody(_Value):
+    """What a reply after the final dot answers. In LMTP `forward_path` says for which recipient it is."""
+
+    name: ClassVar[str] = "message"
+    forward_path: Path | None = None
+
+    def serialize(self) -> bytes:
+        """Return the line that ends a message."""
+        return b".\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked(_Value):
+    """Octets that were sent as they are by `send_unchecked`."""
+
+    name: ClassVar[str] = "unchecked"
+    octets: bytes
+
+    def serialize(self) -> bytes:
+        return self.octets
+
+
+Command: TypeAlias = (
+    Ehlo
+    | Helo
+    | Lhlo
+    | Mail
+    | Rcpt
+    | Data
+    | Rset
+    | Noop
+    | Quit
+    | Vrfy
+    | Expn
+    | Help
+    | StartTLS
+    | Auth
+    | UnknownCommand
+)
+"""What a line from a client can be, outside of a SASL exchange and of a message."""
+Request: TypeAlias = Command | SASLResponse | MessageBody | Unchecked
+"""Everything that a reply can be an answer to, the greeting aside."""
+
+
+def parse_command(line: bytes, offset: int = 0) -> Command:
+    """Read *line*, without its line end. Offsets of defects are counted from *offset*.
+
+    Raises CommandSyntaxError, with the reply that is due.
+    """
+    defects: Defects = ()
+    # "SMTP receivers SHOULD tolerate trailing white space before the terminating <CRLF>" (section 4.1.1)
+    if line[-1:] in (b" ", b"\t"):
+        stripped = line.rstrip(b" \t")
+        defects = (Defect("trailing-white-space", offset + len(stripped), excerpt(line, len(stripped))),)
+        line = stripped
+    verb, _, arguments = line.partition(b" ")
+    parse = _PARSERS_BY_OCTETS.get(verb) or _PARSERS_BY_OCTETS.get(verb.upper()) or _parse_unknown
+    return parse(line, arguments, defects, offset)
+
+
+def parse_sasl_response(line: bytes) -> SASLResponse:
+    """Read a line of a SASL exchange, without its line end. Raises CommandSyntaxError."""
+    if line == b"*":
+        return SASLResponse(None)
+    return SASLResponse(Secret(_decode_base64(line)))
+
+
+def add_defects(value: ValueT, more: Defects) -> ValueT:
+    """Return *value*, as it was read, with *more* defects behind its own."""
+    names = (field.name for field in fields(value) if field.name != "defects")
+    return value._parsed(value.defects + more, **{name: getattr(value, name) for name in names})
+
+
+class _Parse(Protocol):
+    def __call__(self, line: bytes, arguments: bytes, defects: Defects, offset: int, /) -> Command: ...
+
+
+def _parse_hello(kind: type[Ehlo] | type[Helo] | type[Lhlo]) -> _Parse:
+    def parse(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+        domain = _text_of(arguments, 5).strip(" ")
+        if not domain or " " in domain or not domain.isascii():
+            raise CommandSyntaxError("expected a domain or an address literal", offset=5)
+        try:
+            parse_domain_or_literal(domain)
+        except AddressError as error:
+            # "a server MUST NOT refuse to accept a message for this reason" (section 4.1.4)
+            start = len(line) - len(arguments)
+            at = start + min(error.offset, len(arguments))
+            defects = (*defects, Defect("hello-not-a-domain", offset + at, excerpt(line, at)))
+        return kind._parsed(defects, domain=domain)
+
+    return parse
+
+
+def _parse_mail(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+    path, end, defects = _match_path_after(b"FROM:", line, arguments, defects, offset)
+    if path.mailbox is not None and not path.mailbox.domain:
+        raise CommandSyntaxError("expected a reverse-path with a domain", offset=end)
+    parameters = NO_PARAMETERS if end == len(line) else Parameters.parse(line[end:], end)
+    return Mail._parsed(defects, reverse_path=path, parameters=parameters)
+
+
+def _parse_rcpt(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+    path, end, defects = _match_path_after(b"TO:", line, arguments, defects, offset)
+    if path.mailbox is None:
+        raise CommandSyntaxError("expected a forward-path that is not null", offset=end)
+    parameters = NO_PARAMETERS if end == len(line) else Parameters.parse(line[end:], end)
+    return Rcpt._parsed(defects, forward_path=path, parameters=parameters)
+
+
+def _match_path_after(
+    prefix: bytes, line: bytes, arguments: bytes, defects: Defects, offset: int
+) -> tuple[Path, int, Defects]:
+    start = len(line) - len(arguments)
+    at = start + len(prefix)
+    if line[start:at] != prefix:
+        at, defects = _skip_prefix(prefix, line, start, defects, offset)
+    try:
+        if line[at : at + 1] == b"<":
+            path, end = match_path(line, at)
+        else:
+            path, end, defects = _match_lenient_path(line, at, defects, offset)
+    except AddressError as error:
+        raise CommandSyntaxError("malformed path", enhanced_code="5.1.7", offset=error.offset) from None
+    if line[end : end + 1] not in (b"", b" "):
+        raise CommandSyntaxError("expected a space behind the path", offset=end)
+    return path, end, defects
+
+
+def _skip_prefix(
+    prefix: bytes, line: bytes, start: int, defects: Defects, offset: int
+) -> tuple[int, Defects]:
+    """Pass `FROM:` or `TO:` in any case, also with spaces in front of it or before its colon."""
+    keyword = prefix[:-1]
+    begin = len(line) - len(line[start:].lstrip(b" "))
+    end = begin + len(keyword)
+    colon = len(line) - len(line[end:].lstrip(b" "))
+    if line[begin:end].upper() != keyword or line[colon : colon + 1] != b":":
+        raise CommandSyntaxError(f"expected {prefix.decode('ascii')}", offset=begin)
+    if begin != start:
+        defects = (*defects, Defect("space-before-argument", offset + start, excerpt(line, start)))
+    if colon != end:
+        defects = (*defects, Defect("space-before-colon", offset + end, excerpt(line, end)))
+    return colon + 1, defects
+
+
+def _match_lenient_path(line: bytes, at: int, defects: Defects, offset: int) -> tuple[Path, int, Defects]:
+    """Read a path with spaces in front of it, or without angle brackets."""
+    start = len(line) - len(line[at:].lstrip(b" "))
+    if start != at:
+        defects = (*defects, Defect("space-before-path", offset + at, excerpt(line, at)))
+    if line[start : start + 1] == b"<":
+        path, end = match_path(line, start)
+        return path, end, defects
+    word = line[start:].partition(b" ")[0]
+    if not word:
+        raise AddressError("expected a path", offset=start)
+    try:
+        path = Path.parse(b"<%b>" % word)
+    except AddressError as error:
+        raise AddressError("expected a path", offset=start + max(0, error.offset - 1)) from None
+    defects = (*defects, Defect("path-without-brackets", offset + start, excerpt(line, start)))
+    return path, start + len(word), defects
+
+
+def _parse_bare(command: Data | Rset | Quit | StartTLS) -> _Parse:
+    def parse(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+        if arguments:
+            raise CommandSyntaxError("expected no argument", offset=len(line) - len(arguments))
+        return replace(command, defects=defects) if defects else command
+
+    return parse
+
+
+def _parse_text(kind: type[Noop] | type[Help]) -> _Parse:
+    def parse(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+        return kind._parsed(defects, argument=_text_of(arguments, len(line) - len(arguments)))
+
+    return parse
+
+
+def _parse_string(kind: type[Vrfy] | type[Expn]) -> _Parse:
+    def parse(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+        if not arguments:
+            raise CommandSyntaxError("expected an argument", offset=len(line))
+        return kind._parsed(defects, argument=_text_of(arguments, len(line) - len(arguments)))
+
+    return parse
+
+
+def _parse_auth(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+    words = arguments.split(b" ")
+    mechanism = _text_of(words[0], 5).upper()
+    if match_mechanism(mechanism) is None or len(words) > 2:
+        raise CommandSyntaxError("expected a mechanism and at most one initial response", offset=5)
+    response = Secret(_decode_base64(words[1])) if len(words) == 2 else None
+    return Auth._parsed(defects, mechanism=mechanism, initial_response=response)
+
+
+def _parse_unknown(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+    verb = line.partition(b" ")[0]
+    if match_verb(verb) is None:
+        raise CommandSyntaxError("expected a command", code=500, enhanced_code="5.5.2")
+    text = _text_of(arguments, len(verb) + 1)
+    return UnknownCommand._parsed(defects, verb=verb.decode("ascii").upper(), arguments=text)
+
+
+def _text_of(octets: bytes, offset: int) -> str:
+    try:
+        text = octets.decode()
+        require_text(text, "argument")
+    except (UnicodeDecodeError, LocalProtocolError):
+        raise CommandSyntaxError("expected printable text", offset=offset) from None
+    return text.strip(" \t")
+
+
+def _decode_base64(octets: bytes) -> bytes:
+    try:
+        if match_base64(octets) is None and octets != b"=":
+            raise ValueError
+        return _base64.decode(octets)
+    except ValueError:
+        raise CommandSyntaxError("expected base64", enhanced_code="5.5.2") from None
+
+
+_PARSERS: Final[dict[str, Callable[[bytes, bytes, Defects, int], Command]]] = {
+    "EHLO": _parse_hello(Ehlo),
+    "HELO": _parse_hello(Helo),
+    "LHLO": _parse_hello(Lhlo),
+    "MAIL": _parse_mail,
+    "RCPT": _parse_rcpt,
+    "DATA": _parse_bare(Data()),
+    "RSET": _parse_bare(Rset()),
+    "QUIT": _parse_bare(Quit()),
+    "STARTTLS": _parse_bare(StartTLS()),
+    "NOOP": _parse_text(Noop),
+    "HELP": _parse_text(Help),
+    "VRFY": _parse_string(Vrfy),
+    "EXPN": _parse_string(Expn),
+    "AUTH": _parse_auth,
+}
+_PARSERS_BY_OCTETS: Final = {name.encode("ascii"): parse for name, parse in _PARSERS.items()}

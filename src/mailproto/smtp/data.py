@@ -1,0 +1,146 @@
+"""The octets behind DATA: dot-stuffing and its reverse (RFC 5321 section 4.5.2), and bare CR and LF.
+
+Only CRLF.CRLF ends a message. All is done in bulk: a chunk without a line that begins with a dot passes
+through as the object that it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, final
+
+from mailproto.errors import LocalProtocolError
+from mailproto.smtp._grammar import find_bare_newline, is_bare_newline_in
+
+__all__ = ["Decoded", "DotDecoder", "DotEncoder", "NewlinePolicy"]
+
+NewlinePolicy: TypeAlias = Literal["reject", "accept"]
+"""What a server does with a bare CR or LF in a message: refuse the message, or give it out as it is."""
+
+_DOT_LINE: Final = b"\r\n."
+_END: Final = b"\r\n.\r\n"
+_EDGES: Final = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
+"""What the end of a chunk can have begun, the longest first."""
+_RELEASED: Final = {b"\r\n.\r": 2, b"\r\n.": 2, b"\r\n": 2, b"\r": 1, b"": 0}
+"""How many octets of an edge were given out already: a dot is held back until it is known what it is."""
+_MAX_EDGE_STEP: Final = 4_096
+"""Octets that are copied at most where a dot stands at the edge of a chunk."""
+
+
+@final
+class DotEncoder:
+    """Turns a message, given in chunks cut anywhere, into what is sent behind DATA."""
+
+    __slots__ = ("_tail",)
+
+    def __init__(self) -> None:
+        self._tail = b"\r\n"
+
+    def encode(self, chunk: bytes) -> list[bytes]:
+        """Return what to send for *chunk*: the chunk itself, uncopied, if nothing needs a dot.
+
+        Raises LocalProtocolError for a bare CR or LF; then nothing has changed. A CR at the end is judged
+        by the next chunk, or by `finish`.
+        """
+        if not chunk:
+            return []
+        tail = self._tail
+        if is_bare_newline_in(chunk, after_cr=tail[-1:] == b"\r"):
+            raise LocalProtocolError("expected CRLF at the end of each line, got a bare CR or LF")
+        self._tail = (tail + chunk[-2:])[-2:]
+        pieces = []
+        if tail == b"\r\n" and chunk[:1] == b".":
+            pieces.append(b".")
+        elif tail[-1:] == b"\r" and chunk[:2] == b"\n.":
+            pieces.append(b"\n.")
+            chunk = chunk[1:]
+        pieces.append(chunk.replace(b"\r\n.", b"\r\n..") if _DOT_LINE in chunk else chunk)
+        return pieces
+
+    def finish(self) -> bytes:
+        """Return the end of the message, with the CRLF that it may lack. Raises LocalProtocolError."""
+        if self._tail[-1:] == b"\r":
+            raise LocalProtocolError("expected CRLF at the end of each line, got a bare CR")
+        return b".\r\n" if self._tail == b"\r\n" else _END
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What `DotDecoder.decode` found: octets of the message, where it stopped reading, whether it ended."""
+
+    data: bytes
+    stop: int
+    is_end: bool
+
+
+@final
+class DotDecoder:
+    """Turns what came behind DATA, in chunks cut anywhere, into the message; notes bare CR and LF."""
+
+    __slots__ = ("_after_cr", "_edge", "_size", "bare_newline")
+
+    def __init__(self) -> None:
+        self._edge = b"\r\n"
+        self._after_cr = False
+        self._size = 0
+        self.bare_newline: int | None = None
+        """Where in the message the first CR without LF, or LF without CR, is; None: there is none so far."""
+
+    def decode(self, octets: bytes, start: int = 0) -> Decoded:
+        """Read *octets* from *start* on, up to the end of the message or of the octets, or to less.
+
+        Where *stop* is the end of *octets* and *start* 0, `data` is *octets* itself if nothing was taken
+        out.
+        """
+        edge = self._edge
+        if edge and (edge + octets[start : start + 2]).startswith(_DOT_LINE):
+            found = self._decode_edge(edge, octets[start : start + _MAX_EDGE_STEP])
+            found = Decoded(found.data, start + found.stop, found.is_end)
+        else:
+            found = _unstuff(octets, start)
+        last = octets[max(start, found.stop - 4) : found.stop]
+        self._edge = b"" if found.is_end else _edge_of((edge + last)[-4:])
+        self._check(found.data)
+        return found
+
+    def _decode_edge(self, edge: bytes, octets: bytes) -> Decoded:
+        """Read on where a line may begin with a dot, of which some is in the edge."""
+        found = _unstuff(edge + octets, 0)
+        return Decoded(found.data[_RELEASED[edge] :], found.stop - len(edge), found.is_end)
+
+    def _check(self, data: bytes) -> None:
+        if not data or self.bare_newline is not None:
+            return
+        if is_bare_newline_in(data, self._after_cr):
+            self.bare_newline = self._size + self._find_bare_newline(data)
+        self._size += len(data)
+        self._after_cr = data[-1:] == b"\r"
+
+    def _find_bare_newline(self, data: bytes) -> int:
+        if self._after_cr and data[0] != 10:
+            return -1
+        return find_bare_newline(data, int(self._after_cr), len(data))
+
+
+def _edge_of(octets: bytes) -> bytes:
+    if octets[-1:] not in (b"\r", b"\n", b"."):
+        return b""
+    return next((edge for edge in _EDGES if octets.endswith(edge)), b"")
+
+
+def _unstuff(octets: bytes, start: int) -> Decoded:
+    first = octets.find(_DOT_LINE, start)
+    if first < 0:
+        whole = octets if start == 0 else octets[start:]
+        return Decoded(whole, len(octets), False)
+    end = octets.find(_END, first)
+    if end >= 0:
+        return Decoded(_without_dots(octets, start, first, end + 2), end + 5, True)
+    held = next((edge for edge in _EDGES[:2] if octets.endswith(edge, start)), b"")
+    stop = len(octets) - (len(held) - 2 if held else 0)
+    return Decoded(_without_dots(octets, start, first, stop), len(octets), False)
+
+
+def _without_dots(octets: bytes, start: int, first: int, stop: int) -> bytes:
+    data = octets[start:stop]
+    return data if first + 2 >= stop else data.replace(_DOT_LINE, b"\r\n")

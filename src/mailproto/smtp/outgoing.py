@@ -1,0 +1,177 @@
+"""A message before it is sent: its line ends, what it needs of the server, whom its header names.
+
+RFC 5321 section 2.3.8 (only CRLF ends a line), RFC 1870 (size), RFC 6152 (8-bit octets), RFC 5322 section
+3.6 (who it is from and for). Nothing here reads a file: octets come in chunks, cut anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, final
+
+from mailproto.address import AddressError, Mailbox
+from mailproto.errors import LocalProtocolError
+from mailproto.mime.addresses import EnvelopeAddress, parse_addresses
+from mailproto.mime.headers import Span, field_spans, fields
+from mailproto.smtp._grammar import is_bare_newline_in
+
+__all__ = ["Envelope", "Needs", "Newlines", "Survey", "envelope_of", "newlines_of", "without_bcc"]
+
+Newlines: TypeAlias = Literal["convert", "reject"]
+"""What becomes of a bare CR or LF in a message to send: CRLF, or a LocalProtocolError."""
+
+_NEWLINE: Final = re.compile(rb"\r\n?|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a message asks of the server: room for `size` octets, dots not counted, and 8BITMIME.
+
+    None: not known.
+    """
+
+    size: int | None = None
+    is_eight_bit: bool | None = None
+
+
+@final
+class Converter:
+    """Makes each bare CR and each bare LF a CRLF."""
+
+    __slots__ = ("_has_cr",)
+
+    def __init__(self) -> None:
+        self._has_cr = False
+
+    def convert(self, chunk: bytes) -> bytes:
+        """Return what *chunk* becomes, the same object if nothing changes; a CR at its end waits."""
+        if self._has_cr and chunk:
+            chunk = b"\r" + chunk
+        elif chunk.count(b"\r\n") == chunk.count(b"\n") == chunk.count(b"\r"):
+            return chunk
+        self._has_cr = chunk.endswith(b"\r")
+        return _NEWLINE.sub(b"\r\n", chunk[:-1] if self._has_cr else chunk)
+
+    def finish(self) -> bytes:
+        """Return what a CR at the very end becomes."""
+        return b"\r\n" if self._has_cr else b""
+
+
+@final
+class Refuser:
+    """Raises LocalProtocolError at a bare CR or LF."""
+
+    __slots__ = ("_has_cr",)
+
+    def __init__(self) -> None:
+        self._has_cr = False
+
+    def convert(self, chunk: bytes) -> bytes:
+        """Return *chunk* if it is well-formed; a CR at its end is judged by the next one."""
+        if chunk:
+            if is_bare_newline_in(chunk, after_cr=self._has_cr):
+                self._refuse()
+            self._has_cr = chunk.endswith(b"\r")
+        return chunk
+
+    def finish(self) -> bytes:
+        """Judge a CR at the very end."""
+        if self._has_cr:
+            self._refuse()
+        return b""
+
+    def _refuse(self) -> None:
+        raise LocalProtocolError("expected CRLF at the end of each line, got a bare CR or LF")
+
+
+_POLICIES: Final[dict[str, type[Converter] | type[Refuser]]] = {"convert": Converter, "reject": Refuser}
+
+
+def newlines_of(policy: Newlines) -> Converter | Refuser:
+    """Return a new reader of one message by *policy*. Raises LocalProtocolError for an unknown one."""
+    try:
+        return _POLICIES[policy]()
+    except KeyError:
+        raise LocalProtocolError(f"newlines: expected convert or reject, got {policy!r}") from None
+
+
+@final
+class Survey:
+    """Finds what a message needs, in one pass over chunks whose line ends are converted."""
+
+    __slots__ = ("_is_eight_bit", "_last", "_size")
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._is_eight_bit = False
+        self._last = b"\r\n"
+
+    def see(self, chunk: bytes) -> None:
+        """Count *chunk*."""
+        if chunk:
+            self._size += len(chunk)
+            self._is_eight_bit = self._is_eight_bit or not chunk.isascii()
+            self._last = (self._last + chunk[-2:])[-2:]
+
+    def needs(self) -> Needs:
+        """Return what was found; a CRLF that is missing at the end is counted, since it will be sent."""
+        return Needs(self._size + (0 if self._last == b"\r\n" else 2), self._is_eight_bit)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who a header says that a message is from, and for: addresses as text, each once."""
+
+    reverse_path: str
+    forward_paths: tuple[str, ...]
+
+
+def envelope_of(octets: bytes) -> Envelope:
+    """Return the envelope that the header of *octets* names, lines ending in CRLF (RFC 5322 section 3.6).
+
+    That is Sender, else the first of From, and all of To, Cc and Bcc; of a message that was sent on, the same
+    of its Resent- fields. Raises LocalProtocolError where these leave it open.
+    """
+    header: dict[bytes, list[bytes]] = {}
+    for name, value in fields(octets, _header_span(octets)):
+        header.setdefault(name, []).append(value)
+    prefix = b"resent-" if b"resent-date" in header else b""
+    if prefix and len(header[b"resent-date"]) > 1:
+        raise LocalProtocolError("reverse_path and forward_paths: needed, since the message was resent twice")
+    senders = _mailboxes(header, prefix, (b"sender",)) or _mailboxes(header, prefix, (b"from",))
+    if not senders:
+        raise LocalProtocolError("reverse_path: needed, since the header has neither Sender nor From")
+    return Envelope(senders[0], tuple(dict.fromkeys(_mailboxes(header, prefix, (b"to", b"cc", b"bcc")))))
+
+
+def _mailboxes(header: dict[bytes, list[bytes]], prefix: bytes, names: tuple[bytes, ...]) -> list[str]:
+    values = [value for name in names for value in header.get(prefix + name, ())]
+    return [_text_of(entry) for value in values for entry in parse_addresses(value) if entry.host is not None]
+
+
+def _text_of(entry: EnvelopeAddress) -> str:
+    try:
+        return str(Mailbox((entry.mailbox or b"").decode(), (entry.host or b"").decode()))
+    except (AddressError, UnicodeDecodeError):
+        raise LocalProtocolError(f"expected a mailbox in the header, got {entry.address[:40]!r}") from None
+
+
+def without_bcc(octets: bytes) -> bytes:
+    """Return the message without its Bcc and Resent-Bcc fields, the same object if it has none."""
+    hidden = [
+        (start, end)
+        for name, start, end in field_spans(octets, _header_span(octets))
+        if name in (b"bcc", b"resent-bcc")
+    ]
+    if not hidden:
+        return octets
+    edges = [0, *(edge for span in hidden for edge in span), len(octets)]
+    return b"".join(octets[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
+
+
+def _header_span(octets: bytes) -> Span:
+    if octets.startswith(b"\r\n"):
+        return (0, 0)
+    end = octets.find(b"\r\n\r\n")
+    return (0, len(octets) if end < 0 else end + 2)

@@ -1,0 +1,250 @@
+"""Replies (RFC 5321 section 4.2) with their enhanced status codes (RFC 2034), read and written.
+
+A reply without text and one with an empty text are the same value: `lines` is empty. The enhanced code
+stands on every line of the wire form and is taken off the text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemoteProtocolError, excerpt
+from mailproto.limits import SMTPLimits
+from mailproto.sasl import _base64
+from mailproto.smtp._grammar import decode_text, match_reply_line, require_text
+from mailproto.smtp.commands import Request
+
+__all__ = ["EnhancedCode", "Reply", "ReplyReader"]
+
+# status-code = class "." subject "." detail                                    (RFC 2034 section 4)
+# class = "2" / "4" / "5" ;  subject = 1*3DIGIT ;  detail = 1*3DIGIT
+_ENHANCED: Final = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |$)", re.ASCII)
+
+_new: Final = object.__new__
+_set: Final = object.__setattr__
+
+
+@dataclass(frozen=True, slots=True)
+class EnhancedCode:
+    """An enhanced status code (RFC 3463): `klass` 2, 4 or 5; `subject` and `detail` from 0 to 999."""
+
+    klass: int
+    subject: int
+    detail: int
+
+    def __post_init__(self) -> None:
+        if self.klass not in (2, 4, 5) or not 0 <= self.subject <= 999 or not 0 <= self.detail <= 999:
+            raise LocalProtocolError(f"expected an enhanced status code, got {self}")
+
+    @classmethod
+    def parse(cls, text: str) -> EnhancedCode:
+        """Read a whole `5.1.1`. Raises LocalProtocolError."""
+        found = _ENHANCED.fullmatch(text)
+        if found is None or text.endswith(" "):
+            raise LocalProtocolError(f"expected an enhanced status code, got {text[:40]!r}")
+        return cls(int(found[1]), int(found[2]), int(found[3]))
+
+    def __str__(self) -> str:
+        return f"{self.klass}.{self.subject}.{self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of a server: `code` from 200 to 599, `lines` of text, an enhanced status code.
+
+    Text is UTF-8, read as Latin-1 if it is not. `command` says what it answers (None: the greeting, or
+    nothing that was asked); it and `defects` count in no comparison. An enhanced code that stands in front
+    of the text is taken off it. Raises LocalProtocolError for controls in the text, CR and LF included, and
+    for an enhanced code of another class than the code.
+    """
+
+    code: int
+    lines: tuple[str, ...] = ()
+    enhanced_code: EnhancedCode | None = None
+    command: Request | None = field(default=None, compare=False, repr=False, kw_only=True)
+    defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not 200 <= self.code <= 599:
+            raise LocalProtocolError(f"expected a reply code from 200 to 599, got {self.code}")
+        for line in self.lines:
+            require_text(line, "reply text")
+        if self.enhanced_code is None:
+            enhanced_code, lines, _ = _split_enhanced(self.code, self.lines)
+            _set(self, "enhanced_code", enhanced_code)
+            _set(self, "lines", lines)
+        elif self.enhanced_code.klass != self.code // 100:
+            raise LocalProtocolError(f"{self.enhanced_code}: expected the class of the code {self.code}")
+        if self.lines == ("",):
+            _set(self, "lines", ())
+
+    @classmethod
+    def _parsed(
+        cls,
+        code: int,
+        lines: tuple[str, ...],
+        enhanced_code: EnhancedCode | None,
+        command: Request | None,
+        defects: tuple[Defect, ...],
+    ) -> Reply:
+        """Build one of what a parser has accepted, without validating it again."""
+        reply = _new(cls)
+        _set(reply, "code", code)
+        _set(reply, "lines", lines)
+        _set(reply, "enhanced_code", enhanced_code)
+        _set(reply, "command", command)
+        _set(reply, "defects", defects)
+        return reply
+
+    @classmethod
+    def of(cls, code: int, enhanced_code: str | None = None, *lines: str) -> Reply:
+        """Build a reply with the enhanced code as text: `Reply.of(550, "5.1.1", "no such user")`."""
+        return cls(code, lines, None if enhanced_code is None else EnhancedCode.parse(enhanced_code))
+
+    @classmethod
+    def of_challenge(cls, data: bytes) -> Reply:
+        """Build the 334 that carries the SASL challenge *data*, which is octets (RFC 4954 section 4)."""
+        return cls(334, (_base64.encode(data).decode("ascii"),))
+
+    @property
+    def challenge(self) -> bytes | None:
+        """The SASL challenge of a 334, as octets; None if it is none or no base64."""
+        if self.code != 334 or len(self.lines) > 1:
+            return None
+        try:
+            return _base64.decode("".join(self.lines).encode())
+        except ValueError:
+            return None
+
+    @property
+    def text(self) -> str:
+        """All the text, its lines joined by a line feed."""
+        return "\n".join(self.lines)
+
+    @property
+    def is_positive(self) -> bool:
+        """True for 2yz: done."""
+        return self.code < 300
+
+    @property
+    def is_intermediate(self) -> bool:
+        """True for 3yz: more is awaited from the client."""
+        return 300 <= self.code < 400
+
+    @property
+    def is_transient(self) -> bool:
+        """True for 4yz: it may succeed later."""
+        return 400 <= self.code < 500
+
+    @property
+    def is_permanent(self) -> bool:
+        """True for 5yz: it will not succeed."""
+        return self.code >= 500
+
+    @property
+    def is_negative(self) -> bool:
+        """True for 4yz and 5yz."""
+        return self.code >= 400
+
+    def answering(self, command: Request | None) -> Reply:
+        """Return the same reply as the answer to *command*."""
+        return Reply._parsed(self.code, self.lines, self.enhanced_code, command, self.defects)
+
+    def serialize(self) -> bytes:
+        """Return all lines with their CRLF; a space stands behind the code even if there is no text."""
+        enhanced = f"{self.enhanced_code} " if self.enhanced_code is not None else ""
+        *first, last = self.lines or ("",)
+        more = "".join(f"{self.code}-{enhanced}{line}\r\n" for line in first)
+        return f"{more}{self.code} {enhanced}{last}\r\n".encode()
+
+
+class ReplyReader:
+    """Puts the lines of replies together, one at a time, within `max_reply_line` and `max_reply_lines`."""
+
+    __slots__ = ("_codes", "_defects", "_limits", "_lines", "_offset", "_size")
+
+    def __init__(self, limits: SMTPLimits, offset: int = 0) -> None:
+        """Count offsets of the first reply from *offset*, those of later ones from 0."""
+        self._limits = limits
+        self._begin(offset)
+
+    def _begin(self, offset: int) -> None:
+        self._lines: list[str] = []
+        self._codes: set[bytes] = set()
+        self._defects: list[Defect] = []
+        self._offset = offset
+        self._size = 0
+
+    @property
+    def is_inside(self) -> bool:
+        """True if a reply has begun and not ended."""
+        return bool(self._codes)
+
+    def read_line(self, line: bytes, command: Request | None = None) -> Reply | None:
+        """Read *line*, which ends in LF; return the reply that it completes, as the answer to *command*.
+
+        Raises RemoteProtocolError for what is no
+        line of a reply, LimitExceeded for too many.
+        """
+        start = self._offset + self._size
+        self._size += len(line)
+        content = line[:-2] if line.endswith(b"\r\n") else self._without_bare_lf(line, start)
+        found = match_reply_line(content)
+        if found is None:
+            raise RemoteProtocolError(f"expected a line of a reply, got {excerpt(content)!r}", offset=start)
+        code, separator, octets = found.groups()
+        self._note_code(code, start, content)
+        if len(self._lines) >= self._limits.max_reply_lines:
+            maximum = self._limits.max_reply_lines
+            raise LimitExceeded("max_reply_lines", maximum + 1, maximum, offset=start)
+        self._lines.append(self._text_of(octets, start + 4) if octets else "")
+        return None if separator == b"-" else self._complete(int(code), command)
+
+    def _without_bare_lf(self, line: bytes, start: int) -> bytes:
+        self._defects.append(Defect("bare-lf", start + len(line) - 1, b"\n"))
+        return line[:-1]
+
+    def _note_code(self, code: bytes, start: int, content: bytes) -> None:
+        if code[1] > 0x35:
+            self._defects.append(Defect("reply-code", start, excerpt(content)))
+        if self._codes and code not in self._codes:
+            self._defects.append(Defect("reply-codes-differ", start, excerpt(content)))
+        self._codes.add(code)
+
+    def _text_of(self, octets: bytes, start: int) -> str:
+        text, rules = decode_text(octets)
+        self._defects.extend(Defect(rule, start, excerpt(octets)) for rule in rules)
+        return text
+
+    def _complete(self, code: int, command: Request | None) -> Reply:
+        lines = tuple(self._lines)
+        enhanced_code, lines, is_on_all = _split_enhanced(code, lines)
+        if not is_on_all:
+            self._defects.append(Defect("enhanced-codes-differ", self._offset, b""))
+        reply = Reply._parsed(
+            code, () if lines == ("",) else lines, enhanced_code, command, tuple(self._defects)
+        )
+        self._begin(0)
+        return reply
+
+
+def _split_enhanced(code: int, lines: tuple[str, ...]) -> tuple[EnhancedCode | None, tuple[str, ...], bool]:
+    """Take the enhanced code of the first line off each line that has it; say whether all had it.
+
+    The class must be the first digit of the code, which also keeps it away from 3yz.
+    """
+    found = _ENHANCED.match(lines[0]) if lines else None
+    if found is None or ord(found[1]) - 48 != code // 100:
+        return None, lines, True
+    prefix = found[0].rstrip(" ")
+    stripped = tuple(_without_prefix(line, prefix) for line in lines)
+    enhanced_code = EnhancedCode(int(found[1]), int(found[2]), int(found[3]))
+    return enhanced_code, tuple(new for new, _ in stripped), all(had for _, had in stripped)
+
+
+def _without_prefix(line: str, prefix: str) -> tuple[str, bool]:
+    if line.startswith(prefix + " "):
+        return line[len(prefix) + 1 :], True
+    return ("", True) if line == prefix else (line, False)

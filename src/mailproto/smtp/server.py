@@ -1,0 +1,637 @@
+"""The server's end of an SMTP or LMTP connection, without IO (RFC 5321, 1870, 2033, 2034, 3207, 4954).
+
+`next_event` reads one command and stops until `send_reply`: what the next octets mean depends on the answer.
+What the grammar, the table of states or a limit refuses comes as `InvalidCommand` with the reply that is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias, final
+
+from mailproto._connection import Endpoint
+from mailproto.errors import Defect, LocalProtocolError, RemoteProtocolError, excerpt
+from mailproto.limits import SMTPLimits
+from mailproto.smtp._grammar import CommandSyntaxError, match_verb
+from mailproto.smtp.commands import (
+    Auth,
+    Command,
+    Data,
+    Ehlo,
+    Helo,
+    Lhlo,
+    Mail,
+    MessageBody,
+    Rcpt,
+    SASLResponse,
+    UnknownCommand,
+    add_defects,
+    parse_command,
+    parse_sasl_response,
+)
+from mailproto.smtp.data import DotDecoder, NewlinePolicy
+from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand, ServerEvent
+from mailproto.smtp.extensions import EXTENSIONS, NO_EXTENSIONS, Extension, Extensions, Offer
+from mailproto.smtp.reply import EnhancedCode, Reply, ReplyReader
+from mailproto.smtp.state import (
+    REFUSED_HELLO,
+    Condition,
+    State,
+    has_reply_per_recipient,
+    row_of,
+    timeout_of,
+)
+from mailproto.wants import Wants
+
+__all__ = ["SMTPServerConnection"]
+
+_Pending: TypeAlias = Command | SASLResponse | MessageBody | InvalidCommand | None
+
+_DEFAULT_LIMITS: Final = SMTPLimits()
+_SERVICE_CLOSING: Final = 421
+
+
+def _reply(code: int, enhanced_code: str, text: str) -> Reply:
+    return Reply(code, (text,), EnhancedCode.parse(enhanced_code))
+
+
+_UNKNOWN: Final = _reply(500, "5.5.1", "command unknown")
+_NOT_IMPLEMENTED: Final = _reply(502, "5.5.1", "not offered")
+_BAD_SEQUENCE: Final = _reply(503, "5.5.1", "bad sequence of commands")
+_NO_RECIPIENTS: Final = _reply(554, "5.5.1", "no valid recipients")
+_NO_RECIPIENTS_LMTP: Final = _reply(503, "5.5.1", "no valid recipients")
+_BAD_MECHANISM: Final = _reply(504, "5.5.4", "mechanism not offered")
+_BAD_PARAMETER: Final = _reply(555, "5.5.4", "parameter not offered")
+_NOT_ASCII: Final = _reply(553, "5.6.7", "non-ASCII address without SMTPUTF8")
+_TOO_LONG: Final = _reply(500, "5.5.2", "line too long")
+_TOO_LONG_SASL: Final = _reply(500, "5.5.6", "line too long")
+_DEVIATION: Final = _reply(501, "5.5.2", "not the exact syntax")
+_TOO_MANY_RECIPIENTS: Final = _reply(452, "4.5.3", "too many recipients")
+_TOO_BIG: Final = _reply(552, "5.3.4", "message too big")
+_BARE_NEWLINE: Final = _reply(550, "5.6.0", "bare CR or LF in the message")
+_TEXT_LINE_TOO_LONG: Final = _reply(500, "5.6.0", "line of the message too long")
+_TOO_MANY_ERRORS: Final = _reply(421, "4.7.0", "too many bad commands")
+
+_NO_FAULT: Final = frozenset(
+    {_NO_RECIPIENTS, _NO_RECIPIENTS_LMTP, _TOO_MANY_RECIPIENTS, _TOO_BIG, _NOT_ASCII}
+)
+"""What a client in good faith runs into: it does not count as a bad command."""
+
+
+@final
+class SMTPServerConnection(Endpoint[ServerEvent]):
+    """Commands out, replies in: `next_event`, `send_reply`, `data_to_send`.
+
+    First of all the application sends the greeting. `hostname` is what `ehlo_reply` says. `extensions` are
+    the rows that may be offered, `auth_mechanisms` and `start_tls` what they decide by; both can be changed
+    between two EHLO. What counts is what the EHLO reply has said. `newlines` is the policy for a bare CR or
+    LF in a message; `strict` refuses with 501 what would be a defect.
+    """
+
+    __slots__ = (
+        "_authenticated",
+        "_bad_commands",
+        "_body",
+        "_declined_mail",
+        "_discarded",
+        "_extensions",
+        "_hello",
+        "_lmtp",
+        "_newlines",
+        "_offered",
+        "_pending",
+        "_recipients",
+        "_replies_due",
+        "_rows",
+        "_state",
+        "_strict",
+        "_tls_active",
+        "auth_mechanisms",
+        "dropped",
+        "hostname",
+        "limits",
+        "start_tls",
+    )
+
+    def __init__(
+        self,
+        limits: SMTPLimits = _DEFAULT_LIMITS,
+        *,
+        hostname: str,
+        lmtp: bool = False,
+        strict: bool = False,
+        newlines: NewlinePolicy = "reject",
+        extensions: Iterable[Extension] = EXTENSIONS,
+        auth_mechanisms: Iterable[str] = (),
+        start_tls: bool = False,
+    ) -> None:
+        super().__init__()
+        self.limits = limits
+        """What this connection accepts."""
+        self.hostname = hostname
+        """What `ehlo_reply` calls this server."""
+        self.auth_mechanisms = tuple(auth_mechanisms)
+        """The SASL mechanisms that the next EHLO reply offers."""
+        self.start_tls = start_tls
+        """Whether the next EHLO reply offers STARTTLS; it never does when TLS is active."""
+        self.dropped = 0
+        """Octets that came in the clear before a TLS handshake and were dropped: most likely an attack."""
+        self._lmtp = lmtp
+        self._strict = strict
+        self._newlines: NewlinePolicy = newlines
+        self._rows = tuple(extensions)
+        self._extensions = NO_EXTENSIONS
+        self._offered: tuple[Extension, ...] = ()
+        self._state = State.GREETING
+        self._hello: Ehlo | Helo | Lhlo | None = None
+        self._pending: _Pending = None
+        self._replies_due = 1
+        self._recipients = 0
+        self._declined_mail = False
+        self._body = _Body(limits)
+        self._discarded: bytes | None = None
+        self._bad_commands = 0
+        self._tls_active = False
+        self._authenticated = False
+
+    @property
+    def state(self) -> State:
+        """The state that the replies sent so far have led to."""
+        return self._state
+
+    @property
+    def hello(self) -> Ehlo | Helo | Lhlo | None:
+        """The greeting of the client that was accepted last; None before it and after `tls_started`."""
+        return self._hello
+
+    @property
+    def extensions(self) -> Extensions:
+        """What the last EHLO reply has offered."""
+        return self._extensions
+
+    @property
+    def is_tls_active(self) -> bool:
+        """True after `tls_started`."""
+        return self._tls_active
+
+    @property
+    def is_authenticated(self) -> bool:
+        """True after a positive reply to AUTH."""
+        return self._authenticated
+
+    @property
+    def is_lmtp(self) -> bool:
+        """True if this is LMTP."""
+        return self._lmtp
+
+    @property
+    def recipients(self) -> int:
+        """How many recipients were accepted in the transaction."""
+        return self._recipients
+
+    @property
+    def replies_due(self) -> int:
+        """How many replies `next_event` waits for: one, in LMTP behind a message one for each recipient."""
+        return self._replies_due
+
+    @property
+    def wants(self) -> Wants:
+        """Why `next_event` returned None: REPLY when `send_reply` is due, the greeting included."""
+        if self._failure is not None or self._state is State.CLOSED:
+            return Wants.CLOSED
+        if self._replies_due:
+            return Wants.REPLY
+        return Wants.TLS if self._state is State.TLS else Wants.DATA
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds to wait for a command or for more of a message (RFC 5321 section 4.5.3.2.7)."""
+        return timeout_of("server") if self.wants in (Wants.DATA, Wants.TLS) else None
+
+    @property
+    def max_buffered(self) -> int:
+        """`limits.max_buffered`."""
+        return self.limits.max_buffered
+
+    @property
+    def max_unsent(self) -> int:
+        """`limits.max_unsent`."""
+        return self.limits.max_unsent
+
+    def ehlo_reply(self, text: str = "") -> Reply:
+        """Return the reply to the EHLO, LHLO or HELO that waits: the host name, *text*, what is offered now.
+
+        HELO gets the first line only.
+        """
+        first = f"{self.hostname} {text}".rstrip()
+        if isinstance(self._pending, Helo):
+            return Reply(250, (first,))
+        offer = Offer(
+            start_tls=self.start_tls and not self._tls_active,
+            auth_mechanisms=self.auth_mechanisms,
+            max_message=self.limits.max_message,
+        )
+        pairs = ((row.keyword, row.offered(offer)) for row in self._rows)
+        offered = Extensions(tuple((keyword, value) for keyword, value in pairs if value is not None))
+        return Reply(250, (first, *offered.lines()))
+
+    def send_reply(self, reply: Reply) -> None:
+        """Queue *reply* to what `next_event` gave last, or the greeting; its code decides the next state.
+
+        A 421 may be sent at any time and ends the connection. Raises LocalProtocolError, and queues
+        nothing, if no reply is due or if the command has no such answer (a 250 to DATA, a 354 to MAIL).
+        """
+        state = self._state_after(reply)
+        octets = reply.serialize()
+        limit = self.limits.max_reply_line
+        if len(octets) > limit and max(map(len, octets.split(b"\n"))) >= limit:
+            raise LocalProtocolError(f"reply: expected lines of at most {limit} octets")
+        self._queue(octets)
+        self._answered(reply, state)
+
+    def send_unchecked(self, octets: bytes, replies: int = 1) -> None:
+        """Queue *octets* exactly as they are, for tests of the other end.
+
+        They stand for *replies* of the replies that are due, and have the effect of the reply that they can
+        be read as; if they are none, the session goes on as after a refusal.
+        """
+        if self._failure is not None or self._state is State.CLOSED:
+            raise LocalProtocolError("the connection is closed")
+        self._queue(octets)
+        reply = _read_reply(octets)
+        state = None if reply is None else self._find_state_after(reply)
+        for _ in range(min(replies, self._replies_due)):
+            if reply is None or state is None:
+                self._finish(State.READY if self._state in (State.ENDED, State.AUTH) else self._state)
+            else:
+                self._answered(reply, state)
+
+    def receive_data(self, data: bytes) -> None:
+        """Buffer *data*; in the clear behind STARTTLS it is dropped and counted in `dropped`."""
+        if self._state is State.TLS:
+            self.dropped += len(data)
+        else:
+            super().receive_data(data)
+
+    def tls_started(self) -> None:
+        """Note that the handshake is done; what the client said is forgotten (RFC 3207 section 4.2).
+
+        Before the greeting this is implicit TLS. Raises LocalProtocolError if no handshake is due.
+        """
+        if self._state is State.TLS:
+            self._state = State.START
+            self._hello = None
+            self._extensions = NO_EXTENSIONS
+            self._offered = ()
+            self._authenticated = False
+        elif self._state is not State.GREETING or self._tls_active:
+            raise LocalProtocolError("TLS: no handshake is due")
+        self.dropped += self._input.clear()
+        self._tls_active = True
+        self._progress += 1
+
+    def abort(self) -> None:
+        """End the connection at once: `wants` is CLOSED and no event comes any more."""
+        self._state = State.CLOSED
+        self._pending = None
+        self._replies_due = 0
+
+    def _state_after(self, reply: Reply) -> State:
+        if self._failure is not None or self._state is State.CLOSED:
+            raise LocalProtocolError("reply: the connection is closed")
+        if not self._replies_due and reply.code != _SERVICE_CLOSING:
+            raise LocalProtocolError(f"reply: no command waits for {reply.code}")
+        state = self._find_state_after(reply)
+        if state is None:
+            raise LocalProtocolError(f"{self._name_of_pending()}: {reply.code} is no answer to it")
+        return state
+
+    def _find_state_after(self, reply: Reply) -> State | None:
+        if reply.code == _SERVICE_CLOSING:
+            return State.CLOSED
+        pending = self._pending
+        if isinstance(pending, InvalidCommand) and self._state not in (State.ENDED, State.AUTH):
+            return None if reply.is_intermediate else self._state
+        known = not isinstance(pending, UnknownCommand)
+        row = row_of(self._state, self._name_of_pending(), known=known)
+        return None if row is None else row.after(reply.code)
+
+    def _name_of_pending(self) -> str:
+        return "greeting" if self._pending is None else self._pending.name
+
+    def _answered(self, reply: Reply, state: State) -> None:
+        request = self._pending
+        if request is not None:
+            if request.name not in ("RCPT", "DATA"):
+                self._declined_mail = request.name == "MAIL" and reply.is_negative
+            if not reply.is_negative:
+                self._note_success(request, reply)
+        self._finish(state)
+
+    def _finish(self, state: State) -> None:
+        """Count one reply, and go on to *state* after the last."""
+        self._progress += 1
+        self._replies_due = max(0, self._replies_due - 1) if state is not State.CLOSED else 0
+        if self._replies_due:
+            return
+        self._pending = None
+        self._state = state
+        if state not in _IN_TRANSACTION:
+            self._recipients = 0
+        if state is State.TLS:
+            self.dropped += self._input.clear()
+
+    def _note_success(self, request: _Pending, reply: Reply) -> None:
+        match request:
+            case Rcpt():
+                self._recipients += 1
+            case Ehlo() | Helo() | Lhlo():
+                self._accept_hello(request, reply)
+            case Auth() | SASLResponse():
+                self._authenticated = self._authenticated or reply.is_positive
+            case Data():
+                self._body = _Body(self.limits)
+            case MessageBody():
+                self._bad_commands = 0
+
+    def _accept_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
+        self._hello = hello
+        self._extensions = NO_EXTENSIONS if isinstance(hello, Helo) else Extensions.parse(reply.lines[1:])
+        self._offered = tuple(row for row in self._rows if row.keyword in self._extensions)
+
+    def _next_event(self) -> ServerEvent | None:
+        if self._replies_due or self._state is State.CLOSED:
+            return None
+        if self._state is State.ENDED:
+            return self._end_body()
+        event = self._next_of_body() if self._state is State.BODY else self._next_of_line()
+        return self._lost() if event is None and self._eof else event
+
+    def _lost(self) -> ConnectionLost:
+        clean = not self._input and self._discarded is None and self._state in (State.START, State.READY)
+        self.abort()
+        return ConnectionLost(clean)
+
+    def _next_of_line(self) -> ServerEvent | None:
+        if self._discarded is not None:
+            return self._discard_line(self._discarded)
+        end = self._input.find(b"\n")
+        size = len(self._input) if end < 0 else end + 1
+        if size > self.limits.max_command_line and size > self._max_line():
+            self._discarded = excerpt(self._input.peek(self.limits.max_command_line))
+            return self._discard_line(self._discarded)
+        if end < 0:
+            return None
+        line = self._input.take(size)
+        return self._read_sasl(line) if self._state is State.AUTH else self._read_command(line)
+
+    def _max_line(self) -> int:
+        if self._state is State.AUTH or self._input.peek(5).upper() == b"AUTH ":
+            return self.limits.max_auth_line
+        return self.limits.max_command_line
+
+    def _discard_line(self, start: bytes) -> ServerEvent | None:
+        """Drop the rest of a line that is too long; the refusal comes once it has ended."""
+        end = self._input.find(b"\n")
+        if end < 0:
+            self._input.clear()
+            return None
+        self._input.skip(end + 1)
+        self._discarded = None
+        shown = b"***" if self._state is State.AUTH else _shown(start)
+        self._show_received(shown + b"...\r\n")
+        if self._state is State.AUTH:
+            return self._invalid(_TOO_LONG_SASL, b"***", SASLResponse.name)
+        return self._invalid(_TOO_LONG, start, _verb_of(start) if b" " in start else "")
+
+    def _read_command(self, line: bytes) -> ServerEvent:
+        content, defects = _without_line_end(line)
+        try:
+            command = parse_command(content)
+        except CommandSyntaxError as error:
+            self._show_received(_shown(content) + b"\r\n")
+            return self._invalid(_reply_of(error), content, _verb_of(content))
+        if self.trace is not None:
+            self._show_received(command.shown() if isinstance(command, Auth) else line)
+        if defects:
+            command = add_defects(command, defects)
+        refusal = self._refusal_of(command)
+        if refusal is not None:
+            return self._invalid(refusal, content, command.name)
+        self._pending = command
+        self._replies_due = 1
+        return command
+
+    def _read_sasl(self, line: bytes) -> ServerEvent:
+        content, defects = _without_line_end(line)
+        self._show_received(b"*\r\n" if content == b"*" else b"***\r\n")
+        try:
+            response = parse_sasl_response(content)
+        except CommandSyntaxError as error:
+            return self._invalid(_reply_of(error), b"***", SASLResponse.name)
+        if defects:
+            if self._strict:
+                return self._invalid(_DEVIATION, b"***", SASLResponse.name)
+            response = add_defects(response, defects)
+        self._pending = response
+        self._replies_due = 1
+        return response
+
+    def _refusal_of(self, command: Command) -> Reply | None:
+        """Return the reply that the table, an extension or a limit has for *command*; None: it is legal."""
+        if command.name in REFUSED_HELLO[self._lmtp] or not self._is_known(command):
+            return _UNKNOWN
+        if command.defects and self._strict:
+            return _DEVIATION
+        row = row_of(self._state, command.name, known=not isinstance(command, UnknownCommand))
+        if row is None or not row.is_legal:
+            return self._out_of_order(command)
+        if row.unless is not None and self._holds(row.unless):
+            return _BAD_SEQUENCE
+        if row.extension is not None and row.extension not in self._extensions:
+            return _NOT_IMPLEMENTED
+        check = _CHECKS.get(command.name)
+        return None if check is None else check(self, command)
+
+    def _out_of_order(self, command: Command) -> Reply:
+        if command.name == "DATA" and self._state is State.TRANSACTION:
+            return _NO_RECIPIENTS_LMTP if self._lmtp else _NO_RECIPIENTS
+        return _BAD_SEQUENCE
+
+    def _is_known(self, command: Command) -> bool:
+        return not isinstance(command, UnknownCommand) or any(
+            command.verb in row.verbs for row in self._offered
+        )
+
+    def _holds(self, condition: Condition) -> bool:
+        return self._tls_active if condition is Condition.TLS_ACTIVE else self._authenticated
+
+    def _check_auth(self, command: Command) -> Reply | None:
+        mechanisms = self._extensions.auth
+        is_offered = isinstance(command, Auth) and command.mechanism in mechanisms
+        return None if is_offered else _BAD_MECHANISM
+
+    def _check_mail(self, command: Command) -> Reply | None:
+        if not isinstance(command, Mail):
+            return None
+        if command.parameters:
+            if not self._are_offered(command):
+                return _BAD_PARAMETER
+            if (command.parameters.size or 0) > self.limits.max_message > 0:
+                return _TOO_BIG
+        return None if command.reverse_path.is_ascii or "SMTPUTF8" in self._extensions else _NOT_ASCII
+
+    def _check_rcpt(self, command: Command) -> Reply | None:
+        if not isinstance(command, Rcpt):
+            return None
+        if command.parameters and not self._are_offered(command):
+            return _BAD_PARAMETER
+        if self._recipients >= self.limits.max_recipients:
+            return _TOO_MANY_RECIPIENTS
+        return None if command.forward_path.is_ascii or "SMTPUTF8" in self._extensions else _NOT_ASCII
+
+    def _are_offered(self, command: Mail | Rcpt) -> bool:
+        return all(
+            any(row.allows(command.name, keyword) for row in self._offered)
+            for keyword, _ in command.parameters
+        )
+
+    def _invalid(self, reply: Reply, line: bytes, name: str) -> InvalidCommand:
+        if self._counts_as_bad(reply, name):
+            self._bad_commands += 1
+            if self._bad_commands > self.limits.max_bad_commands:
+                reply = _TOO_MANY_ERRORS
+        event = InvalidCommand(excerpt(_shown(line)), reply, name)
+        self._pending = event
+        self._replies_due = 1
+        return event
+
+    def _counts_as_bad(self, reply: Reply, name: str) -> bool:
+        # A client that pipelines cannot know that its MAIL was declined: what follows is no fault of it.
+        stranded = self._declined_mail and reply is _BAD_SEQUENCE and name in ("RCPT", "DATA")
+        return reply not in _NO_FAULT and not stranded
+
+    def _next_of_body(self) -> ServerEvent | None:
+        body = self._body
+        while self._input:
+            octets, start = self._input.front()
+            decoded = body.decoder.decode(octets, start)
+            raw = self._input.take_some(decoded.stop - start)
+            self._show_received(raw)
+            data = body.take(decoded.data)
+            is_progress = body.is_progress(len(raw))
+            if decoded.is_end:
+                self._state = State.ENDED
+                return BodyData(data) if data else self._end_body()
+            if data:
+                # Each event starts the clock again, but one octet at a time must not.
+                self._progress -= not is_progress
+                return BodyData(data)
+            self._progress += is_progress
+        return None
+
+    def _end_body(self) -> ServerEvent:
+        body = self._body
+        refusal = body.refusal(self._newlines == "reject" or self._strict)
+        event: BodyEnded | InvalidCommand
+        if refusal is not None:
+            event = self._invalid(refusal, b"", MessageBody.name)
+        else:
+            event = BodyEnded(body.size, defects=body.defects)
+            self._pending = MessageBody()
+        is_per_recipient = has_reply_per_recipient(State.ENDED, MessageBody.name, lmtp=self._lmtp)
+        self._replies_due = max(1, self._recipients) if is_per_recipient else 1
+        return event
+
+
+class _Body:
+    """The message that is being received: its size, and what is wrong with it."""
+
+    __slots__ = ("_limits", "_line", "_longest", "_unmarked", "decoder", "size")
+
+    def __init__(self, limits: SMTPLimits) -> None:
+        self._limits = limits
+        self._line = 0
+        self._longest = 0
+        self._unmarked = 0
+        self.decoder = DotDecoder()
+        self.size = 0
+
+    def take(self, data: bytes) -> bytes:
+        """Count *data* and return what the application gets of it: nothing beyond `max_message`."""
+        room = self._limits.max_message - self.size if self._limits.max_message else len(data)
+        self.size += len(data)
+        if self._limits.max_text_line is not None:
+            self._measure(data)
+        return data if len(data) <= room else data[: max(0, room)]
+
+    def _measure(self, data: bytes) -> None:
+        first, *more = data.split(b"\n")
+        self._longest = max(self._longest, self._line + len(first) + bool(more), *(len(x) + 1 for x in more))
+        self._line = len(more[-1]) if more else self._line + len(first)
+
+    def is_progress(self, octets: int) -> bool:
+        """Return whether with *octets* more there are `min_body_progress` since this was last so."""
+        self._unmarked += octets
+        if self._unmarked < self._limits.min_body_progress:
+            return False
+        self._unmarked = 0
+        return True
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """The bare CR or LF that the policy let pass."""
+        at = self.decoder.bare_newline
+        return () if at is None else (Defect("bare-newline", at),)
+
+    def refusal(self, rejects_bare: bool) -> Reply | None:
+        """Return the reply that the message gets whatever the application thinks of it, or None."""
+        if self.size > self._limits.max_message > 0:
+            return _TOO_BIG
+        if self.decoder.bare_newline is not None and rejects_bare:
+            return _BARE_NEWLINE
+        if self._longest > (self._limits.max_text_line or self._longest):
+            return _TEXT_LINE_TOO_LONG
+        return None
+
+
+_CHECKS: Final[dict[str, Callable[[SMTPServerConnection, Command], Reply | None]]] = {
+    "AUTH": SMTPServerConnection._check_auth,
+    "MAIL": SMTPServerConnection._check_mail,
+    "RCPT": SMTPServerConnection._check_rcpt,
+}
+_IN_TRANSACTION: Final = frozenset({State.TRANSACTION, State.RECIPIENTS, State.BODY, State.ENDED})
+
+
+def _without_line_end(line: bytes) -> tuple[bytes, tuple[Defect, ...]]:
+    if line.endswith(b"\r\n"):
+        return line[:-2], ()
+    return line[:-1], (Defect("bare-lf", len(line) - 1, b"\n"),)
+
+
+def _is_auth(line: bytes) -> bool:
+    return line.lstrip()[:4].upper() == b"AUTH"
+
+
+def _shown(line: bytes) -> bytes:
+    return b"AUTH ***" if _is_auth(line) else line
+
+
+def _verb_of(line: bytes) -> str:
+    verb = line.partition(b" ")[0]
+    return "" if match_verb(verb) is None else verb.decode("ascii").upper()
+
+
+def _reply_of(error: CommandSyntaxError) -> Reply:
+    return _reply(error.code, error.enhanced_code, error.text)
+
+
+def _read_reply(octets: bytes) -> Reply | None:
+    reader = ReplyReader(_DEFAULT_LIMITS)
+    reply = None
+    try:
+        for line in octets.split(b"\n")[:-1]:
+            reply = reader.read_line(line + b"\n")
+    except RemoteProtocolError:
+        return None
+    return reply

@@ -1,0 +1,381 @@
+"""The server's procedure, written once: from the greeting to the end, over an `SMTPServerConnection`.
+
+It answers what the connection reads, asks an `SMTPHandler` where there is something to decide, and keeps the
+promises of `MessageSink`. Nothing here checks order, syntax or sizes: the connection has done that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast, final
+
+from mailproto.errors import ConnectionTimeout, LocalProtocolError, MailProtoError
+from mailproto.flow import Call, Flow, Flush, Receive, ServerStopping, StartTLS, TLSInfo
+from mailproto.sasl._authenticator import Authenticator
+from mailproto.sasl._mechanism import Accepted, Challenge, Need, ServerMechanism, Step
+from mailproto.sasl._registry import server_mechanism, usable_mechanisms
+from mailproto.smtp import commands
+from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand
+from mailproto.smtp.handler import (
+    DiscardingSink,
+    Finish,
+    Hello,
+    MessageSink,
+    SMTPHandler,
+    SMTPSession,
+    Transaction,
+)
+from mailproto.smtp.reply import Reply
+from mailproto.smtp.server import SMTPServerConnection
+from mailproto.wants import Wants
+
+__all__ = ["HandlerFailed", "Service", "serve"]
+
+_RECEIVE: Final = Receive()
+_FLUSH: Final = Flush()
+_DISCARDING_SINK: Final = DiscardingSink()
+
+_MAIL_OK: Final = Reply.of(250, "2.1.0", "sender accepted")
+_RCPT_OK: Final = Reply.of(250, "2.1.5", "recipient accepted")
+_SEND_IT: Final = Reply(354, ("end the message with <CRLF>.<CRLF>",))
+_MESSAGE_OK: Final = Reply.of(250, "2.0.0", "message accepted")
+_RESET_OK: Final = Reply.of(250, "2.0.0", "forgotten")
+_BYE: Final = Reply.of(221, "2.0.0", "closing the connection")
+_TLS_OK: Final = Reply.of(220, "2.0.0", "ready for TLS")
+_NOOP_OK: Final = Reply.of(250, "2.0.0", "nothing done")
+_LOGIN_OK: Final = Reply.of(235, "2.7.0", "authenticated")
+_LOGIN_REFUSED: Final = Reply.of(535, "5.7.8", "credentials not accepted")
+_LOGIN_CANCELLED: Final = Reply.of(501, "5.7.0", "authentication cancelled")
+_NO_VRFY: Final = Reply.of(252, "2.0.0", "cannot say, but will take mail for it")
+_NO_EXPN: Final = Reply.of(502, "5.5.1", "no list is shown")
+_HELP: Final = Reply.of(214, "2.0.0", "see RFC 5321")
+_NOT_IMPLEMENTED: Final = Reply.of(502, "5.5.1", "not implemented")
+_STOPPING: Final = Reply.of(421, "4.3.2", "the server stops")
+_TOO_SLOW: Final = Reply.of(421, "4.4.2", "nothing came in time")
+_FAILED: Final = Reply.of(421, "4.3.0", "internal error")
+
+_BATCHED: Final = frozenset({commands.Mail, commands.Rcpt, commands.Rset, BodyData})
+"""After these a reply may wait for those that follow it (RFC 2920 section 3.2)."""
+
+
+class HandlerFailed(RuntimeError):
+    """A handler or a sink raised, which is the cause, or gave what is no answer. The client got a 421."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What all connections of a server share. `methods` holds what the handler overrides, by name.
+
+    Without `authenticator` AUTH is not offered. `start_tls` says that the driver can shake hands.
+    """
+
+    handler: SMTPHandler
+    authenticator: Authenticator | None = None
+    allow_cleartext: bool = False
+    start_tls: bool = False
+    methods: Mapping[str, Callable[..., object]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", _overridden(self.handler))
+
+
+def _overridden(handler: SMTPHandler) -> dict[str, Callable[..., object]]:
+    names = (name for name, value in vars(SMTPHandler).items() if callable(value) and name[0] != "_")
+    bound = {name: getattr(handler, name) for name in names}
+    return {
+        name: method
+        for name, method in bound.items()
+        if getattr(method, "__func__", None) is not vars(SMTPHandler)[name]
+    }
+
+
+def serve(
+    conn: SMTPServerConnection,
+    service: Service,
+    *,
+    peer: tuple[str, int] | str = "",
+    tls: TLSInfo | None = None,
+) -> Flow[None]:
+    """Serve one connection to its end.
+
+    *tls* is what the handshake of implicit TLS gave, of which *conn* knows already. `ServerStopping` and
+    timeouts become a 421; so does an error of the handler, which is then raised as `HandlerFailed`.
+    """
+    session = SMTPSession(peer=peer, is_lmtp=conn.is_lmtp, tls=tls)
+    server = _Server(conn, service, session)
+    is_driven = True
+    try:
+        yield from server.run()
+    except GeneratorExit:
+        # Dropped by its driver: there is nobody left to carry out a Call.
+        is_driven = False
+        raise
+    except ServerStopping:
+        yield from _say_last(conn, _STOPPING)
+    except ConnectionTimeout:
+        yield from _say_last(conn, _TOO_SLOW)
+    except HandlerFailed:
+        yield from _say_last(conn, _FAILED)
+        raise
+    finally:
+        if is_driven:
+            yield from server.clean_up()
+
+
+def _say_last(conn: SMTPServerConnection, reply: Reply) -> Flow[None]:
+    if conn.wants is not Wants.CLOSED:
+        conn.send_reply(reply)
+        with contextlib.suppress(MailProtoError, ServerStopping):
+            yield _FLUSH
+
+
+@final
+class _Server:
+    """The procedure of one connection; each method answers one kind of event."""
+
+    __slots__ = ("_conn", "_mechanism", "_methods", "_service", "_session", "_sink")
+
+    def __init__(self, conn: SMTPServerConnection, service: Service, session: SMTPSession) -> None:
+        self._conn = conn
+        self._service = service
+        self._methods = service.methods
+        self._session = session
+        self._sink: MessageSink | None = None
+        self._mechanism: ServerMechanism | None = None
+
+    def run(self) -> Flow[None]:
+        """Greet, then answer until there is nothing more to come."""
+        conn = self._conn
+        self._offer()
+        yield from self._greet()
+        is_flush_due = True
+        while True:
+            event = conn.next_event()
+            if event is None:
+                if conn.wants is Wants.CLOSED:
+                    return
+                # Receive flushes first.
+                yield _RECEIVE
+                is_flush_due = False
+                continue
+            if is_flush_due:
+                yield _FLUSH
+            kind = type(event)
+            yield from _ANSWERS[kind](self, event)
+            is_flush_due = kind not in _BATCHED or conn.unsent > conn.max_unsent
+
+    def clean_up(self) -> Flow[None]:
+        """Abort a message that did not end, and tell the handler that all is over."""
+        yield from self._abort()
+        if "closed" in self._methods:
+            yield from self._call(self._methods["closed"], self._session)
+
+    def _ask(self, name: str, *arguments: object) -> Flow[Reply | None]:
+        """Return the handler's answer; None without asking if it does not override the method."""
+        method = self._methods.get(name)
+        if method is None:
+            return None
+        return cast("Reply | None", (yield from self._call(method, self._session, *arguments)))
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> Flow[Any]:
+        """Call into the application; run what it returns if that is a flow."""
+        try:
+            result = yield Call(function, arguments)
+            return (yield from result) if isinstance(result, Generator) else result
+        except Exception as error:
+            raise HandlerFailed(f"{getattr(function, '__qualname__', function)} failed") from error
+
+    def _reply(self, reply: Reply) -> None:
+        try:
+            self._conn.send_reply(reply)
+        except LocalProtocolError as error:
+            raise HandlerFailed("a handler gave an answer that does not fit") from error
+
+    def _offer(self) -> None:
+        """Tell the connection what the next EHLO reply offers."""
+        conn, service = self._conn, self._service
+        conn.start_tls = service.start_tls
+        if service.authenticator is not None:
+            conn.auth_mechanisms = usable_mechanisms(
+                service.authenticator.mechanisms,
+                channel=self._session.tls,
+                allow_cleartext=service.allow_cleartext,
+            )
+
+    def _greet(self) -> Flow[None]:
+        answer = yield from self._ask("connect")
+        protocol = "LMTP" if self._conn.is_lmtp else "ESMTP"
+        self._reply(answer or Reply(220, (f"{self._conn.hostname} {protocol} ready",)))
+
+    def _hello(self, hello: Hello) -> Flow[None]:
+        answer = yield from self._ask("hello", hello)
+        if answer is not None and answer.is_negative:
+            self._reply(answer)
+            return
+        yield from self._reset()
+        self._session.hello = hello
+        self._reply(self._conn.ehlo_reply())
+
+    def _mail(self, mail: commands.Mail) -> Flow[None]:
+        answer = (yield from self._ask("mail", mail)) or _MAIL_OK
+        self._reply(answer)
+        if answer.is_positive:
+            self._session.transaction = Transaction(mail)
+
+    def _rcpt(self, rcpt: commands.Rcpt) -> Flow[None]:
+        answer = (yield from self._ask("rcpt", rcpt)) or _RCPT_OK
+        self._reply(answer)
+        if answer.is_positive and self._session.transaction is not None:
+            self._session.transaction.recipients.append(rcpt)
+
+    def _data(self, data: commands.Data) -> Flow[None]:
+        method = self._methods.get("message")
+        answer = _DISCARDING_SINK if method is None else (yield from self._call(method, self._session))
+        if isinstance(answer, Reply):
+            self._reply(answer)
+        else:
+            self._sink = answer
+            self._reply(_SEND_IT)
+
+    def _body_data(self, event: BodyData) -> Flow[None]:
+        sink = self._sink
+        if sink is not None and sink is not _DISCARDING_SINK:
+            yield from self._call(sink.write, event.data)
+
+    def _body_ended(self, event: BodyEnded) -> Flow[None]:
+        sink, self._sink = self._sink, None
+        finish: Finish = None
+        if sink is not None and sink is not _DISCARDING_SINK:
+            finish = yield from self._call(sink.finish)
+        self._session.transaction = None
+        for reply in self._replies_of(finish):
+            self._reply(reply)
+            if reply.code == 421:
+                return
+
+    def _replies_of(self, finish: Finish) -> tuple[Reply, ...]:
+        """Return as many replies as are due.
+
+        SMTP has one for all recipients: where they differ it is a refusal, so that no message is lost.
+        """
+        due = self._conn.replies_due
+        if not isinstance(finish, tuple):
+            return (finish or _MESSAGE_OK,) * due
+        if not finish or (self._conn.is_lmtp and len(finish) != due):
+            raise HandlerFailed(f"expected {due} replies to a message, got {len(finish)}")
+        if not self._conn.is_lmtp:
+            return (next((reply for reply in finish if reply.is_negative), finish[0]),)
+        return finish
+
+    def _invalid(self, event: InvalidCommand) -> Flow[None]:
+        if event.name == commands.MessageBody.name:
+            yield from self._abort()
+            self._session.transaction = None
+        self._mechanism = None
+        while self._conn.replies_due:
+            self._reply(event.reply)
+
+    def _rset(self, rset: commands.Rset) -> Flow[None]:
+        yield from self._reset()
+        self._reply(_RESET_OK)
+
+    def _quit(self, quit_: commands.Quit) -> Flow[None]:
+        yield from ()
+        self._reply(_BYE)
+
+    def _vrfy(self, vrfy: commands.Vrfy) -> Flow[None]:
+        self._reply((yield from self._ask("vrfy", vrfy)) or _NO_VRFY)
+
+    def _expn(self, expn: commands.Expn) -> Flow[None]:
+        self._reply((yield from self._ask("expn", expn)) or _NO_EXPN)
+
+    def _help(self, help_: commands.Help) -> Flow[None]:
+        self._reply((yield from self._ask("help", help_)) or _HELP)
+
+    def _noop(self, noop: commands.Noop) -> Flow[None]:
+        self._reply((yield from self._ask("noop", noop)) or _NOOP_OK)
+
+    def _unknown(self, command: commands.UnknownCommand) -> Flow[None]:
+        self._reply((yield from self._ask("unknown", command)) or _NOT_IMPLEMENTED)
+
+    def _start_tls(self, command: commands.StartTLS) -> Flow[None]:
+        self._reply(_TLS_OK)
+        session = self._session
+        session.tls = cast(TLSInfo, (yield StartTLS()))
+        session.hello = session.identity = None
+        yield from self._reset()
+        self._offer()
+
+    def _auth(self, auth: commands.Auth) -> Flow[None]:
+        mechanism = self._mechanism = server_mechanism(auth.mechanism, self._session.tls)
+        if mechanism is None:
+            self._reply(_NOT_IMPLEMENTED)
+            return
+        initial = auth.initial_response
+        yield from self._go_on(mechanism, mechanism.step(None if initial is None else initial.reveal()))
+
+    def _sasl_response(self, response: commands.SASLResponse) -> Flow[None]:
+        mechanism = self._mechanism
+        if response.data is None or mechanism is None:
+            self._mechanism = None
+            self._reply(_LOGIN_CANCELLED)
+        else:
+            yield from self._go_on(mechanism, mechanism.step(response.data.reveal()))
+
+    def _go_on(self, mechanism: ServerMechanism, step: Step) -> Flow[None]:
+        """Do what *step* says, up to the next reply."""
+        authenticator = self._service.authenticator
+        while isinstance(step, Need):
+            answer = None
+            if authenticator is not None:
+                answer = yield from self._call(authenticator.answer, step.request)
+            step = mechanism.resume(answer)
+        if isinstance(step, Challenge):
+            self._reply(Reply.of_challenge(step.data))
+            return
+        self._mechanism = None
+        if isinstance(step, Accepted):
+            self._session.identity = step.identity
+            self._reply(_LOGIN_OK)
+        else:
+            self._reply(_LOGIN_REFUSED)
+
+    def _lost(self, event: ConnectionLost) -> Flow[None]:
+        yield from ()
+
+    def _reset(self) -> Flow[None]:
+        if self._session.transaction is not None:
+            yield from self._ask("reset")
+            self._session.transaction = None
+
+    def _abort(self) -> Flow[None]:
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            yield from self._call(sink.abort)
+
+
+_ANSWERS: Final[dict[type, Callable[[_Server, Any], Flow[None]]]] = {
+    commands.Ehlo: _Server._hello,
+    commands.Lhlo: _Server._hello,
+    commands.Helo: _Server._hello,
+    commands.Mail: _Server._mail,
+    commands.Rcpt: _Server._rcpt,
+    commands.Data: _Server._data,
+    commands.Rset: _Server._rset,
+    commands.Quit: _Server._quit,
+    commands.Vrfy: _Server._vrfy,
+    commands.Expn: _Server._expn,
+    commands.Help: _Server._help,
+    commands.Noop: _Server._noop,
+    commands.StartTLS: _Server._start_tls,
+    commands.Auth: _Server._auth,
+    commands.SASLResponse: _Server._sasl_response,
+    commands.UnknownCommand: _Server._unknown,
+    BodyData: _Server._body_data,
+    BodyEnded: _Server._body_ended,
+    InvalidCommand: _Server._invalid,
+    ConnectionLost: _Server._lost,
+}
+"""What answers each kind of event; one row each."""

@@ -1,0 +1,177 @@
+"""The message that a client sends, in whatever form the caller has it: octets, a file, chunks.
+
+A source is read once, with its line ends made right. Files and iterators are read through `Call`, so that
+they may be async; nothing of them is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable
+from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
+
+from mailproto.errors import LocalProtocolError
+from mailproto.flow import Call, Flow
+from mailproto.smtp.outgoing import Envelope, Needs, Newlines, Survey, envelope_of, newlines_of, without_bcc
+
+__all__ = ["CHUNK", "ChunksSource", "FileSource", "Message", "OctetsSource", "SupportsAsBytes", "source_of"]
+
+CHUNK: Final = 65_536
+"""Octets that are read, and given on, at once."""
+
+
+class SupportsAsBytes(Protocol):
+    """An `email.message.EmailMessage`, or whatever else gives its octets."""
+
+    def as_bytes(self) -> bytes:
+        """Return the message, header and body."""
+
+
+Message: TypeAlias = SupportsAsBytes | bytes | BinaryIO | Iterable[bytes] | AsyncIterable[bytes]
+"""A message to send. A file is read from where it stands to its end; one that can seek, twice."""
+
+
+class _Policy(Protocol):
+    def clone(self, *, cte_type: str) -> object: ...
+
+
+class _HasPolicy(Protocol):
+    policy: _Policy
+
+    def as_bytes(self, *, policy: object) -> bytes: ...
+
+
+@final
+class OctetsSource:
+    """A message that is in memory, from bytes or from an EmailMessage, whose Bcc is never sent."""
+
+    __slots__ = ("_is_at_end", "_message", "_newlines", "_octets", "_position")
+
+    def __init__(self, message: bytes | SupportsAsBytes, newlines: Newlines) -> None:
+        self._message = message
+        self._newlines = newlines
+        self._position = 0
+        self._take(message if isinstance(message, bytes) else message.as_bytes())
+
+    def _take(self, octets: bytes) -> None:
+        newlines = newlines_of(self._newlines)
+        octets = newlines.convert(octets) + newlines.finish()
+        self._octets = octets if isinstance(self._message, bytes) else without_bcc(octets)
+
+    def survey(self) -> Flow[Needs]:
+        """Return what the message needs."""
+        yield from ()
+        survey = Survey()
+        survey.see(self._octets)
+        return survey.needs()
+
+    def take_envelope(self) -> Envelope:
+        """Return what the header says, and leave Bcc out from now on. Raises LocalProtocolError."""
+        message = self._message
+        octets = self._octets if isinstance(message, bytes) else message.as_bytes()
+        envelope = envelope_of(newlines_of("convert").convert(octets))
+        self._octets = without_bcc(self._octets)
+        return envelope
+
+    def to_seven_bit(self) -> bool:
+        """Encode 8-bit parts anew, if the message is an EmailMessage; return whether that helped."""
+        if isinstance(self._message, bytes) or not hasattr(self._message, "policy"):
+            return False
+        message = cast(_HasPolicy, self._message)
+        self._take(message.as_bytes(policy=message.policy.clone(cte_type="7bit")))
+        return self._octets.isascii()
+
+    def read(self) -> Flow[bytes | None]:
+        """Return the next octets, None at the end."""
+        yield from ()
+        octets, start = self._octets, self._position
+        if start >= len(octets):
+            return None
+        self._position = start + CHUNK
+        return octets if start == 0 and len(octets) <= CHUNK else octets[start : start + CHUNK]
+
+
+class _Streamed:
+    """What files and iterators share: octets that come by a `Call`."""
+
+    def __init__(self, newlines: Newlines) -> None:
+        self._policy = newlines
+        self._newlines = newlines_of(newlines)
+        self._is_at_end = False
+
+    def take_envelope(self) -> Envelope:
+        """Raise LocalProtocolError: the header is not known before the message is sent."""
+        raise LocalProtocolError("reverse_path and forward_paths: needed, the message is not in memory")
+
+    def to_seven_bit(self) -> bool:
+        """Return False: nothing can be encoded anew."""
+        return False
+
+    def _converted(self, chunk: object, end: object) -> bytes | None:
+        if self._is_at_end:
+            return None
+        if chunk == end:
+            self._is_at_end = True
+            return self._newlines.finish()
+        if not isinstance(chunk, bytes):
+            raise LocalProtocolError(f"message: expected bytes, got {type(chunk).__name__}")
+        return self._newlines.convert(chunk)
+
+
+@final
+class FileSource(_Streamed):
+    """A file opened for reading octets."""
+
+    def __init__(self, file: BinaryIO, newlines: Newlines) -> None:
+        super().__init__(newlines)
+        self._file = file
+
+    def survey(self) -> Flow[Needs]:
+        """Read the file to its end and go back; nothing is known of one that cannot seek."""
+        if not (yield Call(self._file.seekable)):
+            return Needs()
+        start = yield Call(self._file.tell)
+        survey = Survey()
+        while (chunk := (yield from self.read())) is not None:
+            survey.see(chunk)
+        yield Call(self._file.seek, (start,))
+        self._newlines = newlines_of(self._policy)
+        self._is_at_end = False
+        return survey.needs()
+
+    def read(self) -> Flow[bytes | None]:
+        """Return the next octets, None at the end."""
+        return self._converted(None if self._is_at_end else (yield Call(self._file.read, (CHUNK,))), b"")
+
+
+@final
+class ChunksSource(_Streamed):
+    """Chunks from an iterator, which may be async, cut anywhere."""
+
+    def __init__(self, chunks: Iterable[bytes] | AsyncIterable[bytes], newlines: Newlines) -> None:
+        super().__init__(newlines)
+        if isinstance(chunks, AsyncIterable):
+            self._call = Call(anext, (aiter(chunks), None))
+        else:
+            self._call = Call(next, (iter(chunks), None))
+
+    def survey(self) -> Flow[Needs]:
+        """Return that nothing is known."""
+        yield from ()
+        return Needs()
+
+    def read(self) -> Flow[bytes | None]:
+        """Return the next octets, None at the end."""
+        return self._converted(None if self._is_at_end else (yield self._call), None)
+
+
+def source_of(message: Message, newlines: Newlines) -> OctetsSource | FileSource | ChunksSource:
+    """Return the source for *message*. Raises LocalProtocolError for what is no message."""
+    if isinstance(message, bytes):
+        return OctetsSource(message, newlines)
+    if hasattr(message, "as_bytes"):
+        return OctetsSource(cast(SupportsAsBytes, message), newlines)
+    if hasattr(message, "read"):
+        return FileSource(cast(BinaryIO, message), newlines)
+    if isinstance(message, str) or not isinstance(message, Iterable | AsyncIterable):
+        raise LocalProtocolError(f"message: expected octets, a file or chunks, got {type(message).__name__}")
+    return ChunksSource(cast("Iterable[bytes] | AsyncIterable[bytes]", message), newlines)

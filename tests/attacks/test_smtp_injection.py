@@ -1,0 +1,113 @@
+"""No argument of any command or reply can carry another line (RFC 5321 section 4.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mailproto._secret import Secret
+from mailproto.address import Mailbox, Path
+from mailproto.errors import LocalProtocolError
+from mailproto.smtp import (
+    Auth,
+    Command,
+    Ehlo,
+    EnhancedCode,
+    Expn,
+    Extensions,
+    Helo,
+    Help,
+    Lhlo,
+    Mail,
+    Noop,
+    Parameters,
+    Rcpt,
+    Reply,
+    SASLResponse,
+    SMTPServerConnection,
+    UnknownCommand,
+    Vrfy,
+)
+from support_smtp import ready_client
+
+ALICE = Path(Mailbox("alice", "a.example"))
+ATTACKS = ["\r\nRSET", "\nRSET", "\rRSET", "\r\n", "\n", "\r", "\0", "\x1b[2J", "\x7f", "\x08", "\ud800"]
+ARGUMENTS: dict[str, Callable[[str], Command]] = {
+    "EHLO domain": lambda bad: Ehlo(f"x{bad}.example"),
+    "HELO domain": lambda bad: Helo(f"x{bad}.example"),
+    "LHLO domain": lambda bad: Lhlo(f"[192.0.2.1{bad}]"),
+    "MAIL local part": lambda bad: Mail(Path(Mailbox(f"a{bad}b", "x.example"))),
+    "MAIL domain": lambda bad: Mail(Path(Mailbox("a", f"x{bad}.example"))),
+    "MAIL address": lambda bad: Mail(Path.of(f"a@b>{bad}")),
+    "MAIL parameter": lambda bad: Mail(ALICE, Parameters([(f"X{bad}", None)])),
+    "MAIL value": lambda bad: Mail(ALICE, Parameters([("X", f"y{bad}")])),
+    "MAIL raw parameter": lambda bad: Mail(ALICE, ((f"X{bad}", "y"),)),  # type: ignore[arg-type]  # a careless caller
+    "MAIL BODY": lambda bad: Mail(ALICE, Parameters.of(body=f"7BIT{bad}")),
+    "RCPT address": lambda bad: Rcpt(Path.of(f"<a@b{bad}>")),
+    "RCPT parameter": lambda bad: Rcpt(ALICE, Parameters([("X", f"{bad}y")])),
+    "VRFY": lambda bad: Vrfy(f"a{bad}b"),
+    "EXPN": lambda bad: Expn(f"a{bad}b"),
+    "HELP": lambda bad: Help(f"a{bad}b"),
+    "NOOP": lambda bad: Noop(f"a{bad}b"),
+    "AUTH mechanism": lambda bad: Auth(f"PLAIN{bad}"),
+    "unknown verb": lambda bad: UnknownCommand(f"XFOO{bad}"),
+    "unknown arguments": lambda bad: UnknownCommand("XFOO", f"a{bad}b"),
+}
+
+
+@pytest.mark.parametrize("bad", ATTACKS, ids=repr)
+@pytest.mark.parametrize("argument", ARGUMENTS)
+def test_commands_cannot_inject(argument: str, bad: str) -> None:
+    client = ready_client()
+    before = (client.state, client.pending, client.unsent)
+    with pytest.raises(LocalProtocolError):
+        client.send_command(ARGUMENTS[argument](bad))
+    assert (client.state, client.pending, client.unsent) == before
+
+
+@pytest.mark.parametrize("bad", ATTACKS, ids=repr)
+def test_replies_cannot_inject(bad: str) -> None:
+    server = SMTPServerConnection(hostname=f"mx{bad}.example")
+    for build in (
+        lambda: Reply(220, (f"a{bad}b",)),
+        lambda: Reply(220, ("a", f"{bad}")),
+        lambda: Reply.of(550, f"5.1.1{bad}"),
+        lambda: Reply(550, (f"5.1.1 a{bad}b",)),
+        lambda: Extensions((("X", f"a{bad}b"),)),
+        lambda: Extensions(((f"X{bad}", ""),)),
+        server.ehlo_reply,
+    ):
+        with pytest.raises(LocalProtocolError):
+            build()
+
+
+@pytest.mark.parametrize("octets", [b"\r\nRSET\r\n", b"\n", b"\0", bytes(range(256))])
+def test_secrets_travel_in_base64(octets: bytes) -> None:
+    for value in (Auth("PLAIN", Secret(octets)), SASLResponse(Secret(octets)), Reply.of_challenge(octets)):
+        line = value.serialize()
+        assert line.count(b"\r\n") == line.count(b"\r") == line.count(b"\n") == 1
+        assert line.isascii()
+        assert b"\0" not in line
+
+
+def test_a_received_reply_cannot_carry_a_line_on() -> None:
+    client = ready_client()
+    client.send_command(Noop())
+    client.receive_data(b"250 a\r\0\x0bb\r\n")
+    reply = client.next_event()
+    assert isinstance(reply, Reply)
+    assert reply.serialize() == "250 a\ufffd\ufffd\ufffdb\r\n".encode()
+    assert EnhancedCode(2, 0, 0) != reply.enhanced_code
+
+
+def test_no_suggested_reply_echoes_input() -> None:
+    server = SMTPServerConnection(hostname="mx.example")
+    server.send_reply(Reply(220))
+    for line in (b"EHLO a\rb\r\n", b"X\x00evil\r\n", b"MAIL FROM:<evil\r>\r\n", b"evil " * 1_000 + b"\r\n"):
+        server.receive_data(line)
+        event = server.next_event()
+        reply = getattr(event, "reply", None)
+        assert isinstance(reply, Reply)
+        assert "evil" not in reply.text
+        server.send_reply(reply)

@@ -1,0 +1,878 @@
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Iterator
+from email.message import EmailMessage
+from email.mime.text import MIMEText
+from typing import Any, Literal
+
+import pytest
+
+from mailproto.address import Mailbox, Path
+from mailproto.errors import (
+    ConnectionClosed,
+    ConnectionTimeout,
+    LocalProtocolError,
+    MailProtoError,
+    SMTPAuthenticationFailed,
+    SMTPRecipientsRefused,
+    SMTPReplyError,
+    TLSUnavailable,
+)
+from mailproto.limits import SMTPLimits
+from mailproto.sasl import AuthenticationAborted, ExternalClient, LoginClient, PlainClient
+from mailproto.smtp import Data, Noop, Reply, Rset, SMTPClientConnection, StartTLS, Vrfy
+from mailproto.smtp.client_flows import (
+    SendResult,
+    authenticate,
+    command,
+    exchange,
+    open_session,
+    quit_session,
+    send_message,
+)
+from mailproto.wants import Wants
+from support_flows import END, FlowRun, run_script
+from support_smtp import OFFER, ready_client
+
+PLAIN = b"250 mx.example\r\n"
+PIPELINING = b"250-mx.example\r\n250-PIPELINING\r\n250-SIZE 100\r\n250 8BITMIME\r\n"
+ONE_BY_ONE = b"250-mx.example\r\n250 8BITMIME\r\n"
+GREETING = b"220 mx.example ESMTP\r\n"
+
+Script = list[tuple[bytes | None, Any]]
+
+
+class TestOpening:
+    def run(self, script: Script, *, lmtp: bool = False, **arguments: Any) -> SMTPClientConnection:
+        conn = SMTPClientConnection(lmtp=lmtp)
+        run_script(conn, open_session(conn, "me.example", **arguments), script)
+        return conn
+
+    def test_ehlo(self) -> None:
+        conn = self.run([(b"", GREETING), (b"EHLO me.example\r\n", OFFER)])
+        assert conn.extensions.pipelining
+        assert conn.extensions.size == 1_000_000
+
+    def test_lhlo(self) -> None:
+        assert self.run([(b"", GREETING), (b"LHLO me.example\r\n", OFFER)], lmtp=True).extensions.pipelining
+
+    @pytest.mark.parametrize("code", [500, 501, 502, 504, 550, 554])
+    def test_falls_back_to_helo(self, code: int) -> None:
+        conn = self.run(
+            [
+                (b"", GREETING),
+                (b"EHLO me.example\r\n", b"%d what?\r\n" % code),
+                (b"HELO me.example\r\n", b"250-mx\r\n250 PIPELINING\r\n"),
+            ],
+            tls="opportunistic",
+        )
+        assert not conn.extensions.pipelining
+
+    def test_no_fallback_where_tls_is_asked_for(self) -> None:
+        with pytest.raises(TLSUnavailable):
+            self.run([(b"", GREETING), (b"EHLO me.example\r\n", b"502 what?\r\n")], tls="starttls")
+
+    def test_no_fallback_in_lmtp(self) -> None:
+        with pytest.raises(SMTPReplyError, match="LHLO: 500 what"):
+            self.run([(b"", GREETING), (b"LHLO me.example\r\n", b"500 what?\r\n")], lmtp=True)
+
+    def test_no_fallback_from_a_transient_refusal(self) -> None:
+        with pytest.raises(SMTPReplyError) as caught:
+            self.run([(b"", GREETING), (b"EHLO me.example\r\n", b"451 later\r\n")])
+        assert caught.value.is_transient
+
+    def test_helo_refused_too(self) -> None:
+        script: Script = [
+            (b"", GREETING),
+            (b"EHLO me.example\r\n", b"500 what?\r\n"),
+            (b"HELO me.example\r\n", b"550 go\r\n"),
+        ]
+        with pytest.raises(SMTPReplyError, match="HELO: 550 go"):
+            self.run(script)
+
+    def test_refused_by_the_greeting(self) -> None:
+        script: Script = [(b"", b"554 no mail here\r\n"), (b"QUIT\r\n", b"221 bye\r\n")]
+        with pytest.raises(SMTPReplyError, match="connect: 554 no mail here"):
+            self.run(script)
+
+    @pytest.mark.parametrize("greeting", [b"421 too busy\r\n", END], ids=["421", "end"])
+    def test_closed_by_the_greeting(self, greeting: Any) -> None:
+        with pytest.raises(ConnectionClosed):
+            self.run([(b"", greeting)])
+
+    def test_421_in_place_of_an_answer(self) -> None:
+        with pytest.raises(ConnectionClosed, match="421 too busy") as caught:
+            self.run([(b"", GREETING), (b"EHLO me.example\r\n", b"421 too busy\r\n")])
+        cause = caught.value.__cause__
+        assert isinstance(cause, SMTPReplyError)
+        assert cause.code == 421
+
+
+STARTTLS = b"250-mx.example\r\n250 STARTTLS\r\n"
+OPEN: Script = [(b"", GREETING), (b"EHLO me.example\r\n", STARTTLS)]
+
+
+class TestStartTLS:
+    def run(self, script: Script, tls: str = "starttls") -> SMTPClientConnection:
+        conn = SMTPClientConnection()
+        run_script(conn, open_session(conn, "me.example", tls=tls, server_hostname="mx.example"), script)  # type: ignore[arg-type]  # parametrized
+        return conn
+
+    @pytest.mark.parametrize("tls", ["starttls", "opportunistic"])
+    def test_upgrade(self, tls: str) -> None:
+        conn = self.run(
+            [*OPEN, (b"STARTTLS\r\n", b"220 go\r\n"), (b"", b"TLS"), (b"EHLO me.example\r\n", OFFER)], tls
+        )
+        assert conn.is_tls_active
+        assert conn.extensions.auth == ("PLAIN", "LOGIN")
+
+    def test_offered_and_not_wanted(self) -> None:
+        assert not self.run(OPEN, "none").is_tls_active
+
+    def test_not_offered(self) -> None:
+        with pytest.raises(TLSUnavailable, match="does not offer"):
+            self.run([(b"", GREETING), (b"EHLO me.example\r\n", PLAIN)])
+
+    def test_not_offered_and_not_needed(self) -> None:
+        script: Script = [(b"", GREETING), (b"EHLO me.example\r\n", PLAIN)]
+        assert not self.run(script, "opportunistic").is_tls_active
+
+    def test_refused(self) -> None:
+        with pytest.raises(TLSUnavailable, match="454 not now"):
+            self.run([*OPEN, (b"STARTTLS\r\n", b"454 not now\r\n")])
+
+    def test_refused_and_not_needed(self) -> None:
+        conn = self.run([*OPEN, (b"STARTTLS\r\n", b"454 not now\r\n")], "opportunistic")
+        assert conn.extensions.start_tls
+        assert not conn.is_tls_active
+
+    def test_injection_ends_the_session(self) -> None:
+        conn = SMTPClientConnection()
+        with pytest.raises(MailProtoError, match="in the clear"):
+            run_script(
+                conn,
+                open_session(conn, "me.example", tls="opportunistic"),
+                [*OPEN, (b"STARTTLS\r\n", b"220 go\r\n250 injected\r\n")],
+            )
+        assert conn.wants is Wants.CLOSED
+
+    def test_ehlo_refused_behind_tls(self) -> None:
+        with pytest.raises(TLSUnavailable):
+            self.run(
+                [
+                    *OPEN,
+                    (b"STARTTLS\r\n", b"220 go\r\n"),
+                    (b"", b"TLS"),
+                    (b"EHLO me.example\r\n", b"500 no\r\n"),
+                ]
+            )
+
+
+class TestCommands:
+    def test_positive(self) -> None:
+        conn = ready_client()
+        assert run_script(conn, command(conn, Noop()), [(b"NOOP\r\n", b"250 fine\r\n")]) == Reply(
+            250, ("fine",)
+        )
+
+    @pytest.mark.parametrize("answer", [b"550 no\r\n", b"450 no\r\n"])
+    def test_negative(self, answer: bytes) -> None:
+        conn = ready_client()
+        with pytest.raises(SMTPReplyError, match=r"VRFY: .50 no"):
+            run_script(conn, command(conn, Vrfy("x")), [(b"VRFY x\r\n", answer)])
+        assert run_script(conn, command(conn, Rset()), [(b"RSET\r\n", b"250\r\n")]).code == 250
+
+    def test_421_at_any_point_and_then_nothing(self) -> None:
+        conn = ready_client()
+        with pytest.raises(ConnectionClosed):
+            run_script(conn, command(conn, Noop()), [(b"NOOP\r\n", b"421 bye\r\n")])
+        with pytest.raises(LocalProtocolError):
+            run_script(conn, command(conn, Noop()), [])
+
+    def test_lost(self) -> None:
+        conn = ready_client()
+        with pytest.raises(ConnectionClosed):
+            run_script(conn, command(conn, Noop()), [(b"NOOP\r\n", END)])
+
+    def test_exchange(self) -> None:
+        conn = ready_client()
+        assert run_script(conn, exchange(conn, Vrfy("x")), [(b"VRFY x\r\n", b"550 no\r\n")]).code == 550
+        assert run_script(conn, exchange(conn, b"DATA x\r\n"), [(b"DATA x\r\n", b"501 no\r\n")]).code == 501
+        two = exchange(conn, b"NOOP\r\nRSET\r\n", 2)
+        assert run_script(conn, two, [(b"NOOP\r\nRSET\r\n", b"250 one\r\n250 two\r\n")]) == Reply(
+            250, ("two",)
+        )
+        assert run_script(conn, exchange(conn, Noop()), [(b"NOOP\r\n", b"421 bye\r\n")]).code == 421
+
+    @pytest.mark.parametrize("request_", [Data(), StartTLS()], ids=["DATA", "STARTTLS"])
+    def test_exchange_refuses_what_has_its_own_flow(self, request_: Any) -> None:
+        conn = ready_client()
+        with pytest.raises(LocalProtocolError):
+            run_script(conn, exchange(conn, request_), [])
+
+    @pytest.mark.parametrize("answer", [b"221 bye\r\n", b"421 bye\r\n", b"500 what?\r\n", END])
+    def test_quit(self, answer: Any) -> None:
+        conn = ready_client()
+        run_script(conn, quit_session(conn), [(b"QUIT\r\n", answer)])
+        assert conn.wants is Wants.CLOSED
+        run_script(conn, quit_session(conn), [])
+
+
+AUTH_OFFER = b"250-mx.example\r\n250 AUTH LOGIN PLAIN EXTERNAL X-OTHER\r\n"
+
+
+class TestAuthentication:
+    def client(self, offer: bytes = AUTH_OFFER) -> SMTPClientConnection:
+        conn = SMTPClientConnection()
+        conn.tls_started()
+        return ready_client(conn, offer)
+
+    def test_strongest_common_mechanism(self) -> None:
+        conn = self.client()
+        flow = authenticate(conn, [ExternalClient("me"), PlainClient("tim", "x")])
+        assert run_script(conn, flow, [(b"AUTH EXTERNAL bWU=\r\n", b"235 yes\r\n")]).code == 235
+        assert conn.is_authenticated
+
+    def test_one_that_is_not_offered_is_passed_over(self) -> None:
+        conn = self.client(b"250-mx.example\r\n250 AUTH login\r\n")
+        flow = authenticate(conn, [PlainClient("tim", "x"), LoginClient("tim", "x")])
+        run_script(
+            conn,
+            flow,
+            [
+                (b"AUTH LOGIN\r\n", b"334 VXNlcm5hbWU6\r\n"),
+                (b"dGlt\r\n", b"334 UGFzc3dvcmQ6\r\n"),
+                (b"eA==\r\n", b"235 yes\r\n"),
+            ],
+        )
+
+    def test_one_that_the_server_does_not_know_after_all(self) -> None:
+        conn = self.client()
+        flow = authenticate(conn, [PlainClient("tim", "x"), ExternalClient()])
+        script: Script = [
+            (b"AUTH PLAIN AHRpbQB4\r\n", b"504 what?\r\n"),
+            (b"AUTH EXTERNAL =\r\n", b"235 yes\r\n"),
+        ]
+        assert run_script(conn, flow, script).code == 235
+
+    def test_refused(self) -> None:
+        conn = self.client()
+        flow = authenticate(conn, [PlainClient("tim", "x"), LoginClient("tim", "x")])
+        with pytest.raises(SMTPAuthenticationFailed, match="AUTH: 535 no"):
+            run_script(conn, flow, [(b"AUTH PLAIN AHRpbQB4\r\n", b"535 no\r\n")])
+        assert run_script(conn, command(conn, Noop()), [(b"NOOP\r\n", b"250\r\n")]).code == 250
+
+    def test_long_initial_response_goes_behind_a_challenge(self) -> None:
+        conn = self.client()
+        flow = authenticate(conn, [PlainClient("tim", "x" * 400)])
+        script: Script = [
+            (b"AUTH PLAIN\r\n", b"334 \r\n"),
+            (b64encode(b"\0tim\0" + b"x" * 400) + b"\r\n", b"235 yes\r\n"),
+        ]
+        assert run_script(conn, flow, script).code == 235
+
+    def test_third_prompt_cancels(self) -> None:
+        conn = self.client()
+        script: Script = [
+            (b"AUTH LOGIN\r\n", b"334 \r\n"),
+            (b"dGlt\r\n", b"334 \r\n"),
+            (b"eA==\r\n", b"334 \r\n"),
+            (b"*\r\n", b"501 cancelled\r\n"),
+        ]
+        with pytest.raises(AuthenticationAborted):
+            run_script(conn, authenticate(conn, [LoginClient("tim", "x")]), script)
+        assert run_script(conn, command(conn, Noop()), [(b"NOOP\r\n", b"250\r\n")]).code == 250
+
+    def test_challenge_that_is_no_base64_cancels(self) -> None:
+        conn = self.client()
+        script: Script = [(b"AUTH LOGIN\r\n", b"334 Username:\r\n"), (b"*\r\n", b"501 cancelled\r\n")]
+        with pytest.raises(AuthenticationAborted):
+            run_script(conn, authenticate(conn, [LoginClient("tim", "x")]), script)
+
+    def test_nothing_in_common(self) -> None:
+        conn = self.client(PLAIN)
+        with pytest.raises(LocalProtocolError, match="offered are none"):
+            run_script(conn, authenticate(conn, [PlainClient("tim", "x")]), [])
+
+    def test_clear_text_needs_tls(self) -> None:
+        conn = ready_client(offer=AUTH_OFFER)
+        with pytest.raises(LocalProtocolError, match="allow_cleartext=True"):
+            run_script(conn, authenticate(conn, [PlainClient("tim", "x"), LoginClient("tim", "x")]), [])
+        script: Script = [(b"AUTH EXTERNAL =\r\n", b"235 yes\r\n")]
+        run_script(conn, authenticate(conn, [PlainClient("tim", "x"), ExternalClient()]), script)
+
+    def test_clear_text_allowed(self) -> None:
+        conn = ready_client(offer=AUTH_OFFER)
+        script: Script = [(b"AUTH PLAIN AHRpbQB4\r\n", b"235 yes\r\n")]
+        run_script(conn, authenticate(conn, [PlainClient("tim", "x")], allow_cleartext=True), script)
+
+    def test_server_that_proves_nothing_is_left(self) -> None:
+        class Doubtful(ExternalClient):
+            def finish(self) -> None:
+                raise AuthenticationAborted("the server has not proved itself")
+
+        conn = self.client()
+        with pytest.raises(AuthenticationAborted):
+            run_script(conn, authenticate(conn, [Doubtful()]), [(b"AUTH EXTERNAL =\r\n", b"235 yes\r\n")])
+        assert conn.wants is Wants.CLOSED
+
+
+BODY = b"Subject: x\r\n\r\ntext\r\n"
+
+
+def send(
+    conn: SMTPClientConnection,
+    script: Script,
+    message: Any = BODY,
+    to: Any = ("b@x", "c@x"),
+    **arguments: Any,
+) -> SendResult:
+    arguments.setdefault("reverse_path", "a@x")
+    return run_script(conn, send_message(conn, message, forward_paths=to, **arguments), script)
+
+
+def group(*to: bytes, size: int = 20, body: bytes = b"") -> bytes:
+    paths = b"".join(b"RCPT TO:<%b>\r\n" % path for path in to or (b"b@x", b"c@x"))
+    return b"MAIL FROM:<a@x> SIZE=%d%b\r\n%bDATA\r\n" % (size, body, paths)
+
+
+class TestSending:
+    def test_one_group(self) -> None:
+        result = send(
+            ready_client(offer=PIPELINING),
+            [(group(), b"250 a\r\n250 b\r\n250 c\r\n354 go\r\n"), (BODY + b".\r\n", b"250 taken\r\n")],
+        )
+        assert result == SendResult(("b@x", "c@x"), {}, Reply(250, ("taken",)))
+
+    def test_one_by_one(self) -> None:
+        result = send(
+            ready_client(offer=ONE_BY_ONE),
+            [
+                (b"MAIL FROM:<a@x>\r\n", b"250\r\n"),
+                (b"RCPT TO:<b@x>\r\n", b"550 no\r\n"),
+                (b"RCPT TO:<c@x>\r\n", b"251 yes\r\n"),
+                (b"DATA\r\n", b"354\r\n"),
+                (BODY + b".\r\n", b"250 taken\r\n"),
+            ],
+        )
+        assert result == SendResult(("c@x",), {"b@x": Reply(550, ("no",))}, Reply(250, ("taken",)))
+
+    def test_some_refused(self) -> None:
+        conn = ready_client(offer=PIPELINING)
+        result = send(
+            conn, [(group(), b"250\r\n450 later\r\n250\r\n354\r\n"), (BODY + b".\r\n", b"250 taken\r\n")]
+        )
+        assert result.accepted == ("c@x",)
+        assert result.refused == {"b@x": Reply(450, ("later",))}
+        send(conn, [(group(), b"250\r\n250\r\n250\r\n354\r\n"), (BODY + b".\r\n", b"250\r\n")])
+
+    def test_all_refused(self) -> None:
+        conn = ready_client(offer=PIPELINING)
+        script: Script = [
+            (group(), b"250\r\n550 no\r\n450 later\r\n503 nobody\r\n"),
+            (b"RSET\r\n", b"250\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused, match="RCPT: 450 later") as caught:
+            send(conn, script)
+        assert caught.value.refused == {"b@x": Reply(550, ("no",)), "c@x": Reply(450, ("later",))}
+        assert caught.value.is_transient
+        assert not caught.value.is_outcome_unknown
+        send(conn, [(group(), b"250\r\n250\r\n250\r\n354\r\n"), (BODY + b".\r\n", b"250\r\n")])
+
+    @pytest.mark.parametrize("answer", [b"554 nothing\r\n", b"250 thanks\r\n"])
+    def test_all_refused_and_354_all_the_same(self, answer: bytes) -> None:
+        conn = ready_client(offer=PIPELINING)
+        with pytest.raises(SMTPRecipientsRefused, match="RCPT: 550 no"):
+            send(conn, [(group(), b"250\r\n550 no\r\n550 no\r\n354 go\r\n"), (b".\r\n", answer)])
+        send(conn, [(group(), b"250\r\n250\r\n250\r\n354\r\n"), (BODY + b".\r\n", b"250\r\n")])
+
+    def test_mail_refused_and_354_all_the_same(self) -> None:
+        conn = ready_client(offer=PIPELINING)
+        with pytest.raises(SMTPReplyError, match="MAIL: 550 no"):
+            send(conn, [(group(), b"550 no\r\n503\r\n503\r\n354 go\r\n"), (b".\r\n", b"554 nothing\r\n")])
+        assert conn.wants is Wants.DATA
+
+    def test_all_refused_one_by_one(self) -> None:
+        script: Script = [
+            (b"MAIL FROM:<a@x>\r\n", b"250\r\n"),
+            (b"RCPT TO:<b@x>\r\n", b"550 no\r\n"),
+            (b"RCPT TO:<c@x>\r\n", b"551 no\r\n"),
+            (b"RSET\r\n", b"250\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused, match="RCPT: 550 no"):
+            send(ready_client(offer=ONE_BY_ONE), script)
+
+    def test_mail_refused(self) -> None:
+        with pytest.raises(SMTPReplyError, match="MAIL: 550 no"):
+            send(ready_client(offer=PIPELINING), [(group(), b"550 no\r\n503\r\n503\r\n503\r\n")])
+        with pytest.raises(SMTPReplyError, match="MAIL: 550 no"):
+            send(ready_client(offer=ONE_BY_ONE), [(b"MAIL FROM:<a@x>\r\n", b"550 no\r\n")])
+
+    def test_data_refused(self) -> None:
+        script: Script = [(group(), b"250\r\n250\r\n250\r\n451 full\r\n"), (b"RSET\r\n", b"250\r\n")]
+        with pytest.raises(SMTPReplyError, match="DATA: 451 full"):
+            send(ready_client(offer=PIPELINING), script)
+
+    def test_connection_lost_while_resetting_keeps_the_refusal(self) -> None:
+        script: Script = [(group(), b"250\r\n250\r\n250\r\n552 full\r\n"), (b"RSET\r\n", b"421 bye\r\n")]
+        with pytest.raises(SMTPReplyError, match="DATA: 552 full"):
+            send(ready_client(offer=PIPELINING), script)
+
+    def test_message_refused(self) -> None:
+        conn = ready_client(offer=PIPELINING)
+        script: Script = [(group(), b"250\r\n250\r\n250\r\n354\r\n"), (BODY + b".\r\n", b"554 spam\r\n")]
+        with pytest.raises(SMTPReplyError, match="message: 554 spam") as caught:
+            send(conn, script)
+        assert not caught.value.is_outcome_unknown
+        send(conn, [(group(), b"250\r\n250\r\n250\r\n354\r\n"), (BODY + b".\r\n", b"250\r\n")])
+
+    @pytest.mark.parametrize(
+        "answer", [b"421 bye\r\n", END, ConnectionTimeout("late")], ids=["421", "end", "late"]
+    )
+    def test_outcome_unknown(self, answer: Any) -> None:
+        script: Script = [(group(), b"250\r\n250\r\n250\r\n354\r\n"), (BODY + b".\r\n", answer)]
+        with pytest.raises(ConnectionClosed) as caught:
+            send(ready_client(offer=PIPELINING), script)
+        assert caught.value.is_outcome_unknown
+
+    @pytest.mark.parametrize(
+        "answers", [b"421 bye\r\n", b"250\r\n421 bye\r\n", b"250\r\n250\r\n250\r\n421 bye\r\n"]
+    )
+    def test_421_in_the_group(self, answers: bytes) -> None:
+        with pytest.raises(ConnectionClosed) as caught:
+            send(ready_client(offer=PIPELINING), [(group(), answers)])
+        assert not caught.value.is_outcome_unknown
+
+    def test_null_path_and_other_forms_of_addresses(self) -> None:
+        to = (Path.of("b@x"), Mailbox("c", "x"), b"<d@x>", "<Postmaster>", "b@x")
+        result = send(
+            ready_client(offer=PIPELINING),
+            [
+                (
+                    b"MAIL FROM:<> SIZE=20\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nRCPT TO:<d@x>\r\n"
+                    b"RCPT TO:<Postmaster>\r\nRCPT TO:<b@x>\r\nDATA\r\n",
+                    b"250\r\n250\r\n250\r\n250\r\n250\r\n550\r\n354\r\n",
+                ),
+                (None, b"250\r\n"),
+            ],
+            to=to,
+            reverse_path="",
+        )
+        assert result.accepted == to[:4]
+        assert list(result.refused) == ["b@x"]
+
+    @pytest.mark.parametrize("to", ["b@x", b"b@x", Mailbox("b", "x")], ids=repr)
+    def test_one_recipient_alone(self, to: Any) -> None:
+        script: Script = [(group(b"b@x"), b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        assert send(ready_client(offer=PIPELINING), script, to=to).accepted == (to,)
+
+    def test_the_same_recipient_twice_is_one(self) -> None:
+        script: Script = [(group(b"b@x"), b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        assert send(ready_client(offer=PIPELINING), script, to=["b@x", "b@x"]).accepted == ("b@x",)
+
+    def test_more_recipients_than_may_be_pending(self) -> None:
+        conn = ready_client(SMTPClientConnection(SMTPLimits(max_pending=3)), PIPELINING)
+        script: Script = [
+            (b"MAIL FROM:<a@x> SIZE=20\r\nRCPT TO:<0@x>\r\nRCPT TO:<1@x>\r\n", b"250\r\n"),
+            (b"RCPT TO:<2@x>\r\n", b"250\r\n250\r\n"),
+            (b"RCPT TO:<3@x>\r\nDATA\r\n", b"250\r\n550\r\n354\r\n"),
+            (BODY + b".\r\n", b"250\r\n"),
+        ]
+        result = send(conn, script, to=[f"{n}@x" for n in range(4)])
+        assert result.accepted == ("0@x", "1@x", "2@x")
+
+    @pytest.mark.parametrize("to", [(), "", "nobody", ["a@b", "a b@c"], "a@b\r\nRCPT TO:<c@d>"], ids=repr)
+    def test_no_recipient(self, to: Any) -> None:
+        with pytest.raises(LocalProtocolError):
+            send(ready_client(offer=PIPELINING), [], to=to)
+
+    def test_ascii_form_of_domains(self) -> None:
+        script: Script = [(group(b"b@xn--bcher-kva.example"), b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        send(ready_client(offer=PIPELINING), script, to="b@bücher.example")
+        with pytest.raises(LocalProtocolError):
+            send(ready_client(offer=PIPELINING), [], to="bücher@x")
+
+    def test_utf8_addresses(self) -> None:
+        conn = ready_client(offer=b"250-mx\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n")
+        said = "MAIL FROM:<a@x> SMTPUTF8\r\nRCPT TO:<bücher@x>\r\nDATA\r\n".encode()
+        send(conn, [(said, b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")], to="bücher@x")
+
+
+LMTP_OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250 SIZE 100\r\n"
+
+
+class TestLMTP:
+    def client(self) -> SMTPClientConnection:
+        return ready_client(SMTPClientConnection(lmtp=True), LMTP_OFFER)
+
+    def test_one_reply_for_each_recipient(self) -> None:
+        script: Script = [
+            (group(b"b@x", b"c@x", b"d@x"), b"250\r\n250\r\n550 no\r\n250\r\n354\r\n"),
+            (BODY + b".\r\n", b"250 b\r\n452 full\r\n"),
+        ]
+        result = send(self.client(), script, to=("b@x", "c@x", "d@x"))
+        assert result == SendResult(
+            ("b@x",), {"c@x": Reply(550, ("no",)), "d@x": Reply(452, ("full",))}, Reply(250, ("b",))
+        )
+
+    def test_nobody_gets_it(self) -> None:
+        conn = self.client()
+        script: Script = [
+            (group(), b"250\r\n250\r\n250\r\n354\r\n"),
+            (BODY + b".\r\n", b"550 no\r\n452 full\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused, match="message: 452 full"):
+            send(conn, script)
+        send(conn, [(group(b"b@x"), b"250\r\n250\r\n354\r\n"), (BODY + b".\r\n", b"250\r\n")], to="b@x")
+
+    def test_354_with_no_recipient(self) -> None:
+        conn = self.client()
+        run = FlowRun(conn, send_message(conn, BODY, reverse_path="a@x", forward_paths="b@x"))
+        run.take_sent()
+        run.feed(b"250\r\n550 no\r\n354\r\n")
+        assert run.take_sent() == b".\r\n"
+        assert isinstance(run.error, SMTPRecipientsRefused)
+
+    def test_lost_between_the_replies(self) -> None:
+        run = FlowRun(
+            conn := self.client(), send_message(conn, BODY, reverse_path="a@x", forward_paths=["b@x", "c@x"])
+        )
+        run.feed(b"250\r\n250\r\n250\r\n354\r\n")
+        run.feed(b"250\r\n")
+        run.feed(END)
+        assert isinstance(run.error, ConnectionClosed)
+        assert run.error.is_outcome_unknown
+
+
+NEEDS = {
+    "7-bit": (b"a\r\n", None, b" SIZE=3"),
+    "8-bit": (b"\xe4\r\n", None, b" SIZE=3 BODY=8BITMIME"),
+    "no final CRLF": (b"a", None, b" SIZE=3"),
+    "only a CR at the end": (b"a\r", None, b" SIZE=3"),
+    "empty": (b"", None, b" SIZE=0"),
+    "bare LF": (b"a\nb\n", None, b" SIZE=6"),
+    "said to be 8-bit": (b"a\r\n", "8BITMIME", b" SIZE=3 BODY=8BITMIME"),
+    "said to be 7-bit": (b"a\r\n", "7BIT", b" SIZE=3 BODY=7BIT"),
+}
+
+
+class TestNeeds:
+    @pytest.mark.parametrize("form", [bytes, io.BytesIO], ids=["bytes", "file"])
+    @pytest.mark.parametrize("octets, body, parameters", NEEDS.values(), ids=NEEDS)
+    def test_parameters(
+        self,
+        octets: bytes,
+        body: Literal["7BIT", "8BITMIME"] | None,
+        parameters: bytes,
+        form: Callable[[bytes], Any],
+    ) -> None:
+        said = b"MAIL FROM:<a@x>%b\r\nRCPT TO:<b@x>\r\nDATA\r\n" % parameters
+        script: Script = [(said, b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        send(ready_client(offer=PIPELINING), script, form(octets), to="b@x", body=body)
+
+    @pytest.mark.parametrize("form", [bytes, io.BytesIO], ids=["bytes", "file"])
+    def test_too_big_is_not_even_begun(self, form: Callable[[bytes], Any]) -> None:
+        conn = ready_client(offer=PIPELINING)
+        with pytest.raises(LocalProtocolError, match="has 101 octets, the server takes 100"):
+            send(conn, [], form(b"x" * 99))
+        send(conn, [(None, b"250\r\n250\r\n250\r\n354\r\n"), (None, b"250\r\n")], form(b"x" * 98))
+
+    def test_size_without_a_number(self) -> None:
+        conn = ready_client(offer=b"250-mx\r\n250-PIPELINING\r\n250 SIZE\r\n")
+        script: Script = [(group(size=100_002), b"250\r\n250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        send(conn, script, b"x" * 100_000)
+
+    @pytest.mark.parametrize("message", [b"\xe4\r\n", io.BytesIO(b"\xe4\r\n")], ids=["bytes", "file"])
+    def test_8_bit_without_8bitmime(self, message: Any) -> None:
+        with pytest.raises(LocalProtocolError, match="8BITMIME"):
+            send(ready_client(offer=PLAIN), [], message)
+
+    def test_8_bit_and_said_to_be_7_bit(self) -> None:
+        with pytest.raises(LocalProtocolError, match="7BIT"):
+            send(ready_client(offer=PIPELINING), [], b"\xe4", body="7BIT")
+
+
+OUTPUT = {
+    "as it is": (b"a\r\n.b\r\n..\r\n", b"a\r\n..b\r\n...\r\n.\r\n"),
+    "no final CRLF": (b"a", b"a\r\n.\r\n"),
+    "LF": (b"a\n.b\n", b"a\r\n..b\r\n.\r\n"),
+    "CR": (b"a\rb\r", b"a\r\nb\r\n.\r\n"),
+    "all kinds": (b"a\rb\nc\r\nd\n\re\r\r\nf", b"a\r\nb\r\nc\r\nd\r\n\r\ne\r\n\r\nf\r\n.\r\n"),
+    "empty": (b"", b".\r\n"),
+    "a dot": (b".", b"..\r\n.\r\n"),
+    "the end": (b"\r\n.\r\n", b"\r\n..\r\n.\r\n"),
+}
+
+
+def one_by_one(octets: bytes) -> Iterator[bytes]:
+    return (octets[at : at + 1] for at in range(len(octets)))
+
+
+async def slowly(octets: bytes) -> AsyncIterator[bytes]:
+    for chunk in one_by_one(octets):
+        yield chunk
+
+
+class Unseekable(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+class AsyncFile:
+    def __init__(self, octets: bytes) -> None:
+        self._file = io.BytesIO(octets)
+
+    async def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+    async def seekable(self) -> bool:
+        return True
+
+    async def tell(self) -> int:
+        return self._file.tell()
+
+    async def seek(self, offset: int) -> int:
+        return self._file.seek(offset)
+
+
+FORMS: dict[str, Callable[[bytes], Any]] = {
+    "bytes": bytes,
+    "file": io.BytesIO,
+    "pipe": Unseekable,
+    "async file": AsyncFile,
+    "chunks": one_by_one,
+    "list": lambda octets: [octets],
+    "async chunks": slowly,
+    "MIMEText": lambda octets: FakeMessage(octets),
+}
+
+
+class FakeMessage:
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def as_bytes(self) -> bytes:
+        return self._octets
+
+
+class TestForms:
+    @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+    @pytest.mark.parametrize("octets, expected", OUTPUT.values(), ids=OUTPUT)
+    def test_what_is_sent(self, octets: bytes, expected: bytes, form: Callable[[bytes], Any]) -> None:
+        script: Script = [(None, b"250\r\n250\r\n250\r\n354\r\n"), (expected, b"250\r\n")]
+        send(ready_client(offer=PIPELINING), script, form(octets))
+
+    @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+    def test_newlines_are_refused_if_asked_for(self, form: Callable[[bytes], Any]) -> None:
+        script: Script = [(None, b"250\r\n250\r\n250\r\n354\r\n"), (b"a\r\nb\r\n.\r\n", b"250\r\n")]
+        send(ready_client(offer=PIPELINING), script, form(b"a\r\nb"), newlines="reject")
+        for bad in (b"a\nb", b"a\rb", b"a\r", b"\na", b"a\r\r\n"):
+            conn = ready_client(offer=PIPELINING)
+            run = FlowRun(
+                conn,
+                send_message(conn, form(bad), reverse_path="a@x", forward_paths="b@x", newlines="reject"),
+            )
+            if not run.is_done:
+                run.take_sent()
+                run.feed(b"250\r\n250\r\n354\r\n")
+                assert conn.wants is Wants.CLOSED
+                assert not run.sent.endswith(b".\r\n")
+            assert isinstance(run.error, LocalProtocolError)
+
+    def test_a_file_is_sent_from_where_it_stands(self) -> None:
+        file = io.BytesIO(b"skipped, sent")
+        file.seek(9)
+        script: Script = [(group(size=6), b"250\r\n250\r\n250\r\n354\r\n"), (b"sent\r\n.\r\n", b"250\r\n")]
+        send(ready_client(offer=PIPELINING), script, file)
+
+    def test_large(self) -> None:
+        octets = b"x" * 79 + b"\r\n"
+        octets *= 10_000
+        conn = ready_client(offer=b"250-mx\r\n250 PIPELINING\r\n")
+        for form in (bytes, io.BytesIO):
+            script: Script = [(None, b"250\r\n250\r\n250\r\n354\r\n"), (octets + b".\r\n", b"250\r\n")]
+            send(conn, script, form(octets))
+
+    def test_policy_unknown(self) -> None:
+        with pytest.raises(LocalProtocolError):
+            send(ready_client(offer=PIPELINING), [], newlines="keep")
+
+    @pytest.mark.parametrize("message", ["text", 5, None], ids=repr)
+    def test_no_message(self, message: Any) -> None:
+        with pytest.raises(LocalProtocolError, match="message: expected octets"):
+            send(ready_client(offer=PIPELINING), [], message)
+
+    @pytest.mark.parametrize("message", [io.StringIO("text"), ["text"]], ids=["file", "chunks"])
+    def test_text_in_place_of_octets(self, message: Any) -> None:
+        conn = ready_client(offer=PIPELINING)
+        run = FlowRun(conn, send_message(conn, message, reverse_path="a@x", forward_paths="b@x"))
+        if not run.is_done:
+            run.feed(b"250\r\n250\r\n354\r\n")
+        assert isinstance(run.error, LocalProtocolError)
+
+
+class TestBodyThatCannotBeCompleted:
+    def failing(self, error: Exception) -> Iterator[bytes]:
+        yield b"begin\r\n"
+        raise error
+
+    def test_an_iterator_that_raises(self) -> None:
+        conn = ready_client(offer=PIPELINING)
+        flow = send_message(conn, self.failing(OSError("disk")), reverse_path="a@x", forward_paths="b@x")
+        run = FlowRun(conn, flow)
+        run.take_sent()
+        run.feed(b"250\r\n250\r\n354\r\n")
+        assert isinstance(run.error, OSError)
+        assert run.take_sent() == b"begin\r\n"
+        assert conn.wants is Wants.CLOSED
+
+    def test_an_octet_against_body(self) -> None:
+        conn = ready_client(offer=PIPELINING)
+        flow = send_message(conn, iter([b"a\r\n", b"\xe4\r\n"]), reverse_path="a@x", forward_paths="b@x")
+        run = FlowRun(conn, flow)
+        run.take_sent()
+        run.feed(b"250\r\n250\r\n354\r\n")
+        assert isinstance(run.error, LocalProtocolError)
+        assert run.take_sent() == b"a\r\n"
+        assert conn.wants is Wants.CLOSED
+
+    def test_8_bit_chunks_that_were_announced(self) -> None:
+        script: Script = [
+            (b"MAIL FROM:<a@x> BODY=8BITMIME\r\nRCPT TO:<b@x>\r\nDATA\r\n", b"250\r\n250\r\n354\r\n"),
+            (b"\xe4\r\n.\r\n", b"250\r\n"),
+        ]
+        send(ready_client(offer=PIPELINING), script, iter([b"\xe4"]), to="b@x", body="8BITMIME")
+
+    @pytest.mark.parametrize(
+        "answer, kind",
+        [(b"552 too much\r\n", SMTPReplyError), (END, ConnectionClosed), (b"421 x\r\n", SMTPReplyError)],
+    )
+    def test_the_server_gives_up_in_the_middle(self, answer: Any, kind: type[MailProtoError]) -> None:
+        conn = ready_client(offer=PIPELINING)
+        run: FlowRun[SendResult] | None = None
+
+        def chunks() -> Iterator[bytes]:
+            yield b"begin\r\n"
+            if answer is END:
+                conn.receive_eof()
+            else:
+                conn.receive_data(answer)
+            yield b"more\r\n"
+            raise AssertionError("nobody asks for more")
+
+        run = FlowRun(conn, send_message(conn, chunks(), reverse_path="a@x", forward_paths="b@x"))
+        run.feed(b"250\r\n250\r\n354\r\n")
+        assert isinstance(run.error, kind)
+        assert not run.error.is_outcome_unknown
+        assert not run.sent.endswith(b".\r\n")
+        assert conn.wants is Wants.CLOSED
+
+
+def email(**fields: str) -> EmailMessage:
+    message = EmailMessage()
+    for name, value in fields.items():
+        message[name.replace("_", "-")] = value
+    message.set_content("text")
+    return message
+
+
+ENVELOPES: dict[str, tuple[dict[str, str], bytes]] = {
+    "From and To": ({"From": "A <a@x>", "To": "b@x, C <c@x>"}, b"a b c"),
+    "Sender": ({"From": "z@x", "Sender": "a@x", "To": "b@x"}, b"a b"),
+    "several authors": ({"From": "a@x, z@x", "To": "b@x"}, b"a b"),
+    "Cc and Bcc": ({"From": "a@x", "To": "b@x", "Cc": "c@x", "Bcc": "d@x, b@x"}, b"a b c d"),
+    "group": ({"From": "a@x", "To": "Friends: b@x, c@x;, d@x"}, b"a b c d"),
+    "resent": (
+        {
+            "From": "z@x",
+            "To": "y@x",
+            "Resent-From": "a@x",
+            "Resent-To": "b@x",
+            "Resent-Date": "Thu, 1 Jan 2026 00:00:00 +0000",
+        },
+        b"a b",
+    ),
+}
+
+
+class TestEnvelopeFromTheHeader:
+    @pytest.mark.parametrize("form", [lambda m: m, lambda m: m.as_bytes()], ids=["EmailMessage", "bytes"])
+    @pytest.mark.parametrize("fields, names", ENVELOPES.values(), ids=ENVELOPES)
+    def test_envelope(
+        self, fields: dict[str, str], names: bytes, form: Callable[[EmailMessage], Any]
+    ) -> None:
+        first, *others = names.split()
+        conn = ready_client(offer=b"250-mx\r\n250 PIPELINING\r\n")
+        said = b"MAIL FROM:<%b@x>\r\n" % first + b"".join(b"RCPT TO:<%b@x>\r\n" % name for name in others)
+        run = FlowRun(conn, send_message(conn, form(email(**fields))))
+        assert run.take_sent() == said + b"DATA\r\n"
+        run.feed(b"250\r\n" * (1 + len(others)) + b"354\r\n")
+        assert b"Bcc" not in run.sent
+        assert b"\r\n\r\ntext\r\n.\r\n" in run.sent
+
+    def test_given_paths_win(self) -> None:
+        message = email(From="z@x", To="y@x")
+        script: Script = [
+            (b"MAIL FROM:<a@x>\r\n", b"250\r\n"),
+            (b"RCPT TO:<y@x>\r\n", b"550\r\n"),
+            (None, b"250\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused):
+            send(ready_client(offer=ONE_BY_ONE), script, message, to=None)
+        script = [
+            (b"MAIL FROM:<z@x>\r\n", b"250\r\n"),
+            (b"RCPT TO:<b@x>\r\n", b"550\r\n"),
+            (None, b"250\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused):
+            send(ready_client(offer=ONE_BY_ONE), script, message, to="b@x", reverse_path=None)
+
+    def test_bcc_of_an_email_message_is_never_sent(self) -> None:
+        script: Script = [(None, b"250\r\n250\r\n354\r\n")]
+        conn = ready_client(offer=PIPELINING)
+        message = email(From="a@x", To="b@x", Bcc="secret@x")
+        run = FlowRun(conn, send_message(conn, message, reverse_path="a@x", forward_paths="b@x"))
+        run.feed(script[0][1])
+        assert b"secret" not in run.sent
+
+    def test_bcc_of_octets_is_theirs(self) -> None:
+        script: Script = [(None, b"250\r\n250\r\n354\r\n"), (b"Bcc: x@x\r\n\r\n.\r\n", b"250\r\n")]
+        send(ready_client(offer=PIPELINING), script, b"Bcc: x@x\r\n\r\n", to="b@x")
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            b"To: b@x\r\n\r\n",
+            b"From: a@x\r\n\r\n",
+            b"\r\nFrom: a@x\r\nTo: b@x\r\n",
+            b"From: a@x\r\nTo: nobody\r\n\r\n",
+            b"From: a@x\r\nTo: b@\xff\r\n\r\n",
+            b"From: a@x\r\nTo: b@x\r\nResent-Date: 1\r\nResent-Date: 2\r\n\r\n",
+            io.BytesIO(b"From: a@x\r\nTo: b@x\r\n\r\n"),
+            [b"From: a@x\r\nTo: b@x\r\n\r\n"],
+        ],
+        ids=repr,
+    )
+    def test_no_envelope(self, message: Any) -> None:
+        with pytest.raises(LocalProtocolError):
+            send(ready_client(offer=PIPELINING), [], message, to=None, reverse_path=None)
+
+    @pytest.mark.parametrize(
+        "message", [MIMEText("blåbær", _charset="utf-8"), email(From="a@x")], ids=["MIMEText", "EmailMessage"]
+    )
+    def test_8_bit_email_is_encoded_anew_for_a_server_without_8bitmime(self, message: Any) -> None:
+        if isinstance(message, EmailMessage):
+            message.set_content("blåbær")
+            assert b"8bit" in message.as_bytes()
+        conn = ready_client(offer=b"250-mx\r\n250 PIPELINING\r\n")
+        run = FlowRun(conn, send_message(conn, message, reverse_path="a@x", forward_paths="b@x"))
+        assert run.take_sent() == b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"
+        run.feed(b"250\r\n250\r\n354\r\n")
+        assert run.sent.isascii()
+        assert run.sent.endswith(b"\r\n.\r\n")
+
+    def test_8_bit_that_cannot_be_encoded_anew(self) -> None:
+        with pytest.raises(LocalProtocolError, match="8BITMIME"):
+            send(ready_client(offer=PLAIN), [], FakeMessage(b"\xe4"))

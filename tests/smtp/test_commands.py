@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailproto._secret import Secret
+from mailproto.address import NULL_PATH, Mailbox, Path
+from mailproto.errors import Defect, LocalProtocolError
+from mailproto.smtp import (
+    Auth,
+    Command,
+    Data,
+    Ehlo,
+    Expn,
+    Helo,
+    Help,
+    Lhlo,
+    Mail,
+    MessageBody,
+    Noop,
+    Parameters,
+    Quit,
+    Rcpt,
+    Rset,
+    SASLResponse,
+    StartTLS,
+    Unchecked,
+    UnknownCommand,
+    Vrfy,
+)
+from mailproto.smtp._grammar import CommandSyntaxError
+from mailproto.smtp.commands import add_defects, parse_command, parse_sasl_response
+
+ALICE = Path(Mailbox("alice", "a.example"))
+POSTMASTER = Path(Mailbox("Postmaster", ""))
+
+CASES: list[tuple[bytes, Command]] = [
+    (b"EHLO me.example", Ehlo("me.example")),
+    (b"EHLO [192.0.2.1]", Ehlo("[192.0.2.1]")),
+    (b"EHLO [IPv6:2001:db8::1]", Ehlo("[IPv6:2001:db8::1]")),
+    (b"HELO me.example", Helo("me.example")),
+    (b"LHLO me.example", Lhlo("me.example")),
+    (b"MAIL FROM:<>", Mail(NULL_PATH)),
+    (b"MAIL FROM:<alice@a.example>", Mail(ALICE)),
+    (b'MAIL FROM:<"a b"@a.example>', Mail(Path(Mailbox("a b", "a.example")))),
+    (
+        b"MAIL FROM:<alice@a.example> SIZE=100 BODY=8BITMIME X-NEW X=y",
+        Mail(ALICE, Parameters([("SIZE", "100"), ("BODY", "8BITMIME"), ("X-NEW", None), ("X", "y")])),
+    ),
+    (b"RCPT TO:<alice@a.example>", Rcpt(ALICE)),
+    (b"RCPT TO:<Postmaster>", Rcpt(POSTMASTER)),
+    (b"RCPT TO:<alice@a.example> NOTIFY=NEVER", Rcpt(ALICE, Parameters([("NOTIFY", "NEVER")]))),
+    (b"DATA", Data()),
+    (b"RSET", Rset()),
+    (b"QUIT", Quit()),
+    (b"STARTTLS", StartTLS()),
+    (b"NOOP", Noop()),
+    (b"NOOP a b", Noop("a b")),
+    (b"HELP", Help()),
+    (b"HELP MAIL", Help("MAIL")),
+    (b"VRFY alice", Vrfy("alice")),
+    (b'VRFY "a b"', Vrfy('"a b"')),
+    ("VRFY jürgen".encode(), Vrfy("jürgen")),
+    (b"EXPN list", Expn("list")),
+    (b"AUTH PLAIN", Auth("PLAIN")),
+    (b"AUTH PLAIN =", Auth("PLAIN", Secret(b""))),
+    (b"AUTH SCRAM-SHA-256 AGEAYg==", Auth("SCRAM-SHA-256", Secret(b"\0a\0b"))),
+    (b"XCLIENT NAME=x", UnknownCommand("XCLIENT", "NAME=x")),
+    (b"TURN", UnknownCommand("TURN")),
+]
+
+
+@pytest.mark.parametrize(
+    "line, command", CASES, ids=lambda case: case.decode() if isinstance(case, bytes) else ""
+)
+def test_reads_and_writes(line: bytes, command: Command) -> None:
+    parsed = parse_command(line)
+    assert parsed == command
+    assert type(parsed) is type(command)
+    assert parsed.defects == ()
+    assert hash(parsed) == hash(command)
+    assert command.serialize() == line + b"\r\n"
+    assert command.name == line.split(b" ")[0].decode()
+
+
+DEFECTS: list[tuple[bytes, Command, tuple[Defect, ...]]] = [
+    (b"mail from:<alice@a.example>", Mail(ALICE), ()),
+    (b"MAIL FROM: <>", Mail(NULL_PATH), (Defect("space-before-path", 10, b" <>"),)),
+    (b"MAIL  FROM:<>", Mail(NULL_PATH), (Defect("space-before-argument", 5, b" FROM:<>"),)),
+    (b"MAIL FROM :<>", Mail(NULL_PATH), (Defect("space-before-colon", 9, b" :<>"),)),
+    (
+        b"MAIL FROM:alice@a.example SIZE=1",
+        Mail(ALICE, Parameters([("SIZE", "1")])),
+        (Defect("path-without-brackets", 10, b"alice@a.example SIZE=1"),),
+    ),
+    (
+        b"RCPT TO: alice@a.example",
+        Rcpt(ALICE),
+        (
+            Defect("space-before-path", 8, b" alice@a.example"),
+            Defect("path-without-brackets", 9, b"alice@a.example"),
+        ),
+    ),
+    (b"QUIT  ", Quit(), (Defect("trailing-white-space", 4, b"  "),)),
+    (b"NOOP\t", Noop(), (Defect("trailing-white-space", 4, b"\t"),)),
+    (b"MAIL FROM:<> ", Mail(NULL_PATH), (Defect("trailing-white-space", 12, b" "),)),
+]
+
+
+@pytest.mark.parametrize(
+    "line, command, defects", DEFECTS, ids=lambda case: repr(case) if isinstance(case, bytes) else ""
+)
+def test_reads_what_peers_really_send(line: bytes, command: Command, defects: tuple[Defect, ...]) -> None:
+    parsed = parse_command(line)
+    assert parsed == command
+    assert parsed.defects == defects
+
+
+def test_a_hello_that_is_no_domain_is_a_defect() -> None:
+    parsed = parse_command(b"EHLO my_host", 100)
+    assert isinstance(parsed, Ehlo)
+    assert parsed.domain == "my_host"
+    assert parsed.defects == (Defect("hello-not-a-domain", 107, b"_host"),)
+    assert parsed.serialize() == b"EHLO my_host\r\n"
+
+
+def test_source_routes_are_dropped() -> None:
+    assert parse_command(b"RCPT TO:<@x.example,@y.example:alice@a.example>") == Rcpt(ALICE)
+
+
+NOT_CASES = [
+    (b"", 500),
+    (b" NOOP", 500),
+    (b"\x00\xff", 500),
+    (b"MA\rIL FROM:<>", 500),
+    (b"EHLO", 501),
+    (b"EHLO a b", 501),
+    (b"EHLO \xff", 501),
+    ("EHLO münchen.example".encode(), 501),
+    (b"MAIL", 501),
+    (b"MAIL FROM", 501),
+    (b"MAIL FROM:", 501),
+    (b"MAIL FROM:  ", 501),
+    (b"MAIL TO:<a@b>", 501),
+    (b"MAIL FROM:<a@b", 501),
+    (b"MAIL FROM:<a@b>x", 501),
+    (b"MAIL FROM:a@", 501),
+    (b"MAIL FROM:<Postmaster>", 501),
+    (b"MAIL FROM:<a@b> SIZE=", 501),
+    (b"MAIL FROM:<a@b> SIZE=x", 501),
+    (b"MAIL FROM:<a@b> SIZE", 501),
+    (b"MAIL FROM:<a@b> SIZE=123456789012345678901", 501),
+    (b"MAIL FROM:<a@b> SIZE=1 size=2", 501),
+    (b"MAIL FROM:<a@b> =1", 501),
+    (b"MAIL FROM:<a@b> X=\xff", 501),
+    (b"MAIL FROM:<a\x00@b>", 501),
+    (b"RCPT TO:<>", 501),
+    (b"RCPT FROM:<a@b>", 501),
+    (b"DATA x", 501),
+    (b"RSET x", 501),
+    (b"QUIT x", 501),
+    (b"STARTTLS x", 501),
+    (b"NOOP a\rb", 501),
+    (b"NOOP a\x00b", 501),
+    (b"NOOP \xff", 501),
+    (b"VRFY", 501),
+    (b"EXPN", 501),
+    (b"AUTH", 501),
+    (b"AUTH PLAIN a b", 501),
+    (b"AUTH PLAIN AA", 501),
+    (b"AUTH PLAIN A A=", 501),
+    (b"AUTH PL+AIN", 501),
+    (b"AUTH " + b"A" * 21, 501),
+    (b"XFOO \x01", 501),
+]
+
+
+@pytest.mark.parametrize("line, code", NOT_CASES, ids=repr)
+def test_refuses(line: bytes, code: int) -> None:
+    with pytest.raises(CommandSyntaxError) as caught:
+        parse_command(line)
+    assert caught.value.code == code
+    assert 0 <= caught.value.offset <= max(len(line), 5)
+
+
+SASL_CASES = [
+    (b"*", SASLResponse(None)),
+    (b"", SASLResponse(Secret(b""))),
+    (b"YQ==", SASLResponse(Secret(b"a"))),
+]
+
+
+@pytest.mark.parametrize("line, response", SASL_CASES)
+def test_sasl_responses(line: bytes, response: SASLResponse) -> None:
+    assert parse_sasl_response(line) == response
+    assert response.serialize() == line + b"\r\n"
+
+
+@pytest.mark.parametrize("line", [b"YQ", b"Y Q=", b"**", b"\xff", b"YQ=="[:3]])
+def test_malformed_sasl_responses(line: bytes) -> None:
+    with pytest.raises(CommandSyntaxError) as caught:
+        parse_sasl_response(line)
+    assert (caught.value.code, caught.value.enhanced_code) == (501, "5.5.2")
+
+
+def test_secrets_are_not_shown() -> None:
+    assert Auth("PLAIN", Secret(b"pw")).shown() == b"AUTH PLAIN ***\r\n"
+    assert Auth("LOGIN").shown() == b"AUTH LOGIN\r\n"
+    assert SASLResponse(Secret(b"pw")).shown() == b"***\r\n"
+    assert SASLResponse(None).shown() == b"*\r\n"
+    assert "pw" not in repr(Auth("PLAIN", Secret(b"pw")))
+    assert Noop("x").shown() == b"NOOP x\r\n"
+
+
+def test_pseudo_commands_serialize() -> None:
+    assert MessageBody().serialize() == b".\r\n"
+    assert Unchecked(b"x\n").serialize() == b"x\n"
+
+
+def test_names_are_kept_in_capital_letters() -> None:
+    assert Auth("plain") == Auth("PLAIN")
+    assert UnknownCommand("xfoo") == UnknownCommand("XFOO")
+    assert parse_command(b"xfoo a") == UnknownCommand("XFOO", "a")
+
+
+def test_defects_count_in_no_comparison_and_can_be_added() -> None:
+    command = add_defects(parse_command(b"RCPT TO: <alice@a.example>"), (Defect("bare-lf", 20),))
+    assert command == Rcpt(ALICE)
+    assert [defect.rule for defect in command.defects] == ["space-before-path", "bare-lf"]
+
+
+LOCAL_ERRORS = [
+    lambda: Ehlo(""),
+    lambda: Ehlo("my_host"),
+    lambda: Ehlo("münchen.example"),
+    lambda: Mail(POSTMASTER),
+    lambda: Mail(ALICE, Parameters([("SIZE", "x")])),
+    lambda: Rcpt(NULL_PATH),
+    lambda: Vrfy(""),
+    lambda: Noop(" x"),
+    lambda: Auth("PL AIN"),
+    lambda: Auth("ſcram"),
+    lambda: UnknownCommand("MAIL"),
+    lambda: UnknownCommand("data"),
+    lambda: UnknownCommand("X", "a "),
+    lambda: UnknownCommand(""),
+]
+
+
+@pytest.mark.parametrize("build", LOCAL_ERRORS)
+def test_what_cannot_be_written_cannot_be_built(build: object) -> None:
+    assert callable(build)
+    with pytest.raises(LocalProtocolError):
+        build()
+
+
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20).map(
+    lambda text: text.strip(" \t")
+)
+local_parts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
+paths = st.builds(lambda local: Path(Mailbox(local, "d.example")), local_parts)
+values = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="="), min_size=1, max_size=9
+)
+keywords = st.from_regex(r"X[A-Z0-9-]{0,8}", fullmatch=True)
+parameters = st.dictionaries(keywords, st.none() | values).map(lambda pairs: Parameters(pairs.items()))
+secrets = st.binary(max_size=20).map(Secret)
+commands = st.one_of(
+    st.builds(Mail, paths | st.just(NULL_PATH), parameters),
+    st.builds(Rcpt, paths, parameters),
+    st.builds(Noop, texts),
+    st.builds(Help, texts),
+    st.builds(Vrfy, texts.filter(bool)),
+    st.builds(Expn, texts.filter(bool)),
+    st.builds(Auth, st.from_regex(r"[A-Z0-9_-]{1,20}", fullmatch=True), st.none() | secrets),
+    st.builds(UnknownCommand, keywords, texts),
+    st.sampled_from([Data(), Rset(), Quit(), StartTLS(), Ehlo("x.example"), Helo("[192.0.2.1]"), Lhlo("y")]),
+)
+
+
+@given(commands)
+def test_what_is_written_reads_the_same(command: Command) -> None:
+    octets = command.serialize()
+    assert octets.endswith(b"\r\n")
+    assert octets.count(b"\n") == octets.count(b"\r") == 1
+    parsed = parse_command(octets[:-2])
+    assert parsed == command
+    assert parsed.defects == ()
+    assert parsed.serialize() == octets

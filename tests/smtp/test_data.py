@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailproto.errors import LocalProtocolError
+from mailproto.smtp import DotDecoder, DotEncoder
+from mailproto.smtp._grammar import is_bare_newline_in
+from support_split import splits
+
+CASES = [
+    (b"", b".\r\n"),
+    (b"a\r\n", b"a\r\n.\r\n"),
+    (b".\r\n", b"..\r\n.\r\n"),
+    (b"..\r\n", b"...\r\n.\r\n"),
+    (b"a\r\n.b\r\n", b"a\r\n..b\r\n.\r\n"),
+    (b"\r\n.\r\n\r\n..\r\n", b"\r\n..\r\n\r\n...\r\n.\r\n"),
+    (b"a.\r\n", b"a.\r\n.\r\n"),
+    (b"\0\xff\r\n", b"\0\xff\r\n.\r\n"),
+]
+
+
+def encode(pieces: list[bytes]) -> bytes:
+    encoder = DotEncoder()
+    chunks = [octets for piece in pieces for octets in encoder.encode(piece)]
+    return b"".join([*chunks, encoder.finish()])
+
+
+def decode(pieces: list[bytes]) -> tuple[bytes, bytes, bool]:
+    """Return the message, what is left behind its end, and whether it had a bare CR or LF."""
+    decoder = DotDecoder()
+    message = b""
+    for number, piece in enumerate(pieces):
+        start = 0
+        while start < len(piece):
+            decoded = decoder.decode(piece, start)
+            assert decoded.stop > start
+            message += decoded.data
+            start = decoded.stop
+            if decoded.is_end:
+                return (
+                    message,
+                    piece[start:] + b"".join(pieces[number + 1 :]),
+                    decoder.bare_newline is not None,
+                )
+    raise AssertionError("the message did not end")
+
+
+@pytest.mark.parametrize("message, wire", CASES)
+def test_both_ways_cut_anywhere(message: bytes, wire: bytes) -> None:
+    for pieces in splits(message):
+        assert encode(pieces) == wire
+    for pieces in splits(wire + b"QUIT\r\n"):
+        assert decode(pieces) == (message, b"QUIT\r\n", False)
+
+
+@pytest.mark.parametrize(
+    "message, wire", [(b"a", b"a\r\n.\r\n"), (b".", b"..\r\n.\r\n"), (b"a\r\nb", b"a\r\nb\r\n.\r\n")]
+)
+def test_a_last_line_without_crlf_is_completed(message: bytes, wire: bytes) -> None:
+    for pieces in splits(message):
+        assert encode(pieces) == wire
+
+
+@pytest.mark.parametrize(
+    "message", [b"\n", b"a\nb", b"\r", b"a\rb", b"\r\r\n", b"\n\r", b"\r\n\n", b"\n.\n", b"\r.\r"]
+)
+def test_bare_newlines_are_refused(message: bytes) -> None:
+    for pieces in splits(message):
+        with pytest.raises(LocalProtocolError):
+            encode(pieces)
+
+
+def test_a_refused_chunk_changes_nothing() -> None:
+    encoder = DotEncoder()
+    encoder.encode(b"a\r")
+    with pytest.raises(LocalProtocolError):
+        encoder.encode(b"b")
+    assert encoder.encode(b"\n.") == [b"\n.", b"."]
+    assert encoder.finish() == b"\r\n.\r\n"
+
+
+def test_chunks_pass_uncopied() -> None:
+    chunk = b"From: a\r\n" * 1_000
+    (sent,) = DotEncoder().encode(chunk)
+    assert sent is chunk
+    assert DotDecoder().decode(chunk).data is chunk
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"a\n.\nb\r\n.\r\n",
+        b"a\n.\r\nb\r\n.\r\n",
+        b"a\r\n.\nb\r\n.\r\n",
+        b"a\r.\rb\r\n.\r\n",
+        b"a\r\n.\rb\r\n.\r\n",
+        b"a\r\n\r.\r\n.\r\n",
+        b"\n.\r\n.\r\n",
+        b".\n\r\n.\r\n",
+    ],
+)
+def test_only_crlf_dot_crlf_ends_a_message(wire: bytes) -> None:
+    for pieces in splits(wire + b"rest"):
+        message, rest, has_bare = decode(pieces)
+        assert rest == b"rest"
+        assert has_bare
+        assert message == (b"\r\n" + wire[:-3]).replace(b"\r\n.", b"\r\n")[2:]
+
+
+@given(st.lists(st.text("\r\n.a", max_size=8).map(str.encode), max_size=6))
+def test_the_first_bare_newline_is_found_however_it_is_cut(pieces: list[bytes]) -> None:
+    decoder, message = DotDecoder(), b""
+    for piece in pieces:
+        start = 0
+        while start < len(piece):
+            decoded = decoder.decode(piece, start)
+            message, start = message + decoded.data, decoded.stop
+            if decoded.is_end:
+                decoder, message = DotDecoder(), b""
+    found = re.search(rb"\r(?![\n])(?!\Z)|(?<!\r)\n", message)
+    assert decoder.bare_newline == (None if found is None else found.start())
+
+
+@given(st.lists(st.text("\r\n.a", max_size=8).map(str.encode), max_size=6))
+def test_bare_newlines_are_found_as_a_pattern_finds_them(pieces: list[bytes]) -> None:
+    whole = b"".join(pieces)
+    expected = re.search(rb"\r(?![\n])(?!\Z)|(?<!\r)\n", whole) is not None
+    found, after_cr = False, False
+    for piece in pieces:
+        found = found or is_bare_newline_in(piece, after_cr)
+        after_cr = piece[-1:] == b"\r" if piece else after_cr
+    assert found == expected
+
+
+@given(st.lists(st.text("\r\n.a", max_size=8).map(str.encode), max_size=6))
+def test_what_is_encoded_decodes_the_same(lines: list[bytes]) -> None:
+    message = b"".join(re.sub(rb"[\r\n]", b"", line) + b"\r\n" for line in lines)
+    assert decode([encode([message])]) == (message, b"", False)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailproto.errors import LocalProtocolError
+from mailproto.smtp.outgoing import Envelope, Needs, Survey, envelope_of, newlines_of, without_bcc
+
+CONVERTED = {
+    "nothing": (b"", b""),
+    "CRLF": (b"a\r\nb\r\n", b"a\r\nb\r\n"),
+    "LF": (b"a\nb\n", b"a\r\nb\r\n"),
+    "CR": (b"a\rb\r", b"a\r\nb\r\n"),
+    "CR LF": (b"\r\r\n\n", b"\r\n\r\n\r\n"),
+    "as many as there should be, in the wrong places": (b"\n\r", b"\r\n\r\n"),
+    "mixed": (b"a\rb\nc\r\nd", b"a\r\nb\r\nc\r\nd"),
+}
+
+
+def cuts(octets: bytes) -> list[list[bytes]]:
+    """Return *octets* whole, octet by octet, and cut at each place."""
+    pieces = [[octets], [octets[at : at + 1] for at in range(len(octets))]]
+    return pieces + [[octets[:at], octets[at:]] for at in range(len(octets) + 1)]
+
+
+@pytest.mark.parametrize("octets, expected", CONVERTED.values(), ids=CONVERTED)
+def test_convert(octets: bytes, expected: bytes) -> None:
+    for pieces in cuts(octets):
+        newlines = newlines_of("convert")
+        assert b"".join([newlines.convert(piece) for piece in pieces] + [newlines.finish()]) == expected
+
+
+@pytest.mark.parametrize("octets, expected", CONVERTED.values(), ids=CONVERTED)
+def test_reject(octets: bytes, expected: bytes) -> None:
+    for pieces in cuts(octets):
+        newlines = newlines_of("reject")
+        if octets == expected:
+            assert b"".join([newlines.convert(piece) for piece in pieces] + [newlines.finish()]) == octets
+        else:
+            with pytest.raises(LocalProtocolError, match="bare CR or LF"):
+                b"".join([newlines.convert(piece) for piece in pieces] + [newlines.finish()])
+
+
+def test_well_formed_octets_are_not_copied() -> None:
+    octets = b"a\r\n" * 100
+    assert newlines_of("convert").convert(octets) is octets
+    assert newlines_of("reject").convert(octets) is octets
+
+
+def test_unknown_policy() -> None:
+    with pytest.raises(LocalProtocolError, match="'keep'"):
+        newlines_of("keep")  # type: ignore[arg-type]  # what is tested
+
+
+@given(st.lists(st.binary(max_size=8)))
+def test_convert_gives_what_reject_takes(chunks: list[bytes]) -> None:
+    newlines, check = newlines_of("convert"), newlines_of("reject")
+    for chunk in [*[newlines.convert(chunk) for chunk in chunks], newlines.finish()]:
+        check.convert(chunk)
+    check.finish()
+
+
+SURVEYED = {
+    "empty": (b"", Needs(0, False)),
+    "lines": (b"a\r\nb\r\n", Needs(6, False)),
+    "no CRLF at the end": (b"a\r\nb", Needs(6, False)),
+    "8-bit": (b"\x80", Needs(3, True)),
+}
+
+
+@pytest.mark.parametrize("octets, needs", SURVEYED.values(), ids=SURVEYED)
+def test_survey(octets: bytes, needs: Needs) -> None:
+    for pieces in cuts(octets):
+        survey = Survey()
+        for piece in pieces:
+            survey.see(piece)
+        assert survey.needs() == needs
+
+
+ENVELOPES = {
+    "all": (
+        b"From: z@x\r\nSender: a@x\r\nTo: b@x\r\nCC: c@x\r\nbcc: d@x\r\n\r\nTo: e@x\r\n",
+        Envelope("a@x", ("b@x", "c@x", "d@x")),
+    ),
+    "each once": (b"From: a@x\r\nTo: b@x, b@x\r\nTo: b@x\r\n\r\n", Envelope("a@x", ("b@x",))),
+    "folded": (b"From:\r\n a@x\r\nTo: b@x,\r\n\tc@x\r\n", Envelope("a@x", ("b@x", "c@x"))),
+    "quoted": (b'From: a@x\r\nTo: "b b"@x\r\n\r\n', Envelope("a@x", ('"b b"@x',))),
+    "nobody": (b"From: a@x\r\n\r\n", Envelope("a@x", ())),
+    "UTF-8": ("From: ä@ö.example\r\n\r\n".encode(), Envelope("ä@ö.example", ())),
+    "resent": (
+        b"Resent-Date: now\r\nResent-Sender: a@x\r\nResent-Cc: b@x\r\nFrom: z@x\r\nTo: z@x\r\n\r\n",
+        Envelope("a@x", ("b@x",)),
+    ),
+}
+
+
+@pytest.mark.parametrize("octets, envelope", ENVELOPES.values(), ids=ENVELOPES)
+def test_envelope(octets: bytes, envelope: Envelope) -> None:
+    assert envelope_of(octets) == envelope
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"\r\nFrom: a@x\r\n",
+        b"To: a@x\r\n\r\n",
+        b"From: somebody\r\n\r\n",
+        b"From: a@[1.2.3]\r\n\r\n",
+        b"From: a@\xff\r\n\r\n",
+        b"Resent-Date: x\r\nResent-Date: y\r\nFrom: a@x\r\n\r\n",
+    ],
+    ids=repr,
+)
+def test_no_envelope(octets: bytes) -> None:
+    with pytest.raises(LocalProtocolError):
+        envelope_of(octets)
+
+
+BCC = {
+    "none": (b"To: a\r\n\r\nBcc: b\r\n", b"To: a\r\n\r\nBcc: b\r\n"),
+    "first": (b"Bcc: b\r\nTo: a\r\n\r\nx", b"To: a\r\n\r\nx"),
+    "folded, last": (b"To: a\r\nBCC: b,\r\n c\r\n\r\nx", b"To: a\r\n\r\nx"),
+    "several": (b"Bcc: a\r\nTo: b\r\nResent-Bcc: c\r\nbcc: d\r\n\r\n", b"To: b\r\n\r\n"),
+    "header only": (b"To: a\r\nBcc: b\r\n", b"To: a\r\n"),
+    "no header": (b"\r\nBcc: b\r\n", b"\r\nBcc: b\r\n"),
+}
+
+
+@pytest.mark.parametrize("octets, expected", BCC.values(), ids=BCC)
+def test_without_bcc(octets: bytes, expected: bytes) -> None:
+    assert without_bcc(octets) == expected
+
+
+def test_a_mebibyte_takes_no_time() -> None:
+    begin = time.process_time()
+    for octets in (b"\r" * 1_048_576, b"\n\r" * 524_288):
+        newlines = newlines_of("convert")
+        for at in range(0, len(octets), 1_024):
+            newlines.convert(octets[at : at + 1_024])
+    assert time.process_time() - begin < 2

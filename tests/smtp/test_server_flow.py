@@ -1,0 +1,695 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mailproto.errors import ConnectionClosed, ConnectionTimeout
+from mailproto.flow import Call, Flow, ServerStopping, TLSInfo
+from mailproto.limits import SMTPLimits
+from mailproto.sasl import (
+    Authenticator,
+    External,
+    ExternalClient,
+    LoginClient,
+    PasswordAuthenticator,
+    PlainClient,
+    Request,
+)
+from mailproto.smtp import (
+    EXTENSIONS,
+    Extension,
+    Mail,
+    MessageSink,
+    Rcpt,
+    Reply,
+    SMTPClientConnection,
+    SMTPHandler,
+    SMTPServerConnection,
+    SMTPSession,
+    UnknownCommand,
+    Vrfy,
+)
+from mailproto.smtp.client_flows import authenticate, open_session, send_message
+from mailproto.smtp.server_flow import HandlerFailed, Service, serve
+from support_flows import END, TLS, FlowRun, run_to_end
+
+BODY = b"Subject: x\r\n\r\ntext\r\n"
+USERS = PasswordAuthenticator({"tim": "secret"})
+
+
+class Sink:
+    """Notes what becomes of it."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
+        self.octets = b""
+        self.ends: list[str] = []
+
+    def write(self, chunk: bytes, /) -> None:
+        self.octets += chunk
+
+    def finish(self) -> Any:
+        self.ends.append("finish")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def abort(self) -> None:
+        self.ends.append("abort")
+
+
+class Handler(SMTPHandler):
+    """Gives each message to the next of its sinks, and notes the end."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.sinks: list[Sink] = []
+        self.answers = list(answers)
+        self.closed_sessions: list[SMTPSession] = []
+
+    def message(self, session: SMTPSession) -> MessageSink:
+        self.sinks.append(Sink(self.answers.pop(0) if self.answers else None))
+        return self.sinks[-1]
+
+    def closed(self, session: SMTPSession) -> None:
+        self.closed_sessions.append(session)
+
+
+def server(
+    handler: SMTPHandler | None = None,
+    *,
+    authenticator: Authenticator | None = None,
+    allow_cleartext: bool = False,
+    start_tls: bool = False,
+    tls: TLSInfo | None = None,
+    shaken: TLSInfo = TLS,
+    **arguments: Any,
+) -> FlowRun[None]:
+    conn = SMTPServerConnection(hostname="mx.example", **arguments)
+    if tls is not None:
+        conn.tls_started()
+    service = Service(
+        handler=handler or SMTPHandler(),
+        authenticator=authenticator,
+        allow_cleartext=allow_cleartext,
+        start_tls=start_tls,
+    )
+    return FlowRun(conn, serve(conn, service, peer=("192.0.2.1", 1025), tls=tls), shaken)
+
+
+def greeted(
+    handler: SMTPHandler | None = None, hello: bytes = b"EHLO me\r\n", **arguments: Any
+) -> FlowRun[None]:
+    run = server(handler, **arguments)
+    run.feed(hello)
+    run.take_sent()
+    return run
+
+
+def say(run: FlowRun[None], octets: bytes) -> bytes:
+    run.feed(octets)
+    return run.take_sent()
+
+
+ENVELOPE = b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"
+ENVELOPE_OK = (
+    b"250 2.1.0 sender accepted\r\n250 2.1.5 recipient accepted\r\n354 end the message with <CRLF>.<CRLF>\r\n"
+)
+TAKEN = b"250 2.0.0 message accepted\r\n"
+
+DIALOGUE = {
+    "EHLO": (
+        b"EHLO me.example\r\n",
+        b"250-mx.example\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n"
+        b"250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n",
+    ),
+    "HELO": (b"HELO me.example\r\n", b"250 mx.example\r\n"),
+    "NOOP": (b"NOOP x\r\n", b"250 2.0.0 nothing done\r\n"),
+    "HELP": (b"HELP\r\n", b"214 2.0.0 see RFC 5321\r\n"),
+    "VRFY": (b"VRFY x\r\n", b"252 2.0.0 cannot say, but will take mail for it\r\n"),
+    "EXPN": (b"EXPN x\r\n", b"502 5.5.1 no list is shown\r\n"),
+    "RSET": (b"RSET\r\n", b"250 2.0.0 forgotten\r\n"),
+    "QUIT": (b"QUIT\r\n", b"221 2.0.0 closing the connection\r\n"),
+    "order": (b"RCPT TO:<a@x>\r\n", b"503 5.5.1 bad sequence of commands\r\n"),
+    "unknown": (b"FOO\r\n", b"500 5.5.1 command unknown\r\n"),
+    "AUTH without users": (b"EHLO me\r\nAUTH PLAIN\r\n", b"502 5.5.1 not offered\r\n"),
+    "STARTTLS without a certificate": (b"EHLO me\r\nSTARTTLS\r\n", b"502 5.5.1 not offered\r\n"),
+}
+
+
+class TestDialogue:
+    @pytest.mark.parametrize("command, answer", DIALOGUE.values(), ids=DIALOGUE)
+    def test_default_answers(self, command: bytes, answer: bytes) -> None:
+        run = server()
+        assert run.take_sent() == b"220 mx.example ESMTP ready\r\n"
+        assert say(run, command).endswith(answer)
+
+    def test_everything_is_accepted_by_default(self) -> None:
+        run = greeted()
+        assert say(run, ENVELOPE) == ENVELOPE_OK
+        assert say(run, BODY + b".\r\n") == TAKEN
+        assert say(run, ENVELOPE) == ENVELOPE_OK
+        assert say(run, b".\r\nQUIT\r\n") == TAKEN + b"221 2.0.0 closing the connection\r\n"
+        assert run.is_done
+        assert run.error is None
+
+    def test_lmtp(self) -> None:
+        run = server(lmtp=True)
+        assert run.take_sent() == b"220 mx.example LMTP ready\r\n"
+        assert say(run, b"LHLO me\r\n").startswith(b"250-mx.example\r\n")
+        say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
+        assert say(run, b".\r\n") == TAKEN * 2
+
+    def test_end_of_the_client(self) -> None:
+        handler = Handler()
+        run = greeted(handler)
+        run.feed(b"NOOP\r\n")
+        run.feed(END)
+        assert run.take_sent() == b"250 2.0.0 nothing done\r\n"
+        assert run.is_done
+        assert run.error is None
+        assert len(handler.closed_sessions) == 1
+
+    def test_budget_of_bad_commands(self) -> None:
+        run = greeted(limits=SMTPLimits(max_bad_commands=2))
+        assert say(run, b"FOO\r\nFOO\r\nFOO\r\nNOOP\r\n").endswith(b"421 4.7.0 too many bad commands\r\n")
+        assert run.is_done
+
+
+class TestFlush:
+    def test_a_group_is_answered_at_once(self) -> None:
+        run = greeted()
+        run.flushes.clear()
+        assert say(run, ENVELOPE) == ENVELOPE_OK
+        assert run.flushes == []
+
+    def test_an_answer_that_the_client_may_wait_for_goes_before_the_next_command(self) -> None:
+        run = greeted()
+        run.flushes.clear()
+        run.feed(b"NOOP\r\nRSET\r\nMAIL FROM:<a@x>\r\nNOOP\r\nNOOP\r\n")
+        assert [flushed.count(b"\r\n") for flushed in run.flushes] == [1, 4]
+
+    def test_many_answers_are_flushed_before_they_pile_up(self) -> None:
+        run = greeted(limits=SMTPLimits(max_unsent=100))
+        run.flushes.clear()
+        run.feed(b"RSET\r\n" * 9)
+        assert [flushed.count(b"\r\n") for flushed in run.flushes] == [5]
+
+
+class TestHandler:
+    def test_session(self) -> None:
+        class Looking(Handler):
+            def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> None:
+                self.seen = (
+                    session.peer,
+                    session.hello,
+                    session.tls,
+                    session.identity,
+                    session.transaction,
+                )
+
+        handler = Looking()
+        run = greeted(handler)
+        say(run, ENVELOPE)
+        peer, hello, tls, identity, transaction = handler.seen
+        assert (peer, tls, identity) == (("192.0.2.1", 1025), None, None)
+        assert hello is not None
+        assert hello.domain == "me"
+        assert transaction is not None
+        assert transaction.mail.serialize() == b"MAIL FROM:<a@x>\r\n"
+        assert [rcpt.serialize() for rcpt in transaction.recipients] == [b"RCPT TO:<b@x>\r\n"]
+        say(run, b".\r\n")
+        assert handler.closed_sessions == []
+
+    def test_refusals(self) -> None:
+        class Refusing(SMTPHandler):
+            def mail(self, session: SMTPSession, mail: Mail) -> Reply | None:
+                return Reply(550, ("no",)) if str(mail.reverse_path) == "<bad@x>" else None
+
+            async def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply | None:
+                return Reply(550, ("no",)) if str(rcpt.forward_path) == "<bad@x>" else None
+
+            def vrfy(self, session: SMTPSession, vrfy: Vrfy) -> Reply:
+                return Reply(250, (f"<{vrfy.argument}@x>",))
+
+            def message(self, session: SMTPSession) -> Reply:
+                return Reply(451, ("not now",))
+
+        run = greeted(Refusing())
+        assert say(run, b"MAIL FROM:<bad@x>\r\n") == b"550 no\r\n"
+        assert say(run, b"RCPT TO:<a@x>\r\n") == b"503 5.5.1 bad sequence of commands\r\n"
+        say(run, b"MAIL FROM:<good@x>\r\n")
+        assert say(run, b"RCPT TO:<bad@x>\r\nDATA\r\n") == b"550 no\r\n554 5.5.1 no valid recipients\r\n"
+        assert say(run, b"RCPT TO:<good@x>\r\nDATA\r\n").endswith(b"451 not now\r\n")
+        assert say(run, b"VRFY joe\r\n") == b"250 <joe@x>\r\n"
+        assert say(run, b"RSET\r\n") == b"250 2.0.0 forgotten\r\n"
+
+    def test_greeting(self) -> None:
+        class Closed(SMTPHandler):
+            def connect(self, session: SMTPSession) -> Reply:
+                return Reply(554, ("no mail here",))
+
+        run = server(Closed())
+        assert run.take_sent() == b"554 no mail here\r\n"
+        assert say(run, b"EHLO me\r\nQUIT\r\n").endswith(b"\r\n221 2.0.0 closing the connection\r\n")
+
+    def test_hello_refused_changes_nothing(self) -> None:
+        class Picky(Handler):
+            def hello(self, session: SMTPSession, hello: Any) -> Reply | None:
+                return Reply(550, ("you?",)) if hello.domain == "bad" else None
+
+        run = greeted(Picky())
+        say(run, b"MAIL FROM:<a@x>\r\n")
+        assert say(run, b"EHLO bad\r\n") == b"550 you?\r\n"
+        assert say(run, b"RCPT TO:<a@x>\r\n").startswith(b"250 ")
+        say(run, b"EHLO good\r\n")
+        assert say(run, b"RCPT TO:<a@x>\r\n").startswith(b"503 ")
+
+    def test_reset_is_told_where_a_transaction_was(self) -> None:
+        class Counting(SMTPHandler):
+            resets = 0
+
+            def reset(self, session: SMTPSession) -> None:
+                assert session.transaction is not None
+                self.resets += 1
+
+        handler = Counting()
+        run = greeted(handler)
+        for octets in (b"RSET\r\n", b"EHLO me\r\n", b"MAIL FROM:<a@x>\r\nRSET\r\nRSET\r\n"):
+            say(run, octets)
+        assert handler.resets == 1
+        say(run, b"MAIL FROM:<a@x>\r\nEHLO me\r\n" + ENVELOPE + b".\r\n")
+        assert handler.resets == 2
+
+    def test_verb_of_an_extension(self) -> None:
+        class Extended(SMTPHandler):
+            def unknown(self, session: SMTPSession, command: UnknownCommand) -> Reply:
+                return Reply(250, (command.arguments,))
+
+        rows = (*EXTENSIONS, Extension("XFOO", verbs=frozenset({"XFOO"})))
+        assert say(greeted(Extended(), extensions=rows), b"XFOO a b\r\n") == b"250 a b\r\n"
+        assert say(greeted(extensions=rows), b"XFOO a b\r\n") == b"502 5.5.1 not implemented\r\n"
+
+    def test_a_method_may_return_a_flow(self) -> None:
+        class Flowing(SMTPHandler):
+            def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Flow[Reply | None]:
+                answer = yield Call(str.upper, ("no",))
+                return Reply(550, (answer,))
+
+        run = greeted(Flowing())
+        say(run, b"MAIL FROM:<a@x>\r\n")
+        assert say(run, b"RCPT TO:<a@x>\r\n") == b"550 NO\r\n"
+
+    @pytest.mark.parametrize(
+        "method", ["connect", "hello", "mail", "rcpt", "message", "vrfy", "noop", "reset"]
+    )
+    def test_a_handler_that_raises(self, method: str) -> None:
+        handler = Handler()
+        error = ConnectionClosed("of another connection")
+
+        def fail(*arguments: object) -> None:
+            raise error
+
+        setattr(handler, method, fail)
+        run = server(handler)
+        for octets in (b"EHLO me\r\n", b"NOOP\r\nVRFY x\r\n", b"MAIL FROM:<a@x>\r\nRSET\r\n", ENVELOPE):
+            if not run.is_done:
+                run.feed(octets)
+        assert isinstance(run.error, HandlerFailed)
+        assert run.error.__cause__ is error
+        assert run.take_sent().endswith(b"421 4.3.0 internal error\r\n")
+        assert len(handler.closed_sessions) == 1
+
+    @pytest.mark.parametrize("answer", [Reply(250), Reply(354)], ids=["250", "354"])
+    def test_an_answer_that_does_not_fit(self, answer: Reply) -> None:
+        class Odd(SMTPHandler):
+            def mail(self, session: SMTPSession, mail: Mail) -> Reply:
+                return Reply(354)
+
+            def message(self, session: SMTPSession) -> Reply:
+                return answer
+
+        run = greeted(Odd())
+        assert say(run, b"MAIL FROM:<a@x>\r\n") == b"421 4.3.0 internal error\r\n"
+        assert isinstance(run.error, HandlerFailed)
+
+
+def test_a_421_of_the_handler_ends_the_session() -> None:
+    class Tired(SMTPHandler):
+        def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply:
+            return Reply(421, ("enough",))
+
+    run = greeted(Tired())
+    assert say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<b@x>\r\n").endswith(b"\r\n421 enough\r\n")
+    assert run.is_done
+    assert run.error is None
+
+
+ENDS: dict[str, tuple[Any, list[str]]] = {
+    "finished": (b"more\r\n.\r\n", ["finish"]),
+    "finished and lost": (b"more\r\n.\r\nNO", ["finish"]),
+    "lost": (END, ["abort"]),
+    "connection broken": (ConnectionClosed("reset"), ["abort"]),
+    "too slow": (ConnectionTimeout("late"), ["abort"]),
+    "stopped": (ServerStopping(), ["abort"]),
+    "too big": (b"x" * 1_000 + b"\r\n.\r\n", ["abort"]),
+    "bare LF": (b"a\nb\r\n.\r\n", ["abort"]),
+    "interrupted": (KeyboardInterrupt(), ["abort"]),
+}
+
+
+class TestSinks:
+    @pytest.mark.parametrize("end, ends", ENDS.values(), ids=ENDS)
+    def test_exactly_one_end(self, end: Any, ends: list[str]) -> None:
+        handler = Handler()
+        run = greeted(handler, limits=SMTPLimits(max_message=500))
+        say(run, ENVELOPE)
+        say(run, b"begin\r\n")
+        run.feed(end)
+        if not run.is_done:
+            run.feed(END)
+        assert [sink.ends for sink in handler.sinks] == [ends]
+        assert len(handler.closed_sessions) == 1
+
+    def test_octets(self) -> None:
+        handler = Handler()
+        run = greeted(handler)
+        say(run, ENVELOPE + b"a\r\n..b\r\n")
+        say(run, b".")
+        say(run, b".c\r\n.\r\nNOOP\r\n")
+        assert handler.sinks[0].octets == b"a\r\n.b\r\n.c\r\n"
+
+    def test_refused_messages(self) -> None:
+        handler = Handler()
+        run = greeted(handler, limits=SMTPLimits(max_message=500))
+        say(run, ENVELOPE)
+        assert say(run, b"x" * 1_000 + b"\r\n.\r\n") == b"552 5.3.4 message too big\r\n"
+        say(run, ENVELOPE)
+        assert say(run, b"a\nb\r\n.\r\n") == b"550 5.6.0 bare CR or LF in the message\r\n"
+        say(run, ENVELOPE)
+        assert say(run, b"fine\r\n.\r\n") == TAKEN
+        assert [sink.ends for sink in handler.sinks] == [["abort"], ["abort"], ["finish"]]
+
+    def test_refused_message_in_lmtp_has_a_reply_for_each(self) -> None:
+        run = greeted(Handler(), b"LHLO me\r\n", lmtp=True, limits=SMTPLimits(max_message=50))
+        say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
+        assert say(run, b"x" * 100 + b"\r\n.\r\n") == b"552 5.3.4 message too big\r\n" * 2
+
+    def test_answer(self) -> None:
+        run = greeted(Handler(Reply(550, ("spam",)), None, Reply(250, ("queued",))))
+        for answer in (b"550 spam\r\n", TAKEN, b"250 queued\r\n"):
+            say(run, ENVELOPE)
+            assert say(run, BODY + b".\r\n") == answer
+
+    def test_421_in_place_of_an_answer(self) -> None:
+        run = greeted(Handler(Reply(421, ("disk on fire",))), b"LHLO me\r\n", lmtp=True)
+        say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
+        assert say(run, b".\r\n") == b"421 disk on fire\r\n"
+        assert run.is_done
+        assert run.error is None
+
+    NO, YES = Reply(550, ("no",)), Reply(250, ("yes",))
+
+    def test_answers_in_lmtp(self) -> None:
+        run = greeted(Handler((self.NO, self.YES)), b"LHLO me\r\n", lmtp=True)
+        say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
+        assert say(run, b".\r\n") == b"550 no\r\n250 yes\r\n"
+
+    @pytest.mark.parametrize(
+        "answers, answer",
+        [((YES, NO), b"550 no\r\n"), ((YES, YES), b"250 yes\r\n"), ((YES,), b"250 yes\r\n")],
+    )
+    def test_several_answers_in_smtp_are_one(self, answers: tuple[Reply, ...], answer: bytes) -> None:
+        run = greeted(Handler(answers))
+        say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
+        assert say(run, b".\r\n") == answer
+
+    @pytest.mark.parametrize("answers", [(), (YES,), (YES,) * 3], ids=len)
+    def test_wrong_number_of_answers(self, answers: tuple[Reply, ...]) -> None:
+        run = greeted(Handler(answers), b"LHLO me\r\n", lmtp=True)
+        say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
+        assert say(run, b".\r\n") == b"421 4.3.0 internal error\r\n"
+        assert isinstance(run.error, HandlerFailed)
+
+    def test_a_sink_that_raises_at_the_end_is_not_aborted(self) -> None:
+        handler = Handler(OSError("disk full"))
+        run = greeted(handler)
+        say(run, ENVELOPE)
+        assert say(run, BODY + b".\r\n") == b"421 4.3.0 internal error\r\n"
+        assert handler.sinks[0].ends == ["finish"]
+
+    def test_async_sink(self) -> None:
+        class AsyncSink:
+            octets = b""
+
+            async def write(self, chunk: bytes, /) -> None:
+                self.octets += chunk
+
+            async def finish(self) -> Reply:
+                return Reply(250, (str(len(self.octets)),))
+
+            async def abort(self) -> None:
+                raise AssertionError
+
+        class AsyncHandler(SMTPHandler):
+            async def message(self, session: SMTPSession) -> MessageSink:
+                return AsyncSink()
+
+        run = greeted(AsyncHandler())
+        say(run, ENVELOPE)
+        assert say(run, BODY + b".\r\n") == b"250 20\r\n"
+
+
+class TestEnds:
+    @pytest.mark.parametrize(
+        "error, answer",
+        [
+            (ServerStopping(), b"421 4.3.2 the server stops\r\n"),
+            (ConnectionTimeout("late"), b"421 4.4.2 nothing came in time\r\n"),
+        ],
+        ids=["stopping", "timeout"],
+    )
+    @pytest.mark.parametrize(
+        "octets", [b"", b"MAIL FROM:<a@x>\r\n", ENVELOPE, ENVELOPE + b"x", b"NO"], ids=repr
+    )
+    def test_421(self, octets: bytes, error: Exception, answer: bytes) -> None:
+        run = greeted(Handler())
+        if octets:
+            say(run, octets)
+        run.feed(error)
+        assert run.take_sent() == answer
+        assert run.is_done
+        assert run.error is None
+
+    def test_connection_closed_says_nothing(self) -> None:
+        run = greeted()
+        run.feed(ConnectionClosed("reset"))
+        assert run.take_sent() == b""
+        assert isinstance(run.error, ConnectionClosed)
+
+    def test_a_flow_that_is_dropped_asks_for_nothing(self) -> None:
+        handler = Handler()
+        run = greeted(handler)
+        say(run, ENVELOPE)
+        run.flow.close()
+        assert handler.closed_sessions == []
+
+    def test_a_421_that_cannot_be_sent(self) -> None:
+        run = greeted()
+        run.feed(END)
+        assert run.is_done
+        run = greeted(limits=SMTPLimits(max_bad_commands=1))
+        run.conn.abort()
+        run.feed(ServerStopping())
+        assert run.take_sent() == b""
+        assert run.error is None
+
+    def test_stopping_does_not_take_back_what_is_being_acknowledged(self) -> None:
+        class Slow(SMTPHandler):
+            def message(self, session: SMTPSession) -> MessageSink:
+                sink = Sink()
+                sinks.append(sink)
+                return sink
+
+        sinks: list[Sink] = []
+        run = greeted(Slow())
+        say(run, ENVELOPE)
+        assert say(run, b".\r\n") == TAKEN
+        run.feed(ServerStopping())
+        assert sinks[0].ends == ["finish"]
+
+
+OFFERS: dict[str, tuple[dict[str, Any], bytes | None, bool]] = {
+    "no users": ({"tls": TLS}, None, False),
+    "in the clear": ({"authenticator": USERS}, None, False),
+    "in the clear, allowed": (
+        {"authenticator": USERS, "allow_cleartext": True},
+        b"250-AUTH PLAIN LOGIN\r\n",
+        False,
+    ),
+    "in the clear, TLS to be had": ({"authenticator": USERS, "start_tls": True}, None, True),
+    "TLS": ({"authenticator": USERS, "tls": TLS, "start_tls": True}, b"250-AUTH PLAIN LOGIN\r\n", False),
+}
+
+
+class TestAuthentication:
+    @pytest.mark.parametrize("arguments, auth, start_tls", OFFERS.values(), ids=OFFERS)
+    def test_offer(self, arguments: dict[str, Any], auth: bytes | None, start_tls: bool) -> None:
+        offer = say(server(**arguments), b"EHLO me\r\n")
+        assert (b"AUTH" in offer) is (auth is not None)
+        assert auth is None or auth in offer
+        assert (b"STARTTLS" in offer) is start_tls
+
+    PLAIN = b"AUTH PLAIN AHRpbQBzZWNyZXQ=\r\n"
+
+    @pytest.mark.parametrize(
+        "octets, answer",
+        [
+            (PLAIN, b"235 2.7.0 authenticated\r\n"),
+            (b"AUTH PLAIN\r\nAHRpbQBzZWNyZXQ=\r\n", b"334 \r\n235 2.7.0 authenticated\r\n"),
+            (b"AUTH PLAIN AHRpbQB4\r\n", b"535 5.7.8 credentials not accepted\r\n"),
+            (b"AUTH PLAIN =\r\n", b"535 5.7.8 credentials not accepted\r\n"),
+            (b"AUTH PLAIN\r\n*\r\n", b"334 \r\n501 5.7.0 authentication cancelled\r\n"),
+            (b"AUTH PLAIN\r\n!\r\n", b"334 \r\n501 5.5.2 expected base64\r\n"),
+            (b"AUTH PLAIN !\r\n", b"501 5.5.2 expected base64\r\n"),
+            (b"AUTH CRAM-MD5\r\n", b"504 5.5.4 mechanism not offered\r\n"),
+            (
+                b"AUTH LOGIN\r\ndGlt\r\nc2VjcmV0\r\n",
+                b"334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n235 2.7.0 authenticated\r\n",
+            ),
+            (
+                b"AUTH LOGIN dGlt\r\nc2VjcmV0\r\n",
+                b"334 UGFzc3dvcmQ6\r\n235 2.7.0 authenticated\r\n",
+            ),
+            (b"AUTH LOGIN\r\ndGlt\r\n*\r\n", b"501 5.7.0 authentication cancelled\r\n"),
+            (PLAIN + PLAIN, b"503 5.5.1 bad sequence of commands\r\n"),
+            (b"MAIL FROM:<a@x>\r\n" + PLAIN, b"503 5.5.1 bad sequence of commands\r\n"),
+        ],
+        ids=repr,
+    )
+    def test_dialogue(self, octets: bytes, answer: bytes) -> None:
+        run = greeted(authenticator=USERS, tls=TLS)
+        assert say(run, octets).endswith(answer)
+        assert say(run, b"NOOP\r\n") == b"250 2.0.0 nothing done\r\n"
+
+    def test_identity(self) -> None:
+        handler = Handler()
+        run = greeted(handler, authenticator=USERS, tls=TLS)
+        say(run, self.PLAIN + b"QUIT\r\n")
+        session = handler.closed_sessions[0]
+        assert session.identity == "tim"
+        assert session.protocol == "ESMTPSA"
+
+    def test_async_authenticator_and_external(self) -> None:
+        class Certificates:
+            mechanisms = ("EXTERNAL", "PLAIN")
+
+            async def answer(self, request: Request) -> object:
+                return "tim" if isinstance(request, External) and request.peer_certificate == b"DER" else None
+
+        channel = TLSInfo(version="TLSv1.3", cipher="x", peer_certificate=b"DER")
+        run = server(authenticator=Certificates(), tls=channel)
+        assert b"AUTH EXTERNAL PLAIN\r\n" in say(run, b"EHLO me\r\n")
+        assert say(run, b"AUTH EXTERNAL\r\n=\r\n").endswith(b"235 2.7.0 authenticated\r\n")
+        run = greeted(authenticator=Certificates(), tls=TLS)
+        assert say(run, b"AUTH EXTERNAL\r\n") == b"504 5.5.4 mechanism not offered\r\n"
+
+    def test_authenticator_that_raises(self) -> None:
+        class Broken(PasswordAuthenticator):
+            def answer(self, request: Request) -> object:
+                raise OSError("no database")
+
+        run = greeted(authenticator=Broken({}), tls=TLS)
+        assert say(run, self.PLAIN) == b"421 4.3.0 internal error\r\n"
+        assert isinstance(run.error, HandlerFailed)
+
+
+class TestStartTLS:
+    def test_what_the_client_said_before_is_forgotten(self) -> None:
+        handler = Handler()
+        run = greeted(handler, start_tls=True, authenticator=USERS)
+        assert say(run, b"STARTTLS\r\n") == b"220 2.0.0 ready for TLS\r\n"
+        run.shake_hands()
+        assert say(run, b"MAIL FROM:<a@x>\r\n").startswith(b"503 ")
+        offer = say(run, b"EHLO me\r\n")
+        assert b"STARTTLS" not in offer
+        assert b"AUTH PLAIN LOGIN\r\n" in offer
+        say(run, b"QUIT\r\n")
+        assert handler.closed_sessions[0].tls is TLS
+
+    def test_injected_octets_are_dropped(self) -> None:
+        run = greeted(start_tls=True)
+        assert say(run, b"STARTTLS\r\nEHLO injected\r\nMAIL") == b"220 2.0.0 ready for TLS\r\n"
+        run.shake_hands()
+        assert say(run, b"NOOP\r\n") == b"250 2.0.0 nothing done\r\n"
+
+    def test_not_twice(self) -> None:
+        run = greeted(start_tls=True)
+        say(run, b"STARTTLS\r\n")
+        run.shake_hands()
+        assert say(run, b"EHLO me\r\nSTARTTLS\r\n").endswith(b"503 5.5.1 bad sequence of commands\r\n")
+
+    def test_handshake_that_fails(self) -> None:
+        handler = Handler()
+        run = greeted(handler, start_tls=True)
+        say(run, b"STARTTLS\r\n")
+        run.feed(ConnectionClosed("no shared cipher", phase="tls"))
+        assert isinstance(run.error, ConnectionClosed)
+        assert len(handler.closed_sessions) == 1
+
+
+class TestBothEnds:
+    """The client's flows against the server's."""
+
+    def both(
+        self, make: Callable[[SMTPClientConnection], Flow[Any]], *, lmtp: bool = False, **arguments: Any
+    ) -> tuple[Any, SMTPClientConnection]:
+        conn = SMTPClientConnection(lmtp=lmtp)
+        client = FlowRun(conn, make(conn))
+        return run_to_end(client, server(lmtp=lmtp, **arguments)), conn
+
+    def test_a_whole_session(self) -> None:
+        def session(conn: SMTPClientConnection) -> Flow[Any]:
+            yield from open_session(conn, "me.example", tls="starttls", server_hostname="mx.example")
+            yield from authenticate(conn, [PlainClient("tim", "secret")])
+            return (yield from send_message(conn, BODY, reverse_path="a@x", forward_paths=["b@x", "c@x"]))
+
+        handler = Handler()
+        result, _ = self.both(session, handler=handler, start_tls=True, authenticator=USERS)
+        assert result.accepted == ("b@x", "c@x")
+        assert handler.sinks[0].octets == BODY
+
+    @pytest.mark.parametrize("mechanism", [PlainClient("tim", "secret"), LoginClient("tim", "secret")])
+    def test_mechanisms(self, mechanism: PlainClient | LoginClient) -> None:
+        def session(conn: SMTPClientConnection) -> Flow[Any]:
+            yield from open_session(conn, "me.example")
+            return (yield from authenticate(conn, [ExternalClient(), mechanism], allow_cleartext=True))
+
+        reply, conn = self.both(session, authenticator=USERS, allow_cleartext=True)
+        assert reply.code == 235
+        assert conn.is_authenticated
+
+    def test_lmtp(self) -> None:
+        def session(conn: SMTPClientConnection) -> Flow[Any]:
+            yield from open_session(conn, "me.example")
+            return (yield from send_message(conn, BODY, reverse_path="a@x", forward_paths=["b@x", "c@x"]))
+
+        handler = Handler((Reply(250), Reply(452, ("full",))))
+        result, _ = self.both(session, lmtp=True, handler=handler)
+        assert result.accepted == ("b@x",)
+        assert list(result.refused) == ["c@x"]
+
+    def test_a_large_message_in_both_directions_of_chunks(self) -> None:
+        octets = b"".join(b".%d\r\n" % n for n in range(50_000))
+
+        def chunks() -> Iterator[bytes]:
+            yield from (octets[at : at + 1_234] for at in range(0, len(octets), 1_234))
+
+        def session(conn: SMTPClientConnection) -> Flow[Any]:
+            yield from open_session(conn, "me.example")
+            return (yield from send_message(conn, chunks(), reverse_path="a@x", forward_paths="b@x"))
+
+        handler = Handler()
+        self.both(session, handler=handler)
+        assert handler.sinks[0].octets == octets
