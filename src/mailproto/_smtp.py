@@ -1,0 +1,97 @@
+"""What the SMTP clients and servers of both adapters share: ports, names, the making of connections."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from mailproto._connection import Trace
+from mailproto._network import Accepted, Address, ClientTLS, ServerTLS
+from mailproto._secret import Secret
+from mailproto.address import AddressError, parse_domain_or_literal, to_a_label
+from mailproto.flow import Flow
+from mailproto.limits import SMTPLimits
+from mailproto.sasl._authenticator import Authenticator, authenticator_for
+from mailproto.smtp.client import SMTPClientConnection
+from mailproto.smtp.data import NewlinePolicy
+from mailproto.smtp.handler import SMTPHandler
+from mailproto.smtp.server import SMTPServerConnection
+from mailproto.smtp.server_flow import Service, serve
+
+__all__ = ["Users", "client_connection", "default_port", "host_name", "local_name", "server_factory"]
+
+Users = Mapping[str, str | Secret[str]] | Authenticator
+"""Who may log in: names and passwords, or an authenticator."""
+
+_PORTS: Final[dict[str, int]] = {"implicit": 465, "starttls": 587, "none": 25, "opportunistic": 25}
+_LMTP_PORT: Final = 24
+
+
+def default_port(tls: str, *, lmtp: bool) -> int:
+    """Return the port for a mode of TLS (RFC 8314 section 3.3); 24 for LMTP without TLS."""
+    return _LMTP_PORT if lmtp and tls == "none" else _PORTS.get(tls, 25)
+
+
+def host_name() -> str:
+    """Return the name of this machine as a domain; "localhost" if it has none that is one."""
+    try:
+        return to_a_label(parse_domain_or_literal(socket.gethostname()))
+    except AddressError:
+        return "localhost"
+
+
+def local_name(address: Address) -> str:
+    """Return what a client says in EHLO: its name if it is qualified, else the literal of its *address*.
+
+    "An address literal SHOULD be substituted for the domain name" (RFC 5321 section 4.1.4).
+    """
+    name = host_name()
+    if "." in name or not isinstance(address, tuple):
+        return name
+    host = address[0].partition("%")[0]
+    return f"[IPv6:{host}]" if ":" in host else f"[{host}]"
+
+
+def client_connection(
+    tls: ClientTLS, *, lmtp: bool, limits: SMTPLimits | None, strict: bool, trace: Trace | None
+) -> SMTPClientConnection:
+    """Return a connection; one with implicit TLS knows of it before the first octet comes."""
+    conn = SMTPClientConnection(limits or SMTPLimits(), lmtp=lmtp, strict=strict)
+    conn.trace = trace
+    if tls == "implicit":
+        conn.tls_started()
+    return conn
+
+
+def server_factory(
+    handler: SMTPHandler,
+    *,
+    tls: ServerTLS,
+    has_context: bool,
+    lmtp: bool,
+    hostname: str | None,
+    authenticator: Users | None,
+    allow_cleartext: bool,
+    newlines: NewlinePolicy,
+    limits: SMTPLimits | None,
+    trace: Trace | None,
+) -> Callable[[Accepted], tuple[SMTPServerConnection, Flow[None]]]:
+    """Return what makes connection and flow for each connection that a server accepts."""
+    name = hostname or host_name()
+    bounds = limits or SMTPLimits()
+    service = Service(
+        handler=handler,
+        authenticator=authenticator_for(authenticator),
+        allow_cleartext=allow_cleartext,
+        start_tls=has_context and tls != "implicit",
+    )
+
+    def make(accepted: Accepted) -> tuple[SMTPServerConnection, Flow[None]]:
+        conn = SMTPServerConnection(bounds, hostname=name, lmtp=lmtp, newlines=newlines)
+        conn.trace = trace
+        if accepted.tls is not None:
+            conn.tls_started()
+        return conn, serve(conn, service, peer=accepted.peer, tls=accepted.tls)
+
+    return make

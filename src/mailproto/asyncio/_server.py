@@ -1,0 +1,315 @@
+"""The asyncio server: listeners, and for each accepted connection a driver with one flow.
+
+A connection costs no task: its flow is stepped from the callbacks of its protocol, and a task lives only as
+long as something that a `Call` returned has to be awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+from collections.abc import Awaitable, Callable, Generator
+from socket import socket
+from types import TracebackType
+from typing import Any, Final, cast, final
+
+from mailproto._network import (
+    LINGER_OCTETS,
+    LINGER_SECONDS,
+    LONG_READ,
+    Accepted,
+    Address,
+    ServerTLS,
+    address_of,
+    bind,
+    check_mode,
+    check_target,
+)
+from mailproto.asyncio._link import CallHook, Driver, Handshake, Run
+from mailproto.asyncio._transport import Acceptor
+from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
+from mailproto.flow import Connection, Flow, Receive, ServerStopping, Sleep
+
+__all__ = ["Factory", "Server"]
+
+Factory = Callable[[Accepted], tuple[Connection[object], Flow[None]]]
+"""Makes connection and flow for one accepted connection, after the handshake of implicit TLS."""
+
+_DEFAULT_MAX_UNSENT: Final = 65_536
+"""What asyncio's transports have without being told."""
+
+
+@final
+class Server:
+    """A listening server; `await` it or enter it with `async with` to start it.
+
+    *factory* makes `(connection, flow)` for each accepted connection. *ssl_context* is used at once with
+    *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a connection grants its
+    client, in seconds. *call_hook* carries out every `Call` of the flows, where a store wants that.
+    """
+
+    def __init__(
+        self,
+        factory: Factory,
+        host: str | None = None,
+        port: int = 0,
+        *,
+        tls: ServerTLS = "none",
+        ssl_context: ssl.SSLContext | None = None,
+        path: str | os.PathLike[str] | None = None,
+        sock: socket | None = None,
+        timeout: float | None = None,
+        call_hook: CallHook | None = None,
+    ) -> None:
+        check_mode(tls, ("implicit", "starttls", "none"))
+        if tls != "none" and ssl_context is None:
+            raise LocalProtocolError(f"ssl_context: tls={tls!r} needs one")
+        check_target(host, path, sock)
+        self.factory = factory
+        self.call_hook = call_hook
+        self.is_implicit = tls == "implicit"
+        self.context = ssl_context
+        self.timeout = timeout
+        self.links: set[_Link] = set()
+        self._target = (host, port, path, sock)
+        self._listeners: list[Acceptor | asyncio.AbstractServer] = []
+        self._addresses: tuple[Address, ...] = ()
+        self._stopped: asyncio.Event = asyncio.Event()
+        self._emptied: asyncio.Event = asyncio.Event()
+        self._is_stopping = False
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it listens: (host, port) pairs, or the path of a Unix socket; empty before the start."""
+        return self._addresses
+
+    def __await__(self) -> Generator[Any, Any, Server]:
+        return self.start().__await__()
+
+    async def __aenter__(self) -> Server:
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> Server:
+        """Bind and listen; starting again does nothing. Raises `ConnectionClosed` with phase "listen"."""
+        if self._listeners or self._is_stopping:
+            return self
+        loop = asyncio.get_running_loop()
+        host, port, path, sock = self._target
+        sockets = bind(host, port, path=path, sock=sock)
+        for bound in sockets:
+            self._listeners.append(await self._listen(loop, bound))
+        self._addresses = tuple(address_of(bound.getsockname()) for bound in sockets)
+        self._stop_if_late()
+        return self
+
+    def _stop_if_late(self) -> None:
+        """Close the listeners again if `stop` was called while they were made."""
+        if self._is_stopping:
+            self._stop_listening()
+
+    async def _listen(
+        self, loop: asyncio.AbstractEventLoop, bound: socket
+    ) -> Acceptor | asyncio.AbstractServer:
+        """Accept by our own transports, or by the loop's if it cannot watch sockets."""
+
+        def make() -> _Link:
+            return _Link(loop, self)
+
+        try:
+            return Acceptor(loop, bound, make)
+        except NotImplementedError:
+            return await loop.create_server(make, sock=bound)
+
+    async def serve_forever(self) -> None:
+        """Start if need be, and wait until somebody calls `stop`; a cancelled wait stops the server."""
+        await self.start()
+        try:
+            await self._stopped.wait()
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+
+    async def stop(self, grace: float = 30) -> None:
+        """Stop listening, let every flow say its last words, and return when all connections are closed.
+
+        A call that runs is not interrupted; after *grace* seconds what is left is cut off.
+        """
+        self._is_stopping = True
+        self._stop_listening()
+        for link in tuple(self.links):
+            link.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._wait_until_empty()
+        for link in tuple(self.links):
+            link.cut_off()
+        await self._wait_until_empty()
+        self._stopped.set()
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        path = self._target[2]
+        if path is not None and self._listeners:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        self._listeners.clear()
+
+    async def _wait_until_empty(self) -> None:
+        while self.links:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def drop(self, link: _Link) -> None:
+        """Forget *link*, whose flow and connection have both ended."""
+        self.links.discard(link)
+        if not self.links:
+            self._emptied.set()
+
+
+@final
+class _Link(Driver):
+    """An accepted connection: runs one flow, then closes."""
+
+    __slots__ = ("_is_lost", "_lingered", "_run", "_server")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, server: Server) -> None:
+        super().__init__(loop, server_side=True, context=server.context, timeout=server.timeout)
+        self.call_hook = server.call_hook
+        self._server = server
+        self._run: _LinkRun | None = None
+        self._is_lost = False
+        self._lingered = -1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the flow, behind the handshake if TLS is implicit."""
+        super().connection_made(transport)
+        self._server.links.add(self)
+        self._run = _LinkRun(
+            self, self._shake_hands_first() if self._server.is_implicit else self._make_flow()
+        )
+        self._run.step()
+
+    def _shake_hands_first(self) -> Flow[None]:
+        yield Handshake()  # type: ignore[misc]  # an instruction of this driver only
+        yield from self._make_flow()
+
+    def _make_flow(self) -> Flow[None]:
+        self.conn, flow = self._server.factory(self)
+        if self.conn.max_unsent != _DEFAULT_MAX_UNSENT:
+            cast(asyncio.Transport, self._transport).set_write_buffer_limits(self.conn.max_unsent)
+        return flow
+
+    def ended(self, error: BaseException | None) -> None:
+        """Close after the flow has ended; an error that the flow should have handled is reported."""
+        self._run = None
+        if error is not None and not isinstance(error, MailProtoError | ServerStopping):
+            self._report(error)
+        if self._is_lost:
+            self._server.drop(self)
+        elif isinstance(error, ConnectionClosed) or not hasattr(self, "conn"):
+            self.abort()
+        elif self._is_eof or not (self.conn.buffered or self._last_size >= LONG_READ):
+            self.close()
+        else:
+            self._linger()
+
+    def _report(self, error: BaseException) -> None:
+        self.loop.call_exception_handler(
+            {"message": "a server flow failed", "exception": error, "protocol": self}
+        )
+
+    def _linger(self) -> None:
+        """Close the sending side only, and read on: a reset would destroy the last words on their way."""
+        self.close_sending()
+        self._lingered = 0
+        self._arm(self.loop.time() + LINGER_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed what came; while lingering, drop it."""
+        if self._lingered < 0:
+            super().data_received(data)
+            return
+        self._lingered += len(data)
+        if self._lingered > LINGER_OCTETS:
+            self.abort()
+
+    def eof_received(self) -> bool:
+        """Feed the end; while lingering, it is what was waited for."""
+        if self._lingered >= 0:
+            return False
+        return super().eof_received()
+
+    def _ring(self) -> None:
+        if self._lingered >= 0:
+            self.abort()
+        else:
+            super()._ring()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Let the flow see the end; it may still be busy with a call."""
+        self._is_lost = True
+        super().connection_lost(error)
+        if self._run is None:
+            self._server.drop(self)
+
+    def stop(self) -> None:
+        """Throw `ServerStopping` into the flow if it waits, else at its next `Receive` or `Sleep`."""
+        run = self._run
+        if run is None:
+            return
+        if run.waits_for in (Receive, Sleep):
+            self.forget(run)
+            run.throw(ServerStopping())
+        elif run.waits_for is Handshake:
+            self.abort()
+        else:
+            self._is_stopping = True
+
+    def cut_off(self) -> None:
+        """Close without waiting for anything; a call that can be cancelled is."""
+        run = self._run
+        self.abort()
+        if run is not None and run.task is not None:
+            run.task.cancel()
+
+
+@final
+class _LinkRun(Run[None]):
+    """The flow of an accepted connection."""
+
+    __slots__ = ("task",)
+
+    driver: _Link
+
+    def __init__(self, driver: _Link, flow: Flow[None]) -> None:
+        super().__init__(driver, flow)
+        self.task: asyncio.Future[object] | None = None
+
+    def finish(self, result: None, error: BaseException | None) -> None:
+        """Let the connection close."""
+        self.driver.ended(error)
+
+    def await_result(self, awaitable: Awaitable[object]) -> None:
+        """Await it in a task, unless it is a future already."""
+        self.task = asyncio.ensure_future(awaitable)
+        self.task.add_done_callback(self._resolved)
+
+    def _resolved(self, future: asyncio.Future[object]) -> None:
+        self.task = None
+        try:
+            value = future.result()
+        except BaseException as error:
+            self.throw(error)
+        else:
+            self.step(value)

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import asyncio
+import inspect
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+import mailproto.sync
+from mailproto.asyncio import SMTPClient, serve_smtp
+from mailproto.asyncio._opening import Opening
+from mailproto.errors import (
+    ConnectionClosed,
+    ConnectionTimeout,
+    LocalProtocolError,
+    SMTPAuthenticationFailed,
+    SMTPReplyError,
+    TLSUnavailable,
+)
+from mailproto.sasl import PlainClient
+from mailproto.smtp import MessageSink, Reply, SMTPHandler, SMTPSession, WholeMessages
+from support_lines import client_context, server_context
+from support_smtp_servers import KINDS, Accepting, serving
+
+USERS = {"tim": "secret"}
+BODY = b"Subject: x\r\n\r\n.text\r\n"
+ENVELOPE: dict[str, Any] = {"reverse_path": "a@x.example", "forward_paths": ["b@x.example"]}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def connect(port: int, **arguments: Any) -> Opening[SMTPClient]:
+    arguments.setdefault("tls", "none")
+    return SMTPClient.connect("127.0.0.1", port, timeout=30, **arguments)
+
+
+def with_client(port: int, use: Callable[[SMTPClient], Awaitable[Any]], **arguments: Any) -> Any:
+    """Run *use* with a connected client."""
+
+    async def main() -> Any:
+        async with connect(port, **arguments) as smtp:
+            return await use(smtp)
+
+    return asyncio.run(main())
+
+
+def test_a_message(kind: str) -> None:
+    async def use(smtp: SMTPClient) -> None:
+        assert smtp.extensions.pipelining
+        for _ in range(3):
+            assert (await smtp.send_message(BODY, **ENVELOPE)).accepted == ("b@x.example",)
+        assert smtp.is_open
+
+    handler = Accepting()
+    with serving(kind, handler) as server:
+        with_client(server.port, use)
+    assert handler.taken == [("<a@x.example>", ["<b@x.example>"], BODY)] * 3
+
+
+def test_await_in_place_of_async_with(kind: str) -> None:
+    async def main(port: int) -> None:
+        smtp = await connect(port)
+        assert smtp.is_open
+        await smtp.quit()
+        assert not smtp.is_open
+        await smtp.quit()
+        with pytest.raises(LocalProtocolError):
+            await smtp.noop()
+
+    with serving(kind, SMTPHandler()) as server:
+        asyncio.run(main(server.port))
+
+
+def test_the_small_methods(kind: str) -> None:
+    async def use(smtp: SMTPClient) -> None:
+        assert (await smtp.noop()).code == 250
+        assert (await smtp.verify("joe")).code == 252
+        assert (await smtp.help("MAIL")).code == 214
+        assert (await smtp.reset()).code == 250
+        with pytest.raises(SMTPReplyError, match="EXPN: 502"):
+            await smtp.expand("list")
+        assert (await smtp.exchange(b"RCPT TO:<a@x>\r\n")).code == 503
+        assert smtp.tls is None
+        assert smtp.is_open
+
+    with serving(kind, SMTPHandler()) as server:
+        with_client(server.port, use)
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls", "opportunistic"])
+def test_tls(kind: str, tls: str) -> None:
+    async def use(smtp: SMTPClient) -> None:
+        assert smtp.tls is not None
+        with pytest.raises(SMTPAuthenticationFailed):
+            await smtp.login("tim", "wrong")
+        assert (await smtp.login("tim", "secret")).code == 235
+        await smtp.send_message(BODY, **ENVELOPE)
+
+    handler = Accepting()
+    mode = "implicit" if tls == "implicit" else "starttls"
+    context = None if tls == "opportunistic" else client_context()
+    with serving(kind, handler, tls=mode, ssl_context=server_context(), authenticator=USERS) as server:
+        with_client(server.port, use, tls=tls, ssl_context=context)
+    assert handler.sessions[0].protocol == "ESMTPSA"
+    assert len(handler.taken) == 1
+
+
+def test_tls_unavailable(kind: str) -> None:
+    async def use(smtp: SMTPClient) -> None:
+        raise AssertionError
+
+    with serving(kind, SMTPHandler()) as server, pytest.raises(TLSUnavailable):
+        with_client(server.port, use, tls="starttls")
+
+
+def test_certificate_that_cannot_be_verified(kind: str) -> None:
+    with serving(kind, SMTPHandler(), tls="implicit", ssl_context=server_context()) as server:
+        with pytest.raises(ConnectionClosed) as caught:
+            with_client(
+                server.port, SMTPClient.noop, tls="implicit", ssl_context=ssl.create_default_context()
+            )
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+
+
+def test_lmtp_over_a_unix_socket(kind: str, tmp_path: Any) -> None:
+    async def main() -> Any:
+        async with SMTPClient.connect(path=tmp_path / "lmtp", tls="none", lmtp=True) as lmtp:
+            return await lmtp.send_message(
+                BODY, reverse_path="a@x.example", forward_paths=["b@x.example", "c@x.example"]
+            )
+
+    with serving(kind, Accepting((Reply(250), Reply(452))), lmtp=True, path=tmp_path / "lmtp"):
+        result = asyncio.run(main())
+    assert result.accepted == ("b@x.example",)
+
+
+def test_async_chunks(kind: str) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for n in range(1_000):
+            await asyncio.sleep(0)
+            yield b".line %d\n" % n
+
+    handler = Accepting()
+    with serving(kind, handler) as server:
+        with_client(server.port, lambda smtp: smtp.send_message(chunks(), **ENVELOPE))
+    assert handler.taken[0][2] == b"".join(b".line %d\r\n" % n for n in range(1_000))
+
+
+def test_a_large_message_to_a_slow_sink() -> None:
+    class Slow:
+        size = 0
+
+        async def write(self, chunk: bytes, /) -> None:
+            await asyncio.sleep(0)
+            self.size += len(chunk)
+
+        async def finish(self) -> Reply:
+            await asyncio.sleep(0)
+            return Reply(250, (str(self.size),))
+
+        async def abort(self) -> None:
+            raise AssertionError
+
+    class Handler(SMTPHandler):
+        async def message(self, session: SMTPSession) -> MessageSink:
+            return Slow()
+
+    octets = b"x" * 62 + b"\r\n"
+    octets *= 100_000
+    with serving("asyncio", Handler()) as server:
+        result = with_client(server.port, lambda smtp: smtp.send_message(octets, **ENVELOPE))
+    assert result.reply == Reply(250, (str(len(octets)),))
+
+
+def test_login_in_the_clear(kind: str) -> None:
+    async def use(smtp: SMTPClient) -> None:
+        with pytest.raises(LocalProtocolError, match="allow_cleartext"):
+            await smtp.login("tim", "secret")
+        await smtp.authenticate(PlainClient("tim", "secret"), allow_cleartext=True)
+
+    with serving(kind, SMTPHandler(), authenticator=USERS, allow_cleartext=True) as server:
+        with_client(server.port, use)
+
+
+def test_cancellation_leaves_no_half_read_stream() -> None:
+    async def main() -> None:
+        release = asyncio.Event()
+
+        async def take(session: SMTPSession, octets: bytes) -> None:
+            await release.wait()
+
+        async with serve_smtp(WholeMessages(take), "127.0.0.1", 0, hostname="mx.example") as server:
+            smtp = await connect(int(server.addresses[0][1]))
+            sending = asyncio.create_task(smtp.send_message(BODY, **ENVELOPE))
+            await asyncio.sleep(0.1)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert not smtp.is_open
+            with pytest.raises(LocalProtocolError):
+                await smtp.noop()
+            release.set()
+
+    asyncio.run(main())
+
+
+def test_two_tasks_at_once() -> None:
+    async def use(smtp: SMTPClient) -> None:
+        results = await asyncio.gather(smtp.noop(), smtp.noop(), return_exceptions=True)
+        assert [type(result) for result in results] == [Reply, LocalProtocolError]
+        assert (await smtp.noop()).code == 250
+
+    with serving("asyncio", SMTPHandler()) as server:
+        with_client(server.port, use)
+
+
+def test_timeout() -> None:
+    async def main() -> None:
+        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(ConnectionTimeout):
+                await SMTPClient.connect("127.0.0.1", port, tls="none", timeout=0.2)
+
+    asyncio.run(main())
+
+
+def test_stop_answers_421() -> None:
+    async def main() -> None:
+        server = await serve_smtp(Accepting(), "127.0.0.1", 0, hostname="mx.example")
+        smtp = await connect(int(server.addresses[0][1]))
+        await server.stop()
+        with pytest.raises(ConnectionClosed):
+            await smtp.noop()
+        await smtp.close()
+
+    asyncio.run(main())
+
+
+def test_the_twins_have_the_same_names_and_signatures() -> None:
+    twins = (mailproto.sync.SMTPClient, SMTPClient)
+    names = [{name for name in vars(twin) if not name.startswith("_")} for twin in twins]
+    assert names[0] == names[1]
+    for name in sorted(names[0]):
+        blocking, awaited = (inspect.getattr_static(twin, name) for twin in twins)
+        if isinstance(blocking, property):
+            assert isinstance(awaited, property)
+            continue
+        functions = [getattr(method, "__func__", method) for method in (blocking, awaited)]
+        signatures = [inspect.signature(function) for function in functions]
+        assert signatures[0].parameters == signatures[1].parameters, name
+        assert inspect.iscoroutinefunction(functions[1]) is (name != "connect")
+    servers = [inspect.signature(function) for function in (mailproto.sync.serve_smtp, serve_smtp)]
+    assert servers[0].parameters == servers[1].parameters
+
+
+Main = Callable[[], Coroutine[Any, Any, None]]

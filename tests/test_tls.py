@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import hashlib
+import ssl
+
+import pytest
+
+from mailproto._tls import TLSStream, unverified_context
+from mailproto._tls import client_context as default_context
+from mailproto.errors import LocalProtocolError
+from support_lines import client_context, server_context
+
+
+def make_pair(
+    version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3, hostname: str = "server.test"
+) -> tuple[TLSStream, TLSStream]:
+    client = TLSStream(client_context(), server_side=False, server_hostname=hostname)
+    return client, TLSStream(server_context(version), server_side=True)
+
+
+def shake(client: TLSStream, server: TLSStream, size: int = 1 << 20) -> None:
+    done = [False, False]
+    for _ in range(20_000):
+        for index, (one, other) in enumerate(((client, server), (server, client))):
+            try:
+                done[index] = one.shake_hands()
+            finally:
+                octets = one.data_to_send()
+                for start in range(0, len(octets), size):
+                    other.receive_data(octets[start : start + size])
+                    if not done[1 - index]:
+                        done[1 - index] = other.shake_hands()
+        if all(done):
+            return
+    raise AssertionError("no end to the handshake")
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("size", [1, 100, 1 << 20])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_octets_go_through_in_both_directions(version: ssl.TLSVersion, size: int) -> None:
+    client, server = make_pair(version)
+    shake(client, server, size)
+    octets = bytes(range(256)) * 1_000
+    for one, other in ((client, server), (server, client)):
+        one.write([octets[:7], b"", octets[7:]])
+        other.receive_data(one.data_to_send())
+        assert b"".join(other.read_all()) == octets
+        assert not other.is_ended
+
+
+def test_info_has_version_cipher_certificate_and_bindings() -> None:
+    client, server = make_pair(ssl.TLSVersion.TLSv1_2)
+    shake(client, server)
+    seen, own = client.info(), server.info()
+    assert seen.version == own.version == "TLSv1.2"
+    assert seen.cipher == own.cipher != ""
+    assert own.peer_certificate is None
+    assert seen.peer_certificate is not None
+    assert seen.channel_bindings["tls-unique"] == own.channel_bindings["tls-unique"]
+    digest = hashlib.sha256(seen.peer_certificate).digest()
+    assert seen.channel_bindings["tls-server-end-point"] == digest
+
+
+def test_tls_unique_is_not_given_in_tls_1_3() -> None:
+    client, server = make_pair()
+    shake(client, server)
+    assert set(client.info().channel_bindings) == {"tls-server-end-point"}
+    assert server.info().channel_bindings == {}
+
+
+def test_close_notify_and_a_bare_end_are_ends() -> None:
+    client, server = make_pair()
+    shake(client, server)
+    client.write([b"last"])
+    client.close()
+    server.receive_data(client.data_to_send())
+    assert server.read_all() == [b"last"]
+    assert server.is_ended
+    client.receive_eof()
+    assert client.read_all() == []
+    assert client.is_ended
+    client.close()
+
+
+def test_an_unknown_host_is_an_error_of_the_handshake() -> None:
+    client, server = make_pair(hostname="other.test")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(client, server)
+    server.receive_data(client.data_to_send())
+
+
+def test_clear_text_is_an_error_of_the_handshake() -> None:
+    _, server = make_pair()
+    server.receive_data(b"EHLO client.test\r\n")
+    with pytest.raises(ssl.SSLError):
+        server.shake_hands()
+
+
+def test_damaged_octets_are_an_error() -> None:
+    client, server = make_pair()
+    shake(client, server)
+    client.write([b"x" * 100])
+    octets = bytearray(client.data_to_send())
+    octets[-1] ^= 1
+    server.receive_data(bytes(octets))
+    with pytest.raises(ssl.SSLError):
+        server.read_all()
+
+
+def test_the_contexts() -> None:
+    assert default_context().verify_mode is ssl.CERT_REQUIRED
+    assert default_context().check_hostname
+    assert unverified_context().verify_mode is ssl.CERT_NONE
+
+
+def test_a_context_that_verifies_needs_a_host_name() -> None:
+    with pytest.raises(LocalProtocolError, match="no name"):
+        TLSStream(default_context(), server_side=False)
+    with pytest.raises(LocalProtocolError, match="server_hostname"):
+        TLSStream(default_context(), server_side=False, server_hostname=".test")
