@@ -134,3 +134,18 @@ def test_any_order_of_calls_is_like_one_string(operations: list[tuple[str, str |
         else:
             assert buffer.peek(argument) == model[:argument]
         assert len(buffer) == len(model)
+
+
+def test_front_shows_one_piece_and_what_is_left_of_it() -> None:
+    buffer = ReceiveBuffer()
+    assert buffer.front() == (b"", 0)
+    first, second = b"abc", b"de"
+    buffer.feed(first)
+    buffer.feed(second)
+    assert buffer.front() == (first, 0)
+    assert buffer.take_some(2) == b"ab"
+    assert buffer.front() == (first, 2)
+    assert buffer.take_some(9) == b"c"
+    piece, offset = buffer.front()
+    assert piece is second
+    assert (offset, len(buffer)) == (0, 2)

@@ -6,7 +6,7 @@ What the grammar, the table of states or a limit refuses comes as `InvalidComman
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, TypeAlias, final
 
 from mailproto._connection import Endpoint
@@ -450,8 +450,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return _BAD_SEQUENCE
         if row.extension is not None and row.extension not in self._extensions:
             return _NOT_IMPLEMENTED
-        check = _CHECKS.get(command.name)
-        return None if check is None else check(self, command)
+        match command:
+            case Mail():
+                return self._check_mail(command)
+            case Rcpt():
+                return self._check_rcpt(command)
+            case Auth():
+                return None if command.mechanism in self._extensions.auth else _BAD_MECHANISM
+        return None
 
     def _out_of_order(self, command: Command) -> Reply:
         if command.name == "DATA" and self._state is State.TRANSACTION:
@@ -466,14 +472,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _holds(self, condition: Condition) -> bool:
         return self._tls_active if condition is Condition.TLS_ACTIVE else self._authenticated
 
-    def _check_auth(self, command: Command) -> Reply | None:
-        mechanisms = self._extensions.auth
-        is_offered = isinstance(command, Auth) and command.mechanism in mechanisms
-        return None if is_offered else _BAD_MECHANISM
-
-    def _check_mail(self, command: Command) -> Reply | None:
-        if not isinstance(command, Mail):
-            return None
+    def _check_mail(self, command: Mail) -> Reply | None:
         if command.parameters:
             if not self._are_offered(command):
                 return _BAD_PARAMETER
@@ -481,9 +480,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 return _TOO_BIG
         return None if command.reverse_path.is_ascii or "SMTPUTF8" in self._extensions else _NOT_ASCII
 
-    def _check_rcpt(self, command: Command) -> Reply | None:
-        if not isinstance(command, Rcpt):
-            return None
+    def _check_rcpt(self, command: Rcpt) -> Reply | None:
         if command.parameters and not self._are_offered(command):
             return _BAD_PARAMETER
         if self._recipients >= self.limits.max_recipients:
@@ -595,11 +592,6 @@ class _Body:
         return None
 
 
-_CHECKS: Final[dict[str, Callable[[SMTPServerConnection, Command], Reply | None]]] = {
-    "AUTH": SMTPServerConnection._check_auth,
-    "MAIL": SMTPServerConnection._check_mail,
-    "RCPT": SMTPServerConnection._check_rcpt,
-}
 _IN_TRANSACTION: Final = frozenset({State.TRANSACTION, State.RECIPIENTS, State.BODY, State.ENDED})
 
 
