@@ -29,6 +29,8 @@ def test_a_limit_must_be_positive() -> None:
         SMTPLimits(max_recipients=0)
     with pytest.raises(LocalProtocolError, match="max_line"):
         IMAPLimits(max_line=-1)
+    with pytest.raises(LocalProtocolError, match="max_depth: expected at most 200, got 201"):
+        IMAPLimits(max_depth=201)
     assert SMTPLimits(max_message=0).max_message == 0
     assert SMTPLimits(max_text_line=None).max_text_line is None
     assert IMAPLimits(max_append=0).max_append == 0

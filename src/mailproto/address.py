@@ -203,16 +203,19 @@ class Path:
             return value
         path = Path(value) if isinstance(value, Mailbox) else cls._of_text(_octets(value))
         if path.mailbox is not None:
-            _check_local_part_length(path.mailbox)
-        if len(path.serialize()) > MAX_PATH:
-            raise AddressError(f"expected a path of at most {MAX_PATH} octets", offset=MAX_PATH)
+            _check_lengths(path.mailbox)
         return path
 
     @classmethod
     def _of_text(cls, octets: bytes) -> Path:
         if not octets:
             return NULL_PATH
-        return cls.parse(octets) if octets.startswith(b"<") else cls(Mailbox.parse(octets))
+        if octets.startswith((b"<", b"@")):
+            return cls.parse(octets)
+        try:
+            return cls.parse(b"<%b>" % octets)
+        except AddressError as error:
+            raise AddressError("expected a mailbox", offset=max(0, error.offset - 1)) from None
 
     @classmethod
     def _of_parsed(cls, mailbox: Mailbox) -> Path:
@@ -382,6 +385,14 @@ def _check_local_part_length(mailbox: Mailbox) -> None:
     if len(mailbox.local_part.encode()) > MAX_LOCAL_PART:
         message = f"expected a local part of at most {MAX_LOCAL_PART} octets"
         raise AddressError(message, offset=MAX_LOCAL_PART)
+
+
+def _check_lengths(mailbox: Mailbox) -> None:
+    # A character takes at most four octets, and one more where it is quoted.
+    if len(mailbox.local_part) > MAX_LOCAL_PART // 5 or len(mailbox.domain) > MAX_PATH // 5:
+        _check_local_part_length(mailbox)
+        if len(mailbox.serialize()) + len("<>") > MAX_PATH:
+            raise AddressError(f"expected a path of at most {MAX_PATH} octets", offset=MAX_PATH)
 
 
 def _octets(text: str | bytes) -> bytes:

@@ -6,10 +6,14 @@ Each field says its unit, and the least that the RFC lets a receiver set ("RFC m
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 from mailproto.errors import LocalProtocolError
 
 __all__ = ["IMAPLimits", "SMTPLimits"]
+
+MAX_DEPTH: Final = 200
+"""The greatest `max_depth`: three stack frames a level stay far below Python's limit of a thousand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ class IMAPLimits:
     max_section: int = 16_777_216
     """Octets of a body section that an adapter gives as bytes; `download` has no such limit."""
     max_depth: int = 100
-    """Levels of nested parentheses, NOTs, ORs or body parts."""
+    """Levels of nested parentheses, NOTs, ORs or body parts; at most 200, since reading one takes stack."""
     max_ranges: int = 100_000
     """Ranges in one sequence set."""
     max_pending: int = 1_000
@@ -88,6 +92,8 @@ class IMAPLimits:
 
     def __post_init__(self) -> None:
         _check_positive(self, may_be_zero={"max_append"})
+        if self.max_depth > MAX_DEPTH:
+            raise LocalProtocolError(f"max_depth: expected at most {MAX_DEPTH}, got {self.max_depth}")
 
 
 def _check_positive(limits: SMTPLimits | IMAPLimits, may_be_zero: set[str]) -> None:

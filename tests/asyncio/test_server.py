@@ -285,20 +285,6 @@ async def test_accepted_says_who_and_how() -> None:
 
 
 @run_async
-async def test_every_call_goes_through_the_hook() -> None:
-    def flow(conn: LineConnection, _accepted: Accepted) -> Flow[None]:
-        conn.send((yield Call(bytes, (b"plain",))))
-
-    def hook(_function: Callable[..., object], args: tuple[Any, ...]) -> object:
-        return b"hooked " + args[0]
-
-    async with Server(making(flow), "127.0.0.1", call_hook=hook) as server:
-        reader, writer = await dial(server)
-        assert await reader.read() == b"hooked plain\r\n"
-        writer.close()
-
-
-@run_async
 async def test_a_small_max_unsent_is_the_mark_of_the_transport() -> None:
     def make(_accepted: Accepted) -> tuple[Connection[object], Flow[None]]:
         conn = LineConnection()

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def test_await_in_place_of_async_with(kind: str) -> None:
         smtp = await connect(port)
         assert smtp.is_open
         await smtp.quit()
-        assert not smtp.is_open
+        assert bool(smtp.is_open) is False
         await smtp.quit()
         with pytest.raises(LocalProtocolError):
             await smtp.noop()
@@ -220,14 +221,13 @@ def test_two_tasks_at_once() -> None:
 
 
 def test_timeout() -> None:
-    async def main() -> None:
-        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            with pytest.raises(ConnectionTimeout):
-                await SMTPClient.connect("127.0.0.1", port, tls="none", timeout=0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-    asyncio.run(main())
+        async def main() -> None:
+            await SMTPClient.connect("127.0.0.1", listener.getsockname()[1], tls="none", timeout=0.2)
+
+        with pytest.raises(ConnectionTimeout):
+            asyncio.run(main())
 
 
 def test_stop_answers_421() -> None:
@@ -257,6 +257,3 @@ def test_the_twins_have_the_same_names_and_signatures() -> None:
         assert inspect.iscoroutinefunction(functions[1]) is (name != "connect")
     servers = [inspect.signature(function) for function in (mailproto.sync.serve_smtp, serve_smtp)]
     assert servers[0].parameters == servers[1].parameters
-
-
-Main = Callable[[], Coroutine[Any, Any, None]]

@@ -183,3 +183,21 @@ def test_what_is_written_reads_the_same(code: int, lines: list[str], enhanced: E
     assert parsed == reply
     assert parsed.defects == ()
     assert parsed.serialize() == reply.serialize()
+
+
+REPLY_LINES = rb"[2-6][0-9]{2}[ -]?([245]\.[0-9]\.[0-9] )?[ -\x7f]{0,8}[\x80-\xff]?\r?\n"
+
+
+@given(st.from_regex(REPLY_LINES, fullmatch=True))
+def test_the_short_way_reads_the_same_as_the_long_way(line: bytes) -> None:
+    def outcome() -> object:
+        try:
+            found = ReplyReader(SMTPLimits()).read_line(line, Noop())
+        except RemoteProtocolError as error:
+            return str(error)
+        return found and (found, found.command, found.defects)
+
+    short = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mailproto.smtp.reply._MAX_USUAL", 0)
+        assert outcome() == short

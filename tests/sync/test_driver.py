@@ -372,8 +372,6 @@ def test_calls_give_results_and_errors() -> None:
             return results
 
         assert driver.run(flow()) == [(3, 1), ZeroDivisionError]
-        driver.call_hook = lambda function, args: (function, args)
-        assert driver.run(flow()) == [(divmod, (7, 2))]
 
 
 def test_an_awaitable_is_closed_and_a_type_error() -> None:

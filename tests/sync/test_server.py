@@ -226,17 +226,6 @@ def test_accepted_says_who_and_how() -> None:
     assert seen[3] is Received.WOKEN
 
 
-def test_every_call_goes_through_the_hook() -> None:
-    def flow(conn: LineConnection, _accepted: Accepted) -> Flow[None]:
-        conn.send((yield Call(bytes, (b"plain",))))
-
-    def hook(_function: Callable[..., object], args: tuple[Any, ...]) -> object:
-        return b"hooked " + args[0]
-
-    with Server(making(flow), "127.0.0.1", call_hook=hook) as server:
-        assert read_all(dial(server)) == b"hooked plain\r\n"
-
-
 def test_a_small_max_unsent() -> None:
     def make(_accepted: Accepted) -> tuple[Connection[object], Flow[None]]:
         conn = LineConnection()

@@ -25,6 +25,7 @@ from mailproto._network import (
     timed_out,
 )
 from mailproto._tls import TLSStream, client_context
+from mailproto.asyncio._stores import call_in_turn
 from mailproto.errors import ConnectionClosed, LocalProtocolError
 from mailproto.flow import (
     Call,
@@ -41,12 +42,9 @@ from mailproto.flow import (
 )
 from mailproto.wants import Wants
 
-__all__ = ["CallHook", "Driver", "Handshake", "PENDING", "Run"]
+__all__ = ["Driver", "Handshake", "PENDING", "Run"]
 
 ResultT = TypeVar("ResultT")
-
-CallHook = Callable[[Callable[..., object], tuple[object, ...]], object]
-"""Carries out a `Call` in the driver's place: function and arguments in, result or awaitable out."""
 
 PENDING: Final = object()
 """Stands for the result of an instruction whose flow will be stepped later."""
@@ -156,7 +154,6 @@ class Driver(asyncio.Protocol):
         "_transport",
         "_waiting",
         "_wake",
-        "call_hook",
         "conn",
         "loop",
         "tls",
@@ -173,7 +170,6 @@ class Driver(asyncio.Protocol):
         timeout: float | None = None,
     ) -> None:
         self.loop = loop
-        self.call_hook: CallHook | None = None
         self.tls: TLSInfo | None = None
         self._server_side = server_side
         self._context = context
@@ -251,8 +247,8 @@ class Driver(asyncio.Protocol):
         return self._wait(run, Flush)
 
     def _begin_call(self, run: Run[Any], instruction: Call) -> object:
-        function, args = instruction.function, instruction.args
-        result = function(*args) if self.call_hook is None else self.call_hook(function, args)
+        function, args, owner = instruction.function, instruction.args, instruction.owner
+        result = function(*args) if owner is None else call_in_turn(owner, function, args)
         if not hasattr(result, "__await__"):
             return result
         if self.conn.unsent:

@@ -27,7 +27,7 @@ from mailproto._network import (
     check_mode,
     check_target,
 )
-from mailproto.asyncio._link import CallHook, Driver, Handshake, Run
+from mailproto.asyncio._link import Driver, Handshake, Run
 from mailproto.asyncio._transport import Acceptor
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
 from mailproto.flow import Connection, Flow, Receive, ServerStopping, Sleep
@@ -47,7 +47,7 @@ class Server:
 
     *factory* makes `(connection, flow)` for each accepted connection. *ssl_context* is used at once with
     *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a connection grants its
-    client, in seconds. *call_hook* carries out every `Call` of the flows, where a store wants that.
+    client, in seconds.
     """
 
     def __init__(
@@ -61,14 +61,12 @@ class Server:
         path: str | os.PathLike[str] | None = None,
         sock: socket | None = None,
         timeout: float | None = None,
-        call_hook: CallHook | None = None,
     ) -> None:
         check_mode(tls, ("implicit", "starttls", "none"))
         if tls != "none" and ssl_context is None:
             raise LocalProtocolError(f"ssl_context: tls={tls!r} needs one")
         check_target(host, path, sock)
         self.factory = factory
-        self.call_hook = call_hook
         self.is_implicit = tls == "implicit"
         self.context = ssl_context
         self.timeout = timeout
@@ -185,7 +183,6 @@ class _Link(Driver):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, server: Server) -> None:
         super().__init__(loop, server_side=True, context=server.context, timeout=server.timeout)
-        self.call_hook = server.call_hook
         self._server = server
         self._run: _LinkRun | None = None
         self._is_lost = False

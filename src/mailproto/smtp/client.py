@@ -178,7 +178,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         limit = self.limits.max_auth_line if isinstance(command, Auth) else self.limits.max_command_line
         if len(octets) > limit:
             raise LocalProtocolError(f"{command.name}: expected at most {limit} octets, got {len(octets)}")
-        self._push(command, octets, command.shown())
+        self._push(command, octets, octets if self.trace is None else command.shown())
 
     def send_sasl(self, data: bytes | None) -> None:
         """Queue the response *data*, in octets, to a challenge; None cancels the exchange (RFC 4954)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, NoReturn, TypeAlias, cast
 
 from mailproto._secret import Secret
@@ -72,7 +72,7 @@ class SendResult:
     """
 
     accepted: tuple[Recipient, ...]
-    refused: Mapping[Recipient, Reply]
+    refused: Mapping[Recipient, Reply] = field(hash=False)
     reply: Reply
 
 
@@ -337,21 +337,18 @@ def _sendable(conn: SMTPClientConnection, path: Path) -> Path:
 
 def _checked(conn: SMTPClientConnection, needs: Needs, body: str | None) -> Parameters:
     """Return the parameters of MAIL. Raises LocalProtocolError if the server cannot take the message."""
-    extensions = conn.extensions
-    if extensions.size and needs.size is not None and needs.size > extensions.size:
-        raise LocalProtocolError(
-            f"SIZE: the message has {needs.size} octets, the server takes {extensions.size}"
-        )
+    limit = conn.extensions.size
+    if limit and needs.size is not None and needs.size > limit:
+        raise LocalProtocolError(f"SIZE: the message has {needs.size} octets, the server takes {limit}")
     if needs.is_eight_bit and body == "7BIT":
         raise LocalProtocolError("body: the message has octets that are not 7BIT")
-    if body is None:
-        body = "8BITMIME" if needs.is_eight_bit else None
-    if body == "8BITMIME" and not extensions.eight_bit_mime:
-        raise LocalProtocolError("8BITMIME: the message needs it and the server does not offer it")
-    return Parameters.of(
-        size=needs.size if extensions.size is not None else None,
-        body=body if extensions.eight_bit_mime else None,
-    )
+    if needs.is_eight_bit:
+        body = "8BITMIME"
+    if body is not None and not conn.extensions.eight_bit_mime:
+        if body == "8BITMIME":
+            raise LocalProtocolError("8BITMIME: the message needs it and the server does not offer it")
+        body = None
+    return Parameters.of(size=needs.size if limit is not None else None, body=body)
 
 
 def _envelope(

@@ -123,7 +123,8 @@ class Mail(_Value):
     parameters: Parameters = NO_PARAMETERS
 
     def __post_init__(self) -> None:
-        _set(self, "parameters", Parameters(self.parameters))
+        if type(self.parameters) is not Parameters:
+            _set(self, "parameters", Parameters(self.parameters))
         if self.reverse_path.mailbox is not None and not self.reverse_path.mailbox.domain:
             raise LocalProtocolError("expected a reverse-path with a domain")
 
@@ -140,7 +141,8 @@ class Rcpt(_Value):
     parameters: Parameters = NO_PARAMETERS
 
     def __post_init__(self) -> None:
-        _set(self, "parameters", Parameters(self.parameters))
+        if type(self.parameters) is not Parameters:
+            _set(self, "parameters", Parameters(self.parameters))
         if self.forward_path.mailbox is None:
             raise LocalProtocolError("expected a forward-path that is not null")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemoteProtocolError, excerpt
@@ -21,6 +22,9 @@ __all__ = ["EnhancedCode", "Reply", "ReplyReader"]
 # status-code = class "." subject "." detail                                    (RFC 2034 section 4)
 # class = "2" / "4" / "5" ;  subject = 1*3DIGIT ;  detail = 1*3DIGIT
 _ENHANCED: Final = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |$)", re.ASCII)
+
+_MAX_USUAL: Final = 80
+"""Octets of a line up to which a reply of one line is remembered."""
 
 _new: Final = object.__new__
 _set: Final = object.__setattr__
@@ -188,6 +192,8 @@ class ReplyReader:
         Raises RemoteProtocolError for what is no
         line of a reply, LimitExceeded for too many.
         """
+        if not self._codes and len(line) <= _MAX_USUAL and (usual := _usual_reply(line)) is not None:
+            return usual.answering(command)
         start = self._offset + self._size
         self._size += len(line)
         content = line[:-2] if line.endswith(b"\r\n") else self._without_bare_lf(line, start)
@@ -228,6 +234,21 @@ class ReplyReader:
         )
         self._begin(0)
         return reply
+
+
+@lru_cache(maxsize=256)
+def _usual_reply(line: bytes) -> Reply | None:
+    """Return the reply that *line* alone is; None if there is more of it, or anything odd about it.
+
+    A server says the same few lines again and again.
+    """
+    found = match_reply_line(line[:-2]) if line.endswith(b"\r\n") else None
+    if found is None or found[2] == b"-" or line[1] > 0x35:
+        return None
+    text, rules = decode_text(found[3] or b"")
+    code = int(found[1])
+    enhanced_code, lines, _ = _split_enhanced(code, (text,))
+    return None if rules else Reply._parsed(code, () if lines == ("",) else lines, enhanced_code, None, ())
 
 
 def _split_enhanced(code: int, lines: tuple[str, ...]) -> tuple[EnhancedCode | None, tuple[str, ...], bool]:

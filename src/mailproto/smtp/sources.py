@@ -119,28 +119,37 @@ class _Streamed:
 
 @final
 class FileSource(_Streamed):
-    """A file opened for reading octets."""
+    """A file opened for reading octets. One of less than `CHUNK` octets is read once only, and kept."""
 
     def __init__(self, file: BinaryIO, newlines: Newlines) -> None:
         super().__init__(newlines)
         self._file = file
+        self._size = 0
+        self._kept: list[bytes] = []
 
     def survey(self) -> Flow[Needs]:
-        """Read the file to its end and go back; nothing is known of one that cannot seek."""
+        """Read the file to its end, and go back; nothing is known of one that cannot seek."""
         if not (yield Call(self._file.seekable)):
             return Needs()
-        start = yield Call(self._file.tell)
         survey = Survey()
-        while (chunk := (yield from self.read())) is not None:
+        while (chunk := (yield from self._read_file())) is not None:
             survey.see(chunk)
-        yield Call(self._file.seek, (start,))
-        self._newlines = newlines_of(self._policy)
-        self._is_at_end = False
+            self._kept = [*self._kept, chunk] if self._size < CHUNK else []
+        if not self._kept:
+            yield Call(self._file.seek, (-self._size, 1))
+            self._newlines = newlines_of(self._policy)
+            self._is_at_end = False
         return survey.needs()
 
     def read(self) -> Flow[bytes | None]:
         """Return the next octets, None at the end."""
-        return self._converted(None if self._is_at_end else (yield Call(self._file.read, (CHUNK,))), b"")
+        return self._kept.pop(0) if self._kept else (yield from self._read_file())
+
+    def _read_file(self) -> Flow[bytes | None]:
+        chunk = b"" if self._is_at_end else (yield Call(self._file.read, (CHUNK,)))
+        converted = self._converted(chunk, b"")
+        self._size += len(chunk)
+        return converted
 
 
 @final

@@ -45,15 +45,13 @@ from mailproto.flow import (
     StartTLS,
     TLSInfo,
 )
+from mailproto.sync._stores import call_in_turn
 from mailproto.sync._wait import Ready, Signal, wait
 from mailproto.wants import Wants
 
-__all__ = ["CallHook", "ClientDriver", "Driver"]
+__all__ = ["ClientDriver", "Driver"]
 
 ResultT = TypeVar("ResultT")
-
-CallHook = Callable[[Callable[..., object], tuple[object, ...]], object]
-"""Carries out a `Call` in the driver's place: is given function and arguments, returns the result."""
 
 _CHUNK: Final = 131_072
 """Octets read at a time."""
@@ -80,7 +78,6 @@ class Driver:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tls: TLSInfo | None = None
-        self.call_hook: CallHook | None = None
         self._sock = sock
         self._server_side = server_side
         self._context = context
@@ -184,11 +181,12 @@ class Driver:
         self.conn.next_event()
         info = self.shake_hands(instruction.server_hostname)
         self.conn.tls_started()
+        self.feed_decrypted()
         return info
 
     def _call(self, instruction: Call) -> object:
-        function, args = instruction.function, instruction.args
-        result = function(*args) if self.call_hook is None else self.call_hook(function, args)
+        function, args, owner = instruction.function, instruction.args, instruction.owner
+        result = function(*args) if owner is None else call_in_turn(owner, function, args)
         if result is not None and isawaitable(result):
             close = getattr(result, "close", None)
             if close is not None:
@@ -204,7 +202,10 @@ class Driver:
             self._wait(False, False, deadline, self._stopping)
 
     def shake_hands(self, server_hostname: str | None) -> TLSInfo:
-        """Shake hands; whatever is received from here on belongs to TLS. Errors have phase "tls"."""
+        """Shake hands; whatever is received from here on belongs to TLS. Errors have phase "tls".
+
+        What came right behind the handshake is kept for `feed_decrypted`, once the connection knows of TLS.
+        """
         if self._is_eof:
             raise self._failure or closed(None, "tls")
         tls = TLSStream(
@@ -222,7 +223,6 @@ class Driver:
             raise closed(error, "tls") from error
         self._tls = tls
         self.tls = tls.info()
-        self._feed_decrypted()
         return self.tls
 
     def _go_on_shaking_hands(self, tls: TLSStream) -> bool:
@@ -307,14 +307,15 @@ class Driver:
                 self._tls.receive_data(data)
             else:
                 self._tls.receive_eof()
-            self._feed_decrypted()
+            self.feed_decrypted()
         elif data:
             self.conn.receive_data(data)
             self._is_fed = True
         else:
             self._feed_eof()
 
-    def _feed_decrypted(self) -> None:
+    def feed_decrypted(self) -> None:
+        """Feed what TLS has received and not given out."""
         tls = cast(TLSStream, self._tls)
         try:
             pieces = tls.read_all()
@@ -551,6 +552,7 @@ class ClientDriver(Driver):
         if tls == "implicit":
             try:
                 driver.shake_hands(host)
+                driver.feed_decrypted()
             except BaseException:
                 driver.abort()
                 raise

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from mailproto.errors import LocalProtocolError
+from mailproto.flow import Flow
+from mailproto.smtp import SMTPClientConnection
+from mailproto.smtp.outgoing import Envelope, Needs
+from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, OctetsSource, source_of
+from support_flows import FlowRun
+
+
+def run(flow: Flow[Any]) -> Any:
+    done = FlowRun(SMTPClientConnection(), flow)
+    if done.error is not None:
+        raise done.error
+    assert done.is_done
+    return done.result
+
+
+def read_all(source: OctetsSource | FileSource | ChunksSource) -> list[bytes]:
+    chunks = []
+    while (chunk := run(source.read())) is not None:
+        chunks.append(chunk)
+    assert run(source.read()) is None
+    return chunks
+
+
+KINDS: dict[str, tuple[Any, type]] = {
+    "bytes": (b"x", OctetsSource),
+    "EmailMessage": (EmailMessage(), OctetsSource),
+    "file": (io.BytesIO(), FileSource),
+    "list": ([b"x"], ChunksSource),
+    "iterator": (iter([b"x"]), ChunksSource),
+}
+
+
+@pytest.mark.parametrize("message, kind", KINDS.values(), ids=KINDS)
+def test_kinds(message: Any, kind: type) -> None:
+    assert type(source_of(message, "convert")) is kind
+
+
+@pytest.mark.parametrize("message", ["text", None, 1], ids=repr)
+def test_no_message(message: Any) -> None:
+    with pytest.raises(LocalProtocolError, match=r"message: expected octets, a file or chunks"):
+        source_of(message, "convert")
+
+
+def test_small_octets_are_not_copied() -> None:
+    octets = b"a\r\n" * 1_000
+    [chunk] = read_all(source_of(octets, "convert"))
+    assert chunk is octets
+
+
+@pytest.mark.parametrize("size", [CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+def test_octets_and_files_come_in_chunks(size: int) -> None:
+    octets = b"x" * size
+    for message in (octets, io.BytesIO(octets)):
+        chunks = [chunk for chunk in read_all(source_of(message, "convert")) if chunk]
+        assert b"".join(chunks) == octets
+        assert [len(chunk) for chunk in chunks[:-1]] == [CHUNK] * ((size - 1) // CHUNK)
+
+
+@pytest.mark.parametrize("times", [1, CHUNK], ids=["small", "large"])
+def test_a_file_is_surveyed_and_then_read(times: int) -> None:
+    file = io.BytesIO(b"skipped" + b"a\n\xe4\r" * times)
+    file.seek(len(b"skipped"))
+    source = source_of(file, "convert")
+    assert run(source.survey()) == Needs(6 * times, True)
+    assert b"".join(read_all(source)) == b"a\r\n\xe4\r\n" * times
+
+
+class Counting(io.BytesIO):
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+def test_a_small_file_is_read_once() -> None:
+    file = Counting(b"text")
+    source = source_of(file, "convert")
+    run(source.survey())
+    assert file.reads == 2
+    assert b"".join(read_all(source)) == b"text"
+    assert file.reads == 2
+
+
+def test_chunks_are_read_once_and_not_before() -> None:
+    def chunks() -> Iterator[bytes]:
+        seen.append(1)
+        yield b"a\r"
+        seen.append(2)
+        yield b"\nb"
+
+    seen: list[int] = []
+    source = source_of(chunks(), "convert")
+    assert run(source.survey()) == Needs()
+    assert seen == []
+    assert run(source.read()) == b"a"
+    assert seen == [1]
+    assert b"".join(read_all(source)) == b"\r\nb"
+
+
+def test_envelope_takes_bcc_away() -> None:
+    source = source_of(b"From: a@x\nTo: b@x\nBcc: c@x\n\ntext\n", "convert")
+    assert source.take_envelope() == Envelope("a@x", ("b@x", "c@x"))
+    assert b"".join(read_all(source)) == b"From: a@x\r\nTo: b@x\r\n\r\ntext\r\n"
+
+
+def test_seven_bit() -> None:
+    message = EmailMessage()
+    message.set_content("blåbær", cte="8bit")
+    assert source_of(message, "convert").to_seven_bit()
+    assert not source_of(message.as_bytes(), "convert").to_seven_bit()
+    assert not source_of(io.BytesIO(b"\xe4"), "convert").to_seven_bit()
