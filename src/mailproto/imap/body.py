@@ -1,0 +1,635 @@
+"""BODY and BODYSTRUCTURE on the wire (RFC 3501 sections 7.4.2 and 9, `body`).
+
+The values are in `mailproto.mime.body_structure`. `skip_body` validates what nearly all servers send by one
+pattern, so that it can be read when it is asked for; what the pattern does not match is read at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, lru_cache
+from typing import Final, NamedTuple, TypeVar
+
+from mailproto.errors import LocalProtocolError
+from mailproto.imap._loose import as_list, as_nstring, as_number, as_string, parse_or_recover
+from mailproto.imap.cursor import Cursor
+from mailproto.imap.envelope import envelope_of_tree, parse_exact_envelope, write_envelope
+from mailproto.imap.values import MAX_DEPTH, Message, Value
+from mailproto.imap.writer import Writer
+from mailproto.mime.body_structure import (
+    BasicPart,
+    BodyStructure,
+    Disposition,
+    ExtensionValue,
+    MessagePart,
+    MultiPart,
+    MultiPartExtension,
+    Parameters,
+    SinglePartExtension,
+    TextPart,
+)
+from mailproto.mime.envelope import Envelope
+
+__all__ = ["parse_body", "parse_exact_body", "skip_body", "without_extension", "write_body"]
+
+T = TypeVar("T")
+
+MAX_CACHED: Final = 256
+"""Octets of extension data up to which they are remembered."""
+
+MAX_SKIPPED: Final = 4
+"""Levels of parts that `skip_body` knows."""
+
+_QUOTED: Final = rb'"[^"\\\r\n\x00\x80-\xff]*+(?:\\["\\][^"\\\r\n\x00\x80-\xff]*+)*+"'
+_NIL: Final = rb"[Nn][Ii][Ll]"
+_LITERAL: Final = rb"\{[0-9]{1,10}\}\r\n"
+_NUMBER: Final = rb"[0-9]{1,18}"
+_TEXT: Final = rb'"[Tt][Ee][Xx][Tt]"'
+_OTHER: Final = rb'(?!"(?:[Tt][Ee][Xx][Tt]|[Mm][Ee][Ss][Ss][Aa][Gg][Ee])")' + _QUOTED
+
+
+_PLAIN: Final = rb'"([^"\\\r\n\x00\x80-\xff]*+)"'
+
+
+def _rest_pattern(string: bytes) -> bytes:
+    # [SP body-fld-dsp [SP body-fld-lang [SP body-fld-loc]]]
+    disposition = rb"(?:%b|\(%b %b\))" % (_NIL, string, _parameters_pattern(string))
+    language = rb"(?:%b|%b|\(%b(?: %b)*\))" % (_NIL, string, string, string)
+    location = rb"(?:%b|%b)" % (_NIL, string)
+    return rb"(?: %b(?: %b(?: %b)?)?)?" % (disposition, language, location)
+
+
+def _parameters_pattern(string: bytes) -> bytes:
+    # body-fld-param  = "(" string SP string *(SP string SP string) ")" / nil
+    return rb"(?:%b|\(%b %b(?: %b %b)*\))" % (_NIL, string, string, string, string)
+
+
+def _single_pattern(type_: bytes, string: bytes, lines: bytes) -> bytes:
+    # body-type-basic = media-basic SP body-fields
+    # body-type-text  = media-text SP body-fields SP body-fld-lines
+    nstring = rb"(?:%b|%b)" % (_NIL, string)
+    head = (type_, string, _parameters_pattern(string), nstring, nstring, string, _NUMBER)
+    return b" ".join(head) + lines + rb"(?: %b%b)?" % (nstring, _rest_pattern(string))
+
+
+# A part that is neither a multipart nor a message, with nothing escaped outside of lists. Its groups are the
+# fields, the lines of a text, and the extension data.
+_LEAF: Final = re.compile(
+    rb'\((?!"[Mm][Ee][Ss][Ss][Aa][Gg][Ee]")'
+    rb"%b %b (%b) (?:%b|%b) (?:%b|%b) %b (%b)(?: (%b))?((?: (?:%b|%b)%b)?)\)"
+    % (
+        *(_PLAIN, _PLAIN, _parameters_pattern(_QUOTED)),
+        *(_NIL, _PLAIN, _NIL, _PLAIN, _PLAIN, _NUMBER, _NUMBER),
+        *(_NIL, _QUOTED, _rest_pattern(_QUOTED)),
+    )
+)
+_PARAMETERS: Final = re.compile(_parameters_pattern(_QUOTED))
+# What stands between the parameters and the end of a multipart.
+_REST: Final = re.compile(_rest_pattern(_QUOTED) + rb"(?=\))")
+_STRINGS: Final = re.compile(_QUOTED)
+_ESCAPE: Final = re.compile(rb"\\(.)")
+
+
+@cache
+def _body_pattern() -> re.Pattern[bytes]:
+    """Return the pattern of `skip_body`; made when first needed, since compiling takes milliseconds."""
+    string = rb"(?:%b|%b)" % (_QUOTED, _LITERAL)
+    text = _single_pattern(_TEXT, string, rb" %b" % _NUMBER)
+    single = rb"%b|%b" % (text, _single_pattern(_OTHER, string, b""))
+    multi = rb" %b(?: %b%b)?" % (string, _parameters_pattern(string), _rest_pattern(string))
+    body = rb"\((?:%b)\)" % single
+    for _ in range(MAX_SKIPPED - 1):
+        body = rb"\((?:(?:%b)+%b|%b)\)" % (body, multi, single)
+    return re.compile(body)
+
+
+def skip_body(cursor: Cursor) -> bool:
+    """Move past a `body` that `parse_exact_body` is certain to read without a defect; False moves nothing."""
+    match = _body_pattern().match(cursor.text, cursor.position)
+    if match is None or cursor.max_depth < MAX_SKIPPED:
+        return False
+    marks = cursor.text.count(b"\r\n", cursor.position, match.end())
+    if marks:
+        end = cursor.literal_index + marks
+        literals = cursor.literals[cursor.literal_index : end]
+        if len(literals) < marks or not all(type(x) is bytes and b"\0" not in x for x in literals):
+            return False
+        cursor.literal_index = end
+    cursor.position = match.end()
+    return True
+
+
+def parse_body(cursor: Cursor) -> BodyStructure:
+    """Read a `body`; what is against the grammar in it is a defect, or ParseError when strict."""
+    return parse_or_recover(cursor, parse_exact_body, _body_of_tree)
+
+
+def parse_exact_body(cursor: Cursor) -> BodyStructure:
+    """Read a `body`; raises ParseError where the grammar does not match."""
+    return _parse_part(cursor, cursor.max_depth)
+
+
+def _parse_part(cursor: Cursor, depth: int) -> BodyStructure:
+    if depth <= 0:
+        raise cursor.error(f"at most {cursor.max_depth} levels of parts")
+    leaf = _parse_leaf(cursor)
+    if leaf is not None:
+        return leaf
+    cursor.expect(b"(")
+    parse = _parse_multi if cursor.text.startswith(b"(", cursor.position) else _parse_single
+    part = parse(cursor, depth)
+    cursor.expect(b")")
+    return part
+
+
+class _Fields(NamedTuple):
+    # body-fields     = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP body-fld-octets
+    type: bytes
+    subtype: bytes
+    parameters: Parameters
+    content_id: bytes | None
+    description: bytes | None
+    encoding: bytes
+    size: int
+
+
+def _basic_part(fields: _Fields, extension: SinglePartExtension | None) -> BasicPart:
+    type_, subtype, parameters, content_id, description, encoding, size = fields
+    return BasicPart(
+        type=type_,
+        subtype=subtype,
+        parameters=parameters,
+        content_id=content_id,
+        description=description,
+        encoding=encoding,
+        size=size,
+        extension=extension,
+    )
+
+
+def _text_part(fields: _Fields, lines: int, extension: SinglePartExtension | None) -> TextPart:
+    type_, subtype, parameters, content_id, description, encoding, size = fields
+    return TextPart(
+        type=type_,
+        subtype=subtype,
+        parameters=parameters,
+        content_id=content_id,
+        description=description,
+        encoding=encoding,
+        size=size,
+        lines=lines,
+        extension=extension,
+    )
+
+
+def _message_part(
+    fields: _Fields,
+    envelope: Envelope,
+    body: BodyStructure,
+    lines: int,
+    extension: SinglePartExtension | None,
+) -> MessagePart:
+    type_, subtype, parameters, content_id, description, encoding, size = fields
+    return MessagePart(
+        type=type_,
+        subtype=subtype,
+        parameters=parameters,
+        content_id=content_id,
+        description=description,
+        encoding=encoding,
+        size=size,
+        envelope=envelope,
+        body=body,
+        lines=lines,
+        extension=extension,
+    )
+
+
+def _parse_leaf(cursor: Cursor) -> BodyStructure | None:
+    match = _LEAF.match(cursor.text, cursor.position)
+    if match is None:
+        return None
+    type_, subtype, parameters, content_id, description, encoding, size, lines, extension = match.groups()
+    if (type_.upper() == b"TEXT") != (lines is not None):
+        return None
+    cursor.position = match.end()
+    fields = _Fields(type_, subtype, _parameters_of(parameters), content_id, description, encoding, int(size))
+    if lines is None:
+        return _basic_part(fields, _single_extension_of(extension))
+    return _text_part(fields, int(lines), _single_extension_of(extension))
+
+
+def _remembered(parse: Callable[[Cursor], T]) -> Callable[[bytes], T]:
+    """Return *parse* for octets that a pattern has accepted; the same few come with every message."""
+
+    def parse_octets(octets: bytes) -> T:
+        return parse(Cursor(Message(octets)))
+
+    remembering = lru_cache(maxsize=1_024)(parse_octets)
+
+    def recall(octets: bytes) -> T:
+        return remembering(octets) if len(octets) <= MAX_CACHED else parse_octets(octets)
+
+    return recall
+
+
+# body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart]
+def _parse_multi(cursor: Cursor, depth: int) -> MultiPart:
+    parts = [_parse_part(cursor, depth - 1)]
+    while cursor.text.startswith(b"(", cursor.position):
+        parts.append(_parse_part(cursor, depth - 1))
+    cursor.sp()
+    subtype = cursor.string()
+    return MultiPart(parts=tuple(parts), subtype=subtype, extension=_parse_multi_extension(cursor))
+
+
+# body-type-1part = (body-type-basic / body-type-msg / body-type-text) [SP body-ext-1part]
+def _parse_single(cursor: Cursor, depth: int) -> BodyStructure:
+    fields = _parse_fields(cursor)
+    if fields.type.upper() == b"TEXT":
+        cursor.sp()
+        return _text_part(fields, cursor.number64(), _parse_single_extension(cursor))
+    if _is_message(fields) and (fields.subtype.upper() == b"RFC822" or _is_at_list(cursor)):
+        return _parse_message(cursor, fields, depth)
+    return _basic_part(fields, _parse_single_extension(cursor))
+
+
+def _parse_fields(cursor: Cursor) -> _Fields:
+    type_ = cursor.string()
+    cursor.sp()
+    subtype = cursor.string()
+    cursor.sp()
+    parameters = _parse_parameters(cursor)
+    cursor.sp()
+    content_id = cursor.nstring()
+    cursor.sp()
+    description = cursor.nstring()
+    cursor.sp()
+    encoding = cursor.string()
+    cursor.sp()
+    return _Fields(type_, subtype, parameters, content_id, description, encoding, cursor.number64())
+
+
+def _is_message(fields: _Fields) -> bool:
+    return fields.type.upper() == b"MESSAGE" and fields.subtype.upper() in (b"RFC822", b"GLOBAL")
+
+
+def _is_at_list(cursor: Cursor) -> bool:
+    # message/global has the form of a message under RFC 9051, and none under RFC 3501.
+    return cursor.text.startswith(b" (", cursor.position)
+
+
+# body-type-msg   = media-message SP body-fields SP envelope SP body SP body-fld-lines
+def _parse_message(cursor: Cursor, fields: _Fields, depth: int) -> MessagePart:
+    cursor.sp()
+    envelope = parse_exact_envelope(cursor)
+    cursor.sp()
+    body = _parse_part(cursor, depth - 1)
+    cursor.sp()
+    return _message_part(fields, envelope, body, cursor.number64(), _parse_single_extension(cursor))
+
+
+def _parse_parameters(cursor: Cursor) -> Parameters:
+    match = cursor.accept_match(_PARAMETERS)
+    if match is not None:
+        return _parameters_of(match.group())
+    if cursor.accept_word(b"NIL"):
+        return ()
+    cursor.expect(b"(")
+    pairs = [_parse_pair(cursor)]
+    while not cursor.accept(b")"):
+        cursor.sp()
+        pairs.append(_parse_pair(cursor))
+    return tuple(pairs)
+
+
+def _parameters_of(octets: bytes) -> Parameters:
+    strings = map(_string, _STRINGS.findall(octets))
+    return tuple(zip(strings, strings, strict=True))
+
+
+def _string(token: bytes) -> bytes:
+    return _ESCAPE.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1]
+
+
+def _parse_pair(cursor: Cursor) -> tuple[bytes, bytes]:
+    name = cursor.string()
+    cursor.sp()
+    return name, cursor.string()
+
+
+class _Rest(NamedTuple):
+    # [SP body-fld-dsp [SP body-fld-lang [SP body-fld-loc *(SP body-extension)]]]
+    disposition: Disposition | None
+    language: tuple[bytes, ...]
+    location: bytes | None
+    more: tuple[ExtensionValue, ...]
+
+
+def _parse_rest(cursor: Cursor) -> _Rest:
+    return _Rest(
+        _parse_disposition(cursor) if cursor.accept(b" ") else None,
+        _parse_language(cursor) if cursor.accept(b" ") else (),
+        cursor.nstring() if cursor.accept(b" ") else None,
+        _parse_more(cursor),
+    )
+
+
+# body-ext-1part  = body-fld-md5 [SP body-fld-dsp [SP body-fld-lang [SP body-fld-loc *(SP body-extension)]]]
+def _parse_single_extension(cursor: Cursor) -> SinglePartExtension | None:
+    if not cursor.accept(b" "):
+        return None
+    md5 = cursor.nstring()
+    disposition, language, location, more = _parse_rest(cursor)
+    return SinglePartExtension(
+        md5=md5, disposition=disposition, language=language, location=location, more=more
+    )
+
+
+# body-ext-mpart  = body-fld-param [SP body-fld-dsp [SP body-fld-lang [SP body-fld-loc *(SP body-extension)]]]
+def _parse_multi_extension(cursor: Cursor) -> MultiPartExtension | None:
+    if not cursor.accept(b" "):
+        return None
+    parameters = _parse_parameters(cursor)
+    match = cursor.accept_match(_REST)
+    disposition, language, location, more = _rest_of(match.group()) if match else _parse_rest(cursor)
+    return MultiPartExtension(
+        parameters=parameters, disposition=disposition, language=language, location=location, more=more
+    )
+
+
+def _parse_disposition(cursor: Cursor) -> Disposition | None:
+    if cursor.accept_word(b"NIL"):
+        return None
+    cursor.expect(b"(")
+    type_ = cursor.string()
+    cursor.sp()
+    disposition = Disposition(type_, _parse_parameters(cursor))
+    cursor.expect(b")")
+    return disposition
+
+
+def _parse_language(cursor: Cursor) -> tuple[bytes, ...]:
+    if not cursor.accept(b"("):
+        language = cursor.nstring()
+        return () if language is None else (language,)
+    languages = [cursor.string()]
+    while not cursor.accept(b")"):
+        cursor.sp()
+        languages.append(cursor.string())
+    return tuple(languages)
+
+
+def _parse_more(cursor: Cursor) -> tuple[ExtensionValue, ...]:
+    more: list[ExtensionValue] = []
+    while cursor.accept(b" "):
+        more.append(_parse_extension(cursor, cursor.max_depth))
+    return tuple(more)
+
+
+# body-extension  = nstring / number / "(" body-extension *(SP body-extension) ")"
+def _parse_extension(cursor: Cursor, depth: int) -> ExtensionValue:
+    if cursor.peek().isdigit():
+        return cursor.number64()
+    if not cursor.accept(b"("):
+        return cursor.nstring()
+    if depth <= 0:
+        raise cursor.error(f"at most {cursor.max_depth} levels of nesting")
+    members = [_parse_extension(cursor, depth - 1)]
+    while not cursor.accept(b")"):
+        cursor.sp()
+        members.append(_parse_extension(cursor, depth - 1))
+    return tuple(members)
+
+
+_single_extension_of: Final = _remembered(_parse_single_extension)
+_rest_of: Final = _remembered(_parse_rest)
+
+
+def _body_of_tree(tree: tuple[Value, ...]) -> BodyStructure:
+    if not tree or isinstance(tree[0], tuple):
+        return _multi_of_tree(tree)
+    fields = _fields_of_tree((*tree, *(None,) * 7))
+    rest = tree[7:]
+    if fields.type.upper() == b"TEXT":
+        return _text_part(fields, as_number(next(iter(rest), None)), _extension_of_tree(rest[1:]))
+    if _is_message(fields):
+        return _message_of_tree(fields, rest)
+    return _basic_part(fields, _extension_of_tree(rest))
+
+
+def _multi_of_tree(tree: tuple[Value, ...]) -> BodyStructure:
+    count = next((index for index, member in enumerate(tree) if not isinstance(member, tuple)), len(tree))
+    parts = tuple(_body_of_tree(part) for part in tree[:count] if isinstance(part, tuple) and part)
+    subtype, extension = (
+        next(map(as_string, tree[count:]), b"MIXED"),
+        _multi_extension_of_tree(tree[count + 1 :]),
+    )
+    if parts:
+        return MultiPart(parts=parts, subtype=subtype, extension=extension)
+    # A multipart without parts has no form on the wire; it stands as a part of that type without content.
+    parameters = extension.parameters if extension else ()
+    return _basic_part(_Fields(b"MULTIPART", subtype, parameters, None, None, b"7BIT", 0), None)
+
+
+def _fields_of_tree(members: tuple[Value, ...]) -> _Fields:
+    type_, subtype, parameters, content_id, description, encoding, size, *_ = members
+    return _Fields(
+        as_string(type_, b"APPLICATION"),
+        as_string(subtype, b"OCTET-STREAM"),
+        _parameters_of_tree(parameters),
+        as_nstring(content_id),
+        as_nstring(description),
+        as_string(encoding, b"7BIT"),
+        as_number(size),
+    )
+
+
+def _message_of_tree(fields: _Fields, rest: tuple[Value, ...]) -> MessagePart:
+    lists = [member for member in rest[:2] if isinstance(member, tuple)]
+    envelope = envelope_of_tree(lists[0]) if lists else Envelope()
+    body = _body_of_tree(lists[1]) if len(lists) > 1 else TextPart()
+    lines = next((as_number(member) for member in rest[2:3]), 0)
+    return _message_part(fields, envelope, body, lines, _extension_of_tree(rest[3:]))
+
+
+def _parameters_of_tree(tree: Value) -> Parameters:
+    strings = map(as_string, as_list(tree))
+    return tuple(zip(strings, strings, strict=False))
+
+
+def _extension_of_tree(members: tuple[Value, ...]) -> SinglePartExtension | None:
+    if not members:
+        return None
+    md5, disposition, language, location = (*members, *(None,) * 3)[:4]
+    return SinglePartExtension(
+        md5=as_nstring(md5),
+        disposition=_disposition_of_tree(disposition),
+        language=_language_of_tree(language),
+        location=as_nstring(location),
+    )
+
+
+def _multi_extension_of_tree(members: tuple[Value, ...]) -> MultiPartExtension | None:
+    if not members:
+        return None
+    parameters, disposition, language, location = (*members, *(None,) * 3)[:4]
+    return MultiPartExtension(
+        parameters=_parameters_of_tree(parameters),
+        disposition=_disposition_of_tree(disposition),
+        language=_language_of_tree(language),
+        location=as_nstring(location),
+    )
+
+
+def _disposition_of_tree(tree: Value) -> Disposition | None:
+    if isinstance(tree, bytes | str):
+        return Disposition(as_string(tree))
+    members = as_list(tree)
+    if not members:
+        return None
+    return Disposition(as_string(members[0]), _parameters_of_tree(next(iter(members[1:]), None)))
+
+
+def _language_of_tree(tree: Value) -> tuple[bytes, ...]:
+    members = as_list(tree) or (tree,)
+    return tuple(language for language in map(as_nstring, members) if language is not None)
+
+
+def without_extension(body: BodyStructure) -> BodyStructure:
+    """Return *body* as the BODY item has it: without extension data at any level (RFC 3501 section 7.4.2)."""
+    if isinstance(body, MultiPart):
+        return replace(body, parts=tuple(map(without_extension, body.parts)), extension=None)
+    if isinstance(body, MessagePart):
+        return replace(body, body=without_extension(body.body), extension=None)
+    return replace(body, extension=None)
+
+
+def write_body(writer: Writer, body: BodyStructure) -> None:
+    """Write a `body`. Raises LocalProtocolError for NUL in a string and for more than `MAX_DEPTH` levels."""
+    _write_part(writer, body, MAX_DEPTH)
+
+
+def _write_part(writer: Writer, body: BodyStructure, depth: int) -> None:
+    if depth <= 0:
+        raise LocalProtocolError(f"expected at most {MAX_DEPTH} levels of parts, got more")
+    writer.write(b"(")
+    if isinstance(body, MultiPart):
+        _write_multi(writer, body, depth)
+    else:
+        _write_single(writer, body, depth)
+    writer.write(b")")
+
+
+def _write_multi(writer: Writer, body: MultiPart, depth: int) -> None:
+    for part in body.parts:
+        _write_part(writer, part, depth - 1)
+    writer.write(b" ")
+    writer.string(body.subtype)
+    if body.extension is not None:
+        writer.write(b" ")
+        _write_parameters(writer, body.extension.parameters)
+        _write_common_extension(writer, body.extension)
+
+
+def _write_single(writer: Writer, body: TextPart | MessagePart | BasicPart, depth: int) -> None:
+    _write_fields(writer, body)
+    if isinstance(body, MessagePart):
+        writer.write(b" ")
+        write_envelope(writer, body.envelope)
+        writer.write(b" ")
+        _write_part(writer, body.body, depth - 1)
+    if not isinstance(body, BasicPart):
+        writer.write(b" ")
+        _write_number(writer, body.lines)
+    if body.extension is not None:
+        writer.write(b" ")
+        writer.nstring(body.extension.md5)
+        _write_common_extension(writer, body.extension)
+
+
+def _write_fields(writer: Writer, body: TextPart | MessagePart | BasicPart) -> None:
+    writer.string(body.type)
+    writer.write(b" ")
+    writer.string(body.subtype)
+    writer.write(b" ")
+    _write_parameters(writer, body.parameters)
+    writer.write(b" ")
+    writer.nstring(body.content_id)
+    writer.write(b" ")
+    writer.nstring(body.description)
+    writer.write(b" ")
+    writer.string(body.encoding)
+    writer.write(b" ")
+    _write_number(writer, body.size)
+
+
+def _write_number(writer: Writer, number: int) -> None:
+    if not 0 <= number < 2**63:
+        raise LocalProtocolError(f"expected a size or a number of lines of 63 bits, got {str(number)[:40]}")
+    writer.number(number)
+
+
+def _write_parameters(writer: Writer, parameters: Parameters) -> None:
+    if not parameters:
+        writer.write(b"NIL")
+        return
+    for index, (name, value) in enumerate(parameters):
+        writer.write(b" " if index else b"(")
+        writer.string(name)
+        writer.write(b" ")
+        writer.string(value)
+    writer.write(b")")
+
+
+def _write_common_extension(writer: Writer, extension: SinglePartExtension | MultiPartExtension) -> None:
+    writer.write(b" ")
+    _write_disposition(writer, extension.disposition)
+    writer.write(b" ")
+    _write_language(writer, extension.language)
+    writer.write(b" ")
+    writer.nstring(extension.location)
+    for value in extension.more:
+        writer.write(b" ")
+        _write_extension(writer, value, MAX_DEPTH)
+
+
+def _write_disposition(writer: Writer, disposition: Disposition | None) -> None:
+    if disposition is None:
+        writer.write(b"NIL")
+        return
+    writer.write(b"(")
+    writer.string(disposition.type)
+    writer.write(b" ")
+    _write_parameters(writer, disposition.parameters)
+    writer.write(b")")
+
+
+def _write_language(writer: Writer, language: tuple[bytes, ...]) -> None:
+    if len(language) <= 1:
+        writer.nstring(next(iter(language), None))
+        return
+    for index, name in enumerate(language):
+        writer.write(b" " if index else b"(")
+        writer.string(name)
+    writer.write(b")")
+
+
+def _write_extension(writer: Writer, value: ExtensionValue, depth: int) -> None:
+    if isinstance(value, tuple):
+        _write_extension_list(writer, value, depth)
+    elif isinstance(value, int):
+        _write_number(writer, value)
+    else:
+        writer.nstring(value)
+
+
+def _write_extension_list(writer: Writer, members: tuple[ExtensionValue, ...], depth: int) -> None:
+    if depth <= 0 or not members:
+        raise LocalProtocolError("expected extension data that is not empty and not too deep")
+    for index, member in enumerate(members):
+        writer.write(b" " if index else b"(")
+        _write_extension(writer, member, depth - 1)
+    writer.write(b")")

@@ -1,0 +1,104 @@
+"""Capabilities: the set of names that a server offers (RFC 3501 sections 6.1.1, 7.2.1 and 9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Set
+from functools import lru_cache
+from typing import Final, final
+
+from mailproto.errors import LocalProtocolError
+from mailproto.imap._grammar import ATOM
+from mailproto.imap.cursor import Cursor
+from mailproto.imap.writer import Writer
+
+__all__ = ["Capabilities", "parse_capabilities", "write_capabilities"]
+
+_SPELLING: Final = {"IMAP4REV1": "IMAP4rev1", "IMAP4REV2": "IMAP4rev2"}
+
+_SPACES = re.compile(rb" *")
+
+
+@final
+class Capabilities(Set[str]):
+    """An immutable set of names in upper case; membership ignores case, unknown names are kept.
+
+    Raises LocalProtocolError for a name that is not an atom.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        if isinstance(names, str):
+            raise LocalProtocolError(f"expected several capabilities, got the string {names[:40]!r}")
+        self._names = _shared(frozenset(map(_checked, names)))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.upper() in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names as they are written: protocol versions first, then sorted."""
+        return iter(sorted(self._names, key=_order))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Capabilities):
+            return self._names == other._names
+        return self._names == other if isinstance(other, Set) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._names)
+
+    def __repr__(self) -> str:
+        return f"Capabilities({list(self)!r})"
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return what stands behind `name=`, sorted: for "THREAD", the algorithms."""
+        prefix = name.upper() + "="
+        return tuple(sorted(entry[len(prefix) :] for entry in self._names if entry.startswith(prefix)))
+
+    @property
+    def auth(self) -> frozenset[str]:
+        """The SASL mechanisms, in upper case."""
+        return frozenset(self.values("AUTH"))
+
+
+@lru_cache(256)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """Return one object for equal sets: a server has one for each of its connections."""
+    return names
+
+
+def _checked(name: str) -> str:
+    if not isinstance(name, str):
+        raise LocalProtocolError(f"expected a capability as str, got {type(name).__name__}")
+    if not ATOM.fullmatch(name.encode("utf-8", "surrogatepass")):
+        raise LocalProtocolError(f"expected a capability, got {name[:40]!r}")
+    return name.upper()
+
+
+def _order(name: str) -> tuple[bool, str]:
+    return not name.startswith("IMAP4"), name
+
+
+def parse_capabilities(cursor: Cursor) -> Capabilities:
+    """Read `*(SP capability)` up to the end or `]`, which is left. Spaces too many are a defect."""
+    names: list[str] = []
+    while cursor.peek() == b" ":
+        start = cursor.position
+        spaces = cursor.expect_match(_SPACES, "a space").group()
+        ends = cursor.peek() in (b"", b"]")
+        if ends or len(spaces) > 1:
+            cursor.defect("one space before each capability", start)
+        if not ends:
+            names.append(cursor.atom())
+    return Capabilities(names)
+
+
+def write_capabilities(writer: Writer, capabilities: Capabilities) -> None:
+    """Write `*(SP capability)`; versions are spelled as in the RFCs, the rest in upper case."""
+    for name in capabilities:
+        writer.write(b" ")
+        writer.atom(_SPELLING.get(name, name))

@@ -1,0 +1,564 @@
+"""The client's procedures, written once: opening a session, login, and one flow for each command family.
+
+Each is a flow (`mailproto.flow`) over the `Inboxes` of a connection; a driver runs it. A tagged NO or BAD is
+an `IMAPStatusError`, after which the session is usable. What streams has files of its own:
+`mailproto.imap.fetching`, `mailproto.imap.downloads`, `mailproto.imap.idling`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Final, Literal, Protocol, TypeAlias, TypeVar, cast
+
+from mailproto._secret import Secret
+from mailproto.errors import (
+    AuthenticationFailed,
+    ConnectionClosed,
+    IMAPStatusError,
+    ItemMissing,
+    LocalProtocolError,
+    TLSUnavailable,
+)
+from mailproto.flow import Call, Flow, Flush, start_tls
+from mailproto.imap.capability import Capabilities
+from mailproto.imap.commands import (
+    Append,
+    Authenticate,
+    Capability,
+    Command,
+    Copy,
+    Examine,
+    List,
+    Login,
+    Logout,
+    LSub,
+    Noop,
+    Search,
+    Select,
+    StartTLS,
+    Status,
+    Store,
+    StoreAction,
+    UIDCopy,
+    UIDSearch,
+    UIDStore,
+)
+from mailproto.imap.events import ContinuationRequested, LiteralWanted
+from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.id import ID, IDParameters
+from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.inbox import Inbox, Inboxes
+from mailproto.imap.responses import (
+    CapabilityData,
+    DataResponse,
+    IDData,
+    ListData,
+    LSubData,
+    NamespaceData,
+    Response,
+    SearchData,
+    StatusData,
+)
+from mailproto.imap.search import All, SearchKey, all_of
+from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
+from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
+from mailproto.imap.values import Streamed
+from mailproto.imap.view import MailboxView
+from mailproto.sasl._mechanism import AuthenticationAborted, ClientMechanism
+from mailproto.sasl._registry import choose_mechanism, password_mechanisms
+from mailproto.wants import Wants
+
+__all__ = [
+    "Appended",
+    "Exchange",
+    "MessageSource",
+    "Numbers",
+    "TLSMode",
+    "append",
+    "authenticate",
+    "capabilities",
+    "complete",
+    "copy",
+    "enable",
+    "exchange",
+    "identify",
+    "list_mailboxes",
+    "list_subscribed",
+    "login",
+    "logout",
+    "mailbox_status",
+    "move",
+    "namespace",
+    "noop",
+    "open_session",
+    "raise_refusal",
+    "run",
+    "search",
+    "select",
+    "select_and_hold",
+    "sequence_set",
+    "store",
+    "store_command",
+    "uid_search",
+    "uid_set",
+]
+
+TLSMode: TypeAlias = Literal["implicit", "starttls", "none"]
+"""How TLS begins; `implicit`: before the greeting, by the driver."""
+
+Numbers: TypeAlias = str | int | Iterable[int]
+"""What stands for a set of numbers, beside the set itself: "1:*,5", one number, or several."""
+
+CHUNK: Final = 65_536
+"""Octets of a message that are read, and given on, at once."""
+
+_FLUSH: Final = Flush()
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+
+DataT = TypeVar("DataT", bound=DataResponse | FetchData)
+SetT = TypeVar("SetT", bound=NumberSet)
+
+
+class SupportsAsBytes(Protocol):
+    """An `email.message.EmailMessage`, or whatever else gives its octets."""
+
+    def as_bytes(self) -> bytes:
+        """Return the message, header and body."""
+
+
+MessageSource: TypeAlias = bytes | SupportsAsBytes | BinaryIO | Iterable[bytes]
+"""A message to append: octets, a file that can seek, or chunks whose size the caller says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What answered a command that `exchange` sent: the tagged status, and what came before it."""
+
+    status: Ok | No | Bad
+    responses: tuple[Response, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where an appended message is now (RFC 4315 section 3)."""
+
+    uid_validity: int
+    uid: int
+
+
+# Numbers and keys as callers write them.
+
+
+def uid_set(numbers: UIDSet | Numbers) -> UIDSet:
+    """Return the set that *numbers* stands for. Raises LocalProtocolError."""
+    return _set_of(UIDSet, numbers)
+
+
+def sequence_set(numbers: SequenceSet | Numbers) -> SequenceSet:
+    """Return the set that *numbers* stands for. Raises LocalProtocolError."""
+    return _set_of(SequenceSet, numbers)
+
+
+def _set_of(kind: type[SetT], numbers: NumberSet | Numbers) -> SetT:
+    if isinstance(numbers, kind):
+        return numbers
+    if isinstance(numbers, NumberSet):
+        raise LocalProtocolError(f"expected a {kind.__name__}, got a {type(numbers).__name__}")
+    if isinstance(numbers, str):
+        return kind(numbers)
+    return kind.of((numbers,) if isinstance(numbers, int) else numbers)
+
+
+# The frame of all commands.
+
+
+def run(session: Inboxes, command: Command, keys: frozenset[str] = frozenset()) -> Flow[Inbox]:
+    """Send *command* and wait for its tagged OK. Raises IMAPStatusError for NO and BAD.
+
+    *keys* names the items that answer it, if FETCH responses do.
+    """
+    inbox = yield from session.send(command, keys=keys)
+    yield from complete(session, inbox)
+    return inbox
+
+
+def complete(session: Inboxes, inbox: Inbox) -> Flow[None]:
+    """Wait until the command of *inbox* is completed; if that ends early, its rest is thrown away."""
+    try:
+        yield from session.wait(inbox, is_whole=True)
+    except BaseException:
+        session.drain(inbox)
+        raise
+    raise_refusal(inbox)
+
+
+def raise_refusal(inbox: Inbox) -> None:
+    """Raise IMAPStatusError if the command was refused."""
+    status = inbox.status
+    if isinstance(status, No | Bad):
+        if isinstance(inbox.command, Login | Authenticate) and isinstance(status, No):
+            raise AuthenticationFailed(status, inbox.name)
+        raise IMAPStatusError.of(status, inbox.name)
+
+
+def _data(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> tuple[DataT, ...]:
+    return tuple(event for event in session.take(inbox) if isinstance(event, kind))
+
+
+def _last(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> DataT:
+    """Return the last answer. Raises ItemMissing if there was none."""
+    found = _data(session, inbox, kind)
+    if not found:
+        raise ItemMissing(inbox.name)
+    return found[-1]
+
+
+def exchange(session: Inboxes, command: Command | bytes) -> Flow[Exchange]:
+    """Send a command, or octets exactly as they are; return what came, a refusal too.
+
+    What makes the two ends take turns has flows of its own: AUTHENTICATE, STARTTLS, IDLE and a streamed
+    APPEND are refused with LocalProtocolError unless they are given as octets.
+    """
+    if isinstance(command, Authenticate | StartTLS) or getattr(command, "name", "") == "IDLE":
+        raise LocalProtocolError("expected a command without a dialogue; this one has a method of its own")
+    if isinstance(command, Append) and isinstance(command.message, Streamed):
+        raise LocalProtocolError("APPEND: expected the octets of the message")
+    inbox = yield from session.send_exchange(command)
+    try:
+        yield from session.wait(inbox, is_whole=True)
+    except BaseException:
+        session.drain(inbox)
+        raise
+    events = session.take(inbox)
+    return Exchange(cast("Ok | No | Bad", inbox.status), tuple(cast("list[Response]", events)))
+
+
+# The session: greeting, TLS, login, logout.
+
+
+def open_session(
+    session: Inboxes, *, tls: TLSMode = "none", server_hostname: str | None = None
+) -> Flow[None]:
+    """Read the greeting, start TLS if *tls* is "starttls", and learn the capabilities.
+
+    Raises ConnectionClosed if the server says BYE, and TLSUnavailable rather than to go on in the clear.
+    """
+    conn = session.conn
+    if tls == "implicit":
+        conn.tls_started()
+    yield from session.wait_until(lambda: conn.greeting is not None)
+    if isinstance(conn.greeting, Bye):
+        raise ConnectionClosed(f"the server refused the connection: {conn.greeting.text}", phase="connect")
+    if tls == "starttls":
+        yield from _upgrade(session, server_hostname)
+    yield from _know_capabilities(session)
+
+
+def _upgrade(session: Inboxes, server_hostname: str | None) -> Flow[None]:
+    if isinstance(session.conn.greeting, PreAuth):
+        # RFC 9051 section 11.1: PREAUTH takes the chance to start TLS away, and may be an attacker's.
+        raise TLSUnavailable("STARTTLS: the server greets with PREAUTH", phase="tls")
+    yield from _know_capabilities(session)
+    if "STARTTLS" not in (session.conn.capabilities or ()):
+        raise TLSUnavailable("STARTTLS: the server does not offer it", phase="tls")
+    try:
+        yield from run(session, StartTLS())
+    except IMAPStatusError as error:
+        raise TLSUnavailable(f"STARTTLS: the server refused it: {error}", phase="tls") from error
+    yield from start_tls(server_hostname)
+
+
+def _know_capabilities(session: Inboxes) -> Flow[Capabilities]:
+    if session.conn.capabilities is None:
+        yield from run(session, Capability())
+    return session.conn.capabilities or Capabilities()
+
+
+def capabilities(session: Inboxes) -> Flow[Capabilities]:
+    """Ask for the capabilities."""
+    inbox = yield from run(session, Capability())
+    return _last(session, inbox, CapabilityData).capabilities
+
+
+def login(
+    session: Inboxes, user: str, password: str | Secret[str], *, allow_cleartext: bool = False
+) -> Flow[None]:
+    """Log in by the strongest mechanism that both have, else by LOGIN.
+
+    Raises AuthenticationFailed, and LocalProtocolError if the password would go in the clear and that is not
+    allowed.
+    """
+    offered = yield from _know_capabilities(session)
+    secret = password if isinstance(password, Secret) else Secret(password)
+    mechanism = choose_mechanism(password_mechanisms(user, secret), offered.auth)
+    if mechanism is not None:
+        yield from authenticate(session, mechanism, allow_cleartext=allow_cleartext)
+        return
+    _check_cleartext(session, "LOGIN", is_allowed=allow_cleartext)
+    yield from run(session, Login(user, secret))
+    yield from _know_capabilities(session)
+
+
+def _check_cleartext(session: Inboxes, name: str, *, is_allowed: bool) -> None:
+    if not (session.conn.is_tls or is_allowed):
+        raise LocalProtocolError(f"{name}: without TLS the password goes in the clear; allow_cleartext=True")
+
+
+def authenticate(session: Inboxes, *mechanisms: ClientMechanism, allow_cleartext: bool = False) -> Flow[None]:
+    """Log in by the first of *mechanisms* that the server offers (RFC 3501 section 6.2.2).
+
+    Raises AuthenticationFailed; LocalProtocolError if none is offered, or as `login`.
+    """
+    offered = yield from _know_capabilities(session)
+    mechanism = choose_mechanism(mechanisms, offered.auth)
+    if mechanism is None:
+        names = ", ".join(mechanism.name for mechanism in mechanisms)
+        raise LocalProtocolError(f"AUTHENTICATE: the server offers none of {names}")
+    if mechanism.is_cleartext:
+        _check_cleartext(session, mechanism.name, is_allowed=allow_cleartext)
+    initial = mechanism.initial_response()
+    is_early = initial is not None and "SASL-IR" in offered
+    early = Secret(initial) if is_early and initial is not None else None
+    inbox = yield from session.send(Authenticate(mechanism.name, early))
+    try:
+        yield from _answer_challenges(session, inbox, mechanism, None if is_early else initial)
+    except AuthenticationAborted:
+        raise
+    except BaseException:
+        session.conn.abort()
+        raise
+    raise_refusal(inbox)
+    mechanism.finish()
+    yield from _know_capabilities(session)
+
+
+def _answer_challenges(
+    session: Inboxes, inbox: Inbox, mechanism: ClientMechanism, initial: bytes | None
+) -> Flow[None]:
+    while inbox.status is None:
+        yield from session.wait(inbox)
+        for event in session.take(inbox):
+            if isinstance(event, ContinuationRequested):
+                yield from _answer(session, inbox, mechanism, event.data, initial)
+                initial = None
+
+
+def _answer(
+    session: Inboxes, inbox: Inbox, mechanism: ClientMechanism, challenge: bytes | None, initial: bytes | None
+) -> Flow[None]:
+    """Answer one challenge; what is no base64, or what the mechanism will not answer, cancels."""
+    try:
+        if challenge is None:
+            raise AuthenticationAborted("the challenge is not base64")
+        response = initial if initial is not None else mechanism.respond(challenge)
+    except AuthenticationAborted:
+        session.conn.send_sasl(None)
+        yield from session.wait(inbox, is_whole=True)
+        raise
+    session.conn.send_sasl(response)
+
+
+def logout(session: Inboxes) -> Flow[None]:
+    """End the session (RFC 3501 section 6.1.3); a server that just closes has ended it too."""
+    try:
+        yield from run(session, Logout())
+    except ConnectionClosed:
+        session.conn.abort()
+
+
+# Mailboxes.
+
+
+def select(session: Inboxes, mailbox: str, *, is_read_only: bool = False) -> Flow[MailboxView]:
+    """Select *mailbox* and return what is known of it, which the connection keeps up to date."""
+    command = (Examine if is_read_only else Select)(mailbox)
+    yield from session.wait_for_mailbox(command.mailbox)
+    yield from run(session, command)
+    return cast(MailboxView, session.conn.view)
+
+
+def select_and_hold(session: Inboxes, mailbox: str) -> Flow[MailboxView]:
+    """Select *mailbox* unless it is selected, and hold it."""
+    view = session.conn.view
+    if view is None or view.mailbox != Select(mailbox).mailbox or view.is_read_only:
+        view = yield from select(session, mailbox)
+    session.hold_mailbox()
+    return view
+
+
+def list_mailboxes(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[ListData, ...]]:
+    """Return the mailboxes whose names match."""
+    inbox = yield from run(session, List(reference, pattern))
+    return _data(session, inbox, ListData)
+
+
+def list_subscribed(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[LSubData, ...]]:
+    """Return the subscribed names that match."""
+    inbox = yield from run(session, LSub(reference, pattern))
+    return _data(session, inbox, LSubData)
+
+
+def mailbox_status(session: Inboxes, mailbox: str, items: Sequence[str]) -> Flow[StatusData]:
+    """Return numbers of a mailbox that need not be selected."""
+    inbox = yield from run(session, Status(mailbox, tuple(items)))
+    return _last(session, inbox, StatusData)
+
+
+def namespace(session: Inboxes) -> Flow[NamespaceData]:
+    """Return where personal, other users' and shared mailboxes begin (RFC 2342)."""
+    inbox = yield from run(session, Namespace())
+    return _last(session, inbox, NamespaceData)
+
+
+def identify(session: Inboxes, parameters: Mapping[str, str | None] | None) -> Flow[IDParameters]:
+    """Say what software this is, or nothing, and return what the server says it is (RFC 2971)."""
+    pairs = None if parameters is None else tuple(parameters.items())
+    inbox = yield from run(session, ID(pairs))
+    found = _data(session, inbox, IDData)
+    return (found[-1].parameters if found else None) or ()
+
+
+def enable(session: Inboxes, names: Sequence[str]) -> Flow[frozenset[str]]:
+    """Switch extensions on and return those that are on now (RFC 5161)."""
+    yield from run(session, Enable(Capabilities(names)))
+    return session.conn.enabled
+
+
+def noop(session: Inboxes) -> Flow[None]:
+    """Give the server a chance to say what is new."""
+    yield from run(session, Noop())
+
+
+# Messages.
+
+
+def search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[SequenceSet]:
+    """Return the sequence numbers of the messages that all *keys* match."""
+    inbox = yield from run(session, Search(_joined(keys), charset))
+    return SequenceSet.of(_found(session, inbox))
+
+
+def uid_search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[UIDSet]:
+    """Return the UIDs of the messages that all *keys* match."""
+    inbox = yield from run(session, UIDSearch(_joined(keys), charset))
+    return UIDSet.of(_found(session, inbox))
+
+
+def _joined(keys: Sequence[SearchKey]) -> SearchKey:
+    return all_of(keys) if keys else All()
+
+
+def _found(session: Inboxes, inbox: Inbox) -> list[int]:
+    return [number for data in _data(session, inbox, SearchData) for number in data.numbers]
+
+
+def store(session: Inboxes, command: Store | UIDStore) -> Flow[tuple[FetchData, ...]]:
+    """Change flags and return the messages with their new flags; none if the command is silent."""
+    inbox = yield from run(session, command, frozenset() if command.silent else frozenset({"FLAGS"}))
+    return _data(session, inbox, FetchData)
+
+
+def copy(session: Inboxes, command: Copy | UIDCopy) -> Flow[CopyUIDCode | None]:
+    """Copy messages; the result says which UIDs they got, if the server has UIDPLUS."""
+    inbox = yield from run(session, command)
+    return _copy_code(session, inbox)
+
+
+def move(session: Inboxes, command: Move | UIDMove) -> Flow[CopyUIDCode | None]:
+    """Move messages (RFC 6851); the result is that of `copy`. Raises LocalProtocolError without MOVE."""
+    if "MOVE" not in (session.conn.capabilities or ()):
+        raise LocalProtocolError("MOVE: the server does not offer it")
+    inbox = yield from run(session, command)
+    return _copy_code(session, inbox)
+
+
+def _copy_code(session: Inboxes, inbox: Inbox) -> CopyUIDCode | None:
+    statuses = [event for event in session.take(inbox) if isinstance(event, Ok)]
+    codes = [status.code for status in (*statuses, inbox.status) if status is not None]
+    return next((code for code in codes if isinstance(code, CopyUIDCode)), None)
+
+
+def append(
+    session: Inboxes,
+    mailbox: str,
+    message: MessageSource,
+    flags: Iterable[str] = (),
+    internal_date: datetime | None = None,
+    size: int | None = None,
+) -> Flow[Appended | None]:
+    """Add a message to *mailbox*; the result says which UID it got, if the server has UIDPLUS.
+
+    Octets, files and chunks are sent as they are; line ends of what has `as_bytes` become CRLF. Chunks need
+    *size*, in octets. If a streamed message ends too early the connection is closed.
+    """
+    source, length = yield from _source_of(message, size)
+    content: bytes | Streamed = source if isinstance(source, bytes) else Streamed(length)
+    command = Append(mailbox, content, frozenset(flags), internal_date=internal_date)
+    is_streamed = not isinstance(source, bytes)
+    inbox = yield from session.send(command, is_exclusive=is_streamed)
+    if not isinstance(source, bytes):
+        yield from _send_streamed(session, inbox, source)
+    yield from complete(session, inbox)
+    code = inbox.status.code if inbox.status is not None else None
+    return Appended(code.uid_validity, next(iter(code.uids))) if isinstance(code, AppendUIDCode) else None
+
+
+def _source_of(message: MessageSource, size: int | None) -> Flow[tuple[bytes | Call, int]]:
+    """Return octets, or how to get the next chunk of so many octets in all."""
+    if isinstance(message, bytes):
+        return message, len(message)
+    if hasattr(message, "as_bytes"):
+        octets = _LINE_END.sub(b"\r\n", cast(SupportsAsBytes, message).as_bytes())
+        return octets, len(octets)
+    if hasattr(message, "read"):
+        file = cast(BinaryIO, message)
+        if size is None:
+            start = yield Call(file.tell)
+            size = (yield Call(file.seek, (0, 2))) - start
+            yield Call(file.seek, (start,))
+        return Call(file.read, (CHUNK,)), cast(int, size)
+    if size is None:
+        raise LocalProtocolError("size: needed for a message in chunks")
+    return Call(next, (iter(message), b"")), size
+
+
+def _send_streamed(session: Inboxes, inbox: Inbox, read: Call) -> Flow[None]:
+    """Send the message once the server wants it; a refusal before that is left for the caller."""
+    try:
+        yield from session.wait(inbox)
+        if any(isinstance(event, LiteralWanted) for event in session.take(inbox)):
+            yield from _send_chunks(session, read)
+    except BaseException:
+        session.conn.abort()
+        raise
+    finally:
+        session.release(inbox)
+
+
+def _send_chunks(session: Inboxes, read: Call) -> Flow[None]:
+    conn = session.conn
+    while conn.literal_owed:
+        chunk = yield read
+        if not chunk:
+            raise LocalProtocolError(f"message: ended {conn.literal_owed} octets too early")
+        conn.send_literal(chunk)
+        yield _FLUSH
+        session.pump()
+        if conn.wants is Wants.CLOSED:
+            session.check()
+
+
+def store_command(
+    numbers: NumberSet, action: StoreAction, flags: Iterable[str], *, silent: bool
+) -> Store | UIDStore:
+    """Return the STORE or UID STORE for *numbers*."""
+    names = frozenset((flags,) if isinstance(flags, str) else flags)
+    if isinstance(numbers, UIDSet):
+        return UIDStore(numbers, action, names, silent=silent)
+    return Store(cast(SequenceSet, numbers), action, names, silent=silent)

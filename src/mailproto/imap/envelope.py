@@ -1,0 +1,244 @@
+"""ENVELOPE on the wire (RFC 3501 sections 7.4.2 and 9); the value is in `mailproto.mime.envelope`.
+
+One fused pattern reads what nearly all servers send, literals included. What it does not match is read
+production by production, and what no production matches, as a tree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from mailproto.imap._loose import as_list, as_nstring, parse_or_recover
+from mailproto.imap.cursor import Cursor
+from mailproto.imap.values import Content, Value
+from mailproto.imap.writer import Writer
+from mailproto.mime.addresses import EnvelopeAddress
+from mailproto.mime.envelope import Envelope
+
+__all__ = ["envelope_of_tree", "parse_envelope", "parse_exact_envelope", "write_envelope"]
+
+Addresses = tuple[EnvelopeAddress, ...]
+
+MAX_CACHED: Final = 512
+"""Octets of an address list up to which it is remembered; the memory of all is bounded by it."""
+
+# quoted          = DQUOTE *QUOTED-CHAR DQUOTE
+_QUOTED: Final = rb'"[^"\\\r\n\x00\x80-\xff]*+(?:\\["\\][^"\\\r\n\x00\x80-\xff]*+)*+"'
+# nstring         = quoted / literal / nil
+_NSTRING: Final = rb"(?:%b|[Nn][Ii][Ll]|\{[0-9]{1,10}\}\r\n)" % _QUOTED
+# The same in two groups: what is between quotes without an escape, or anything else as it is.
+_FIELD: Final = rb'(?:"([^"\\\r\n\x00\x80-\xff]*+)"|(%b))' % _NSTRING
+# address         = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
+_ADDRESS: Final = rb"\(%b %b %b %b\)" % ((_NSTRING,) * 4)
+# env-from        = "(" 1*address ")" / nil
+_ADDRESSES: Final = rb"([Nn][Ii][Ll]|\((?:%b)+\))" % _ADDRESS
+# envelope        = "(" env-date SP env-subject SP env-from SP env-sender SP env-reply-to SP env-to SP
+#                   env-cc SP env-bcc SP env-in-reply-to SP env-message-id ")"
+_ENVELOPE: Final = re.compile(rb"\(%b\)" % b" ".join((_FIELD, _FIELD, *((_ADDRESSES,) * 6), _FIELD, _FIELD)))
+_STRINGS: Final = re.compile(_NSTRING)
+_ESCAPE: Final = re.compile(rb"\\(.)")
+
+
+def parse_envelope(cursor: Cursor) -> Envelope:
+    """Read an `envelope`; what is against the grammar in it is a defect, or ParseError when strict."""
+    return _parse_fused(cursor) or parse_or_recover(cursor, parse_exact_envelope, envelope_of_tree)
+
+
+def _parse_fused(cursor: Cursor) -> Envelope | None:
+    match = _ENVELOPE.match(cursor.text, cursor.position)
+    if match is None:
+        return None
+    if cursor.text.find(b"\r\n", cursor.position, match.end()) >= 0:
+        return _fused_with_literals(cursor, match)
+    cursor.position = match.end()
+    date, date_, subject, subject_, *lists, reply, reply_, message_id, message_id_ = match.groups()
+    from_, sender, reply_to, to, cc, bcc = lists
+    return Envelope(
+        date=date if date_ is None else _nstring(date_),
+        subject=subject if subject_ is None else _nstring(subject_),
+        from_=_addresses(from_),
+        sender=_addresses(sender),
+        reply_to=_addresses(reply_to),
+        to=_addresses(to),
+        cc=_addresses(cc),
+        bcc=_addresses(bcc),
+        in_reply_to=reply if reply_ is None else _nstring(reply_),
+        message_id=message_id if message_id_ is None else _nstring(message_id_),
+    )
+
+
+def _nstring(token: bytes) -> bytes | None:
+    if token[0] != 0x22:
+        return None
+    return _ESCAPE.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1]
+
+
+def _addresses(octets: bytes) -> Addresses:
+    return _cached_addresses(octets) if len(octets) <= MAX_CACHED else _parse_addresses(octets)
+
+
+def _parse_addresses(octets: bytes) -> Addresses:
+    if octets[0] != 0x28:
+        return ()
+    strings = map(_nstring, _STRINGS.findall(octets))
+    return tuple(map(EnvelopeAddress, strings, strings, strings, strings))
+
+
+_cached_addresses: Final = lru_cache(maxsize=2_048)(_parse_addresses)
+
+
+def _fused_with_literals(cursor: Cursor, match: re.Match[bytes]) -> Envelope | None:
+    index = cursor.literal_index
+    marks = cursor.text.count(b"\r\n", match.start(), match.end())
+    literals = cursor.literals[index : index + marks]
+    if len(literals) < marks or not all(type(octets) is bytes and b"\0" not in octets for octets in literals):
+        return None
+    waiting = iter(literals)
+    date, date_, subject, subject_, *lists, reply, reply_, message_id, message_id_ = match.groups()
+    cursor.position, cursor.literal_index = match.end(), index + marks
+    return _envelope(
+        date if date_ is None else _nstring_or_next(date_, waiting),
+        subject if subject_ is None else _nstring_or_next(subject_, waiting),
+        [_addresses_with(octets, waiting) for octets in lists],
+        reply if reply_ is None else _nstring_or_next(reply_, waiting),
+        message_id if message_id_ is None else _nstring_or_next(message_id_, waiting),
+    )
+
+
+def _nstring_or_next(token: bytes, literals: Iterator[Content]) -> bytes | None:
+    if token[0] != 0x7B:
+        return _nstring(token)
+    octets = next(literals)
+    return octets if isinstance(octets, bytes) else None
+
+
+def _addresses_with(octets: bytes, literals: Iterator[Content]) -> Addresses:
+    if b"\r\n" not in octets:
+        return _addresses(octets)
+    strings = iter([_nstring_or_next(token, literals) for token in _STRINGS.findall(octets)])
+    return tuple(map(EnvelopeAddress, strings, strings, strings, strings))
+
+
+def parse_exact_envelope(cursor: Cursor) -> Envelope:
+    """Read an `envelope`; raises ParseError where the grammar does not match."""
+    return _parse_fused(cursor) or _parse_productions(cursor)
+
+
+def _parse_productions(cursor: Cursor) -> Envelope:
+    cursor.expect(b"(")
+    date = _field(cursor)
+    subject = _field(cursor)
+    lists = [_address_list(cursor) for _ in range(6)]
+    in_reply_to = _field(cursor)
+    message_id = cursor.nstring()
+    cursor.expect(b")")
+    return _envelope(date, subject, lists, in_reply_to, message_id)
+
+
+def _envelope(
+    date: bytes | None,
+    subject: bytes | None,
+    lists: list[Addresses],
+    in_reply_to: bytes | None,
+    message_id: bytes | None,
+) -> Envelope:
+    from_, sender, reply_to, to, cc, bcc = lists
+    return Envelope(
+        date=date,
+        subject=subject,
+        from_=from_,
+        sender=sender,
+        reply_to=reply_to,
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        in_reply_to=in_reply_to,
+        message_id=message_id,
+    )
+
+
+def _field(cursor: Cursor) -> bytes | None:
+    octets = cursor.nstring()
+    cursor.sp()
+    return octets
+
+
+def _address_list(cursor: Cursor) -> Addresses:
+    addresses: list[EnvelopeAddress] = []
+    if not cursor.accept_word(b"NIL"):
+        cursor.expect(b"(")
+        addresses.append(_address(cursor))
+        while not cursor.accept(b")"):
+            addresses.append(_address(cursor))
+    cursor.sp()
+    return tuple(addresses)
+
+
+def _address(cursor: Cursor) -> EnvelopeAddress:
+    cursor.expect(b"(")
+    address = EnvelopeAddress(_field(cursor), _field(cursor), _field(cursor), cursor.nstring())
+    cursor.expect(b")")
+    return address
+
+
+def envelope_of_tree(tree: tuple[Value, ...]) -> Envelope:
+    """Return what can be read of a list that is no `envelope`; what is missing in it is NIL."""
+    fields = (*tree, *(None,) * 10)
+    lists = [_addresses_of_tree(field) for field in fields[2:8]]
+    return _envelope(
+        as_nstring(fields[0]), as_nstring(fields[1]), lists, as_nstring(fields[8]), as_nstring(fields[9])
+    )
+
+
+def _addresses_of_tree(tree: Value) -> Addresses:
+    members = as_list(tree)
+    if members and not any(isinstance(member, tuple) for member in members):
+        members = (members,)
+    return tuple(_address_of_tree(member) for member in members if isinstance(member, tuple))
+
+
+def _address_of_tree(members: tuple[Value, ...]) -> EnvelopeAddress:
+    return EnvelopeAddress._make(as_nstring(field) for field in (*members, *(None,) * 4)[:4])
+
+
+def write_envelope(writer: Writer, envelope: Envelope) -> None:
+    """Write an `envelope`. Raises LocalProtocolError for NUL in a string."""
+    writer.write(b"(")
+    writer.nstring(envelope.date)
+    writer.write(b" ")
+    writer.nstring(envelope.subject)
+    for addresses in _lists(envelope):
+        writer.write(b" ")
+        _write_addresses(writer, addresses)
+    writer.write(b" ")
+    writer.nstring(envelope.in_reply_to)
+    writer.write(b" ")
+    writer.nstring(envelope.message_id)
+    writer.write(b")")
+
+
+def _lists(envelope: Envelope) -> tuple[Addresses, ...]:
+    return (
+        envelope.from_,
+        envelope.sender,
+        envelope.reply_to,
+        envelope.to,
+        envelope.cc,
+        envelope.bcc,
+    )
+
+
+def _write_addresses(writer: Writer, addresses: Addresses) -> None:
+    if not addresses:
+        writer.write(b"NIL")
+        return
+    writer.write(b"(")
+    for address in addresses:
+        for index, field in enumerate(address):
+            writer.write(b" " if index else b"(")
+            writer.nstring(field)
+        writer.write(b")")
+    writer.write(b")")

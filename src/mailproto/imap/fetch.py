@@ -1,0 +1,431 @@
+"""What FETCH asks for: items, macros and BODY sections (RFC 3501 section 6.4.5).
+
+An item is a typed value: `message[ITEM]` on a `mailproto.imap.fetch_data.FetchData` has the type that the
+item says. The module of an extension makes its items with `NamedItem` and adds them by `register_item`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar, final
+
+from mailproto.errors import LocalProtocolError
+from mailproto.imap.body import parse_body, without_extension, write_body
+from mailproto.imap.cursor import MAX_NUMBER, Cursor
+from mailproto.imap.dates import check_date_time, parse_date_time, write_date_time
+from mailproto.imap.envelope import parse_envelope, write_envelope
+from mailproto.imap.flags import flag_set, parse_flag_list, write_flag_list
+from mailproto.imap.sections import Section, Specifier, parse_section, section_key, write_section
+from mailproto.imap.values import Content, Omitted, Streamed, Value, check_octets, check_value
+from mailproto.imap.writer import Writer
+from mailproto.mime.body_structure import BodyStructure
+from mailproto.mime.envelope import Envelope
+
+__all__ = [
+    "ALL",
+    "BODY",
+    "BODYSTRUCTURE",
+    "ENVELOPE",
+    "FAST",
+    "FLAGS",
+    "FULL",
+    "INTERNALDATE",
+    "ITEMS",
+    "OTHER_NAME",
+    "RFC822",
+    "RFC822_HEADER",
+    "RFC822_SIZE",
+    "RFC822_TEXT",
+    "UID",
+    "Answer",
+    "BodyItem",
+    "BodySection",
+    "FetchItem",
+    "NamedItem",
+    "OtherItem",
+    "SectionData",
+    "check_fetch_items",
+    "parse_content",
+    "parse_fetch_items",
+    "register_item",
+    "write_content",
+    "write_fetch_items",
+]
+
+T_co = TypeVar("T_co", covariant=True)
+
+MAX_SIZE: Final = 2**63 - 1
+
+
+class Answer(NamedTuple):
+    """What a FETCH response says about one item; made by `item.answer(value)`.
+
+    `key` is the name of the item as it stands in a response, `value` has been checked.
+    """
+
+    key: str
+    value: object
+
+
+class FetchItem(Generic[T_co]):
+    """An item of a message that can be fetched; its value is of type T.
+
+    It is a `NamedItem`, a `BodySection`, an `OtherItem`, or an item of an extension.
+    """
+
+    __slots__ = ()
+
+    @property
+    def key(self) -> str:
+        """The name in a FETCH response, in upper case, by which asked and answered meet."""
+        raise NotImplementedError
+
+    def answer(self, value: T_co) -> Answer:  # type: ignore[misc]  # who answers holds the exact item
+        """Return *value* checked, to build a FetchData of. Raises LocalProtocolError."""
+        raise NotImplementedError
+
+    def write(self, writer: Writer) -> None:
+        """Write the `fetch-att`."""
+        raise NotImplementedError
+
+
+def _unchanged(value: T_co) -> T_co:  # type: ignore[misc]  # the identity
+    return value
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class NamedItem(FetchItem[T_co]):
+    """An item that is a name: how its value is read, written, and checked when it is answered.
+
+    `check` returns the value as it travels, or raises LocalProtocolError.
+    """
+
+    name: str
+    parse_value: Callable[[Cursor], T_co] = field(compare=False)
+    write_value: Callable[[Writer, T_co], None] = field(compare=False)
+    check: Callable[[T_co], T_co] = field(default=_unchanged, compare=False, kw_only=True)
+
+    @property
+    def key(self) -> str:
+        """The name."""
+        return self.name
+
+    def answer(self, value: T_co) -> Answer:  # type: ignore[misc]  # who answers holds the exact item
+        """Return *value* checked, to build a FetchData of. Raises LocalProtocolError."""
+        return Answer(self.name, self.check(value))
+
+    def write(self, writer: Writer) -> None:
+        """Write the name."""
+        writer.atom(self.name)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class SectionData(NamedTuple):
+    """A body section as it was answered.
+
+    `origin` is the first octet of a partial answer, None for a whole one. `data` is None if the server says
+    NIL, and `Streamed` or `Omitted` if its octets are not here.
+    """
+
+    section: Section
+    origin: int | None
+    data: Content | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BodySection(FetchItem[bytes]):
+    """`BODY[section]<partial>`: octets of the message or of a part of it.
+
+    `partial` is (first octet, how many at most). With `peek` the message does not become `\\Seen`. Raises
+    LocalProtocolError for a section that the grammar does not have (see `Section`).
+    """
+
+    part: tuple[int, ...] = ()
+    specifier: Specifier | None = None
+    fields: tuple[str, ...] = ()
+    partial: tuple[int, int] | None = field(default=None, kw_only=True)
+    peek: bool = field(default=True, kw_only=True)
+    _key: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        key = f"BODY{section_key(self.section).upper()}"
+        if self.partial is not None:
+            _check_partial(*self.partial)
+            key += f"<{self.partial[0]}>"
+        object.__setattr__(self, "_key", key)
+
+    @property
+    def section(self) -> Section:
+        """The part of the message that is meant."""
+        return Section(self.part, self.specifier, self.fields)
+
+    @property
+    def key(self) -> str:
+        """The name in a FETCH response, in upper case: without `.PEEK`, and of the partial only the first."""
+        return self._key
+
+    def answer(self, value: Content | None) -> Answer:
+        """Return *value* as the octets of this section; None is NIL, for a part that does not exist."""
+        _check_content(value)
+        origin = None if self.partial is None else self.partial[0]
+        return Answer(self._key, SectionData(self.section, origin, value))
+
+    def write(self, writer: Writer) -> None:
+        """Write the `fetch-att`."""
+        writer.write(b"BODY.PEEK" if self.peek else b"BODY")
+        write_section(writer, self.section)
+        if self.partial is not None:
+            writer.write(b"<%d.%d>" % self.partial)
+
+
+def _check_partial(first: int, count: int) -> None:
+    if not 0 <= first <= MAX_SIZE or not 1 <= count <= MAX_SIZE:
+        raise LocalProtocolError(f"expected a partial of (0 or more, 1 or more), got ({first}, {count})")
+
+
+def _check_content(value: Content | None) -> Content | None:
+    if isinstance(value, bytes):
+        check_octets(value, "body section")
+    elif value is not None and not isinstance(value, Streamed | Omitted):
+        raise LocalProtocolError(f"expected octets, got {type(value).__name__}")
+    return value
+
+
+BodyItem: TypeAlias = FetchItem[bytes]
+"""An item whose value can be a streamed literal: a `BodySection`, `RFC822` and its like."""
+
+# What an unknown item looks like: an atom, a section in brackets, a partial; then arguments.
+OTHER_NAME: Final = re.compile(
+    rb'[^\x00-\x20\x7f-\xff(){%*"\\\]\[<]+(?:\[[^\x00-\x1f\x7f-\xff"{\]]*\])?(?:<[0-9.]+>)?'
+)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OtherItem(FetchItem[Value]):
+    """An item that no module knows: its name with what stands in brackets, and its arguments, if any."""
+
+    name: str
+    arguments: tuple[Value, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not OTHER_NAME.fullmatch(self.name.encode("utf-8", "surrogatepass")):
+            raise LocalProtocolError(f"expected the name of a fetch item, got {self.name[:40]!r}")
+        object.__setattr__(self, "name", self.name.upper())
+        if self.name in ITEMS or self.name in MACROS or self.name.startswith(("BODY[", "BODY.PEEK")):
+            raise LocalProtocolError(f"{self.name}: expected the item of this name")
+        check_value(self.arguments)
+
+    @property
+    def key(self) -> str:
+        """The name, which is taken to be the same in a response."""
+        return self.name
+
+    def answer(self, value: Value) -> Answer:
+        """Return *value* checked, to build a FetchData of. Raises LocalProtocolError."""
+        check_value(value)
+        return Answer(self.name, value)
+
+    def write(self, writer: Writer) -> None:
+        """Write the name and the arguments."""
+        writer.write(self.name.encode("ascii"))
+        if self.arguments is not None:
+            writer.write(b" ")
+            writer.value(self.arguments)
+
+
+ITEMS: Final[dict[str, NamedItem[object]]] = {}
+"""Name of each item that is a name -> the item; the modules of the RFCs fill it."""
+
+
+def register_item(item: NamedItem[T_co]) -> NamedItem[T_co]:
+    """Add *item* to `ITEMS` and return it."""
+    ITEMS[item.name] = item
+    return item
+
+
+def _check_number(least: int, most: int, number: int) -> int:
+    if isinstance(number, bool) or not least <= number <= most:
+        raise LocalProtocolError(f"expected a number from {least} to {most}, got {str(number)[:40]}")
+    return number
+
+
+def _check_uid(number: int) -> int:
+    return _check_number(1, MAX_NUMBER, number)
+
+
+def _check_size(number: int) -> int:
+    return _check_number(0, MAX_SIZE, number)
+
+
+_NEGATIVE: Final = re.compile(rb"-[0-9]{1,20}(?![0-9])")
+
+
+def _parse_size(cursor: Cursor) -> int:
+    start = cursor.position
+    # Some servers count in signed 32 bits, and so send a negative size for a message of 2 GiB or more.
+    if cursor.accept_match(_NEGATIVE):
+        cursor.defect("a size of 0 or more", start)
+        return 0
+    return cursor.number64()
+
+
+def parse_content(cursor: Cursor) -> Content | None:
+    """Read an `nstring` that may have been streamed or omitted; an omitted one is a defect."""
+    start = cursor.position
+    content = cursor.ncontent()
+    if isinstance(content, Omitted):
+        cursor.defect("a literal within the limit", start)
+    return content
+
+
+def write_content(writer: Writer, content: Content | None) -> None:
+    """Write an `nstring` as a literal, which even clients that know no other form of a body can read."""
+    if content is None:
+        writer.write(b"NIL")
+    elif isinstance(content, bytes):
+        writer.literal(content)
+    else:
+        writer.content(content)
+
+
+def _flags(flags: Iterable[str]) -> frozenset[str]:
+    return flag_set(flags)
+
+
+def _parse_octets(cursor: Cursor) -> bytes:
+    # The type says what a reader of the item gets: FetchData raises ItemMissing where this is not bytes.
+    return parse_content(cursor)  # type: ignore[return-value]
+
+
+FLAGS: Final[NamedItem[frozenset[str]]] = register_item(
+    NamedItem("FLAGS", parse_flag_list, write_flag_list, check=_flags)
+)
+"""The flags, `\\Recent` among them."""
+UID: Final[NamedItem[int]] = register_item(
+    NamedItem("UID", Cursor.nz_number, Writer.number, check=_check_uid)
+)
+"""The unique identifier."""
+INTERNALDATE: Final[NamedItem[datetime]] = register_item(
+    NamedItem("INTERNALDATE", parse_date_time, write_date_time, check=check_date_time)
+)
+"""When the message was received, with a time zone."""
+RFC822_SIZE: Final[NamedItem[int]] = register_item(
+    NamedItem("RFC822.SIZE", _parse_size, Writer.number, check=_check_size)
+)
+"""Octets of the whole message."""
+ENVELOPE: Final[NamedItem[Envelope]] = register_item(NamedItem("ENVELOPE", parse_envelope, write_envelope))
+"""The envelope: the fields of the header that mail readers show."""
+BODY: Final[NamedItem[BodyStructure]] = register_item(
+    NamedItem("BODY", parse_body, write_body, check=without_extension)
+)
+"""The body structure without extension data."""
+BODYSTRUCTURE: Final[NamedItem[BodyStructure]] = register_item(
+    NamedItem("BODYSTRUCTURE", parse_body, write_body)
+)
+"""The body structure with extension data."""
+RFC822: Final[NamedItem[bytes]] = register_item(
+    NamedItem("RFC822", _parse_octets, write_content, check=_check_content)  # type: ignore[arg-type]  # as above
+)
+"""The whole message, which becomes `\\Seen`; `BodySection(peek=False)` is the newer form."""
+RFC822_HEADER: Final[NamedItem[bytes]] = register_item(
+    NamedItem("RFC822.HEADER", _parse_octets, write_content, check=_check_content)  # type: ignore[arg-type]  # as above
+)
+"""The header; `BodySection((), "HEADER")` is the newer form."""
+RFC822_TEXT: Final[NamedItem[bytes]] = register_item(
+    NamedItem("RFC822.TEXT", _parse_octets, write_content, check=_check_content)  # type: ignore[arg-type]  # as above
+)
+"""The text, after which the message is `\\Seen`; `BodySection((), "TEXT", peek=False)` is the newer form."""
+
+FAST: Final[tuple[FetchItem[object], ...]] = (FLAGS, INTERNALDATE, RFC822_SIZE)
+"""The macro FAST."""
+ALL: Final[tuple[FetchItem[object], ...]] = (*FAST, ENVELOPE)
+"""The macro ALL."""
+FULL: Final[tuple[FetchItem[object], ...]] = (*ALL, BODY)
+"""The macro FULL."""
+
+MACROS: Final = {"ALL": ALL, "FAST": FAST, "FULL": FULL}
+
+_PARTIAL: Final = re.compile(rb"<([0-9]{1,18})\.([1-9][0-9]{0,17})>")
+_NAME: Final = re.compile(rb"[A-Za-z0-9.-]+(?![^ \[()<])")
+
+
+def check_fetch_items(items: Iterable[FetchItem[object]]) -> tuple[FetchItem[object], ...]:
+    """Return *items* as a tuple. Raises LocalProtocolError unless there is one or more, and only items."""
+    checked = tuple(items)
+    if not checked:
+        raise LocalProtocolError("expected a fetch item, got none")
+    for item in checked:
+        if not isinstance(item, FetchItem):
+            raise LocalProtocolError(f"expected a fetch item, got {type(item).__name__}")
+    return checked
+
+
+# fetch           = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
+#                   "(" fetch-att *(SP fetch-att) ")")
+def parse_fetch_items(cursor: Cursor) -> tuple[FetchItem[object], ...]:
+    """Read a macro, one `fetch-att`, or a list of them; macros are expanded, unknown items kept."""
+    if cursor.accept(b"("):
+        items = [_parse_item(cursor)]
+        while not cursor.accept(b")"):
+            cursor.sp()
+            items.append(_parse_item(cursor))
+        return tuple(items)
+    start = cursor.position
+    if match := cursor.accept_match(_NAME):
+        macro = MACROS.get(match.group().decode("ascii").upper())
+        if macro is not None:
+            return macro
+        cursor.position = start
+    return (_parse_item(cursor),)
+
+
+def _parse_item(cursor: Cursor) -> FetchItem[object]:
+    start = cursor.position
+    name = cursor.expect_match(_NAME, "a fetch item").group().decode("ascii").upper()
+    if cursor.peek() == b"[" and name in ("BODY", "BODY.PEEK"):
+        return _parse_body_section(cursor, peek=name == "BODY.PEEK")
+    if name in ITEMS and cursor.peek() not in (b"[", b"<"):
+        return ITEMS[name]
+    cursor.position = start
+    return _parse_other_item(cursor)
+
+
+def _parse_body_section(cursor: Cursor, *, peek: bool) -> BodySection:
+    section = parse_section(cursor)
+    partial = None
+    if cursor.peek() == b"<":
+        match = cursor.expect_match(_PARTIAL, "a partial")
+        partial = int(match[1]), int(match[2])
+    return BodySection(section.part, section.specifier, section.fields, partial=partial, peek=peek)
+
+
+def _parse_other_item(cursor: Cursor) -> OtherItem:
+    start = cursor.position
+    name = cursor.expect_match(OTHER_NAME, "a fetch item").group().decode("ascii")
+    arguments = None
+    if cursor.accept(b" ("):
+        cursor.position -= 1
+        arguments = cursor.value()
+    try:
+        return OtherItem(name, arguments if isinstance(arguments, tuple) else None)
+    except LocalProtocolError:
+        raise cursor.error("a fetch item", start) from None
+
+
+def write_fetch_items(writer: Writer, items: tuple[FetchItem[object], ...]) -> None:
+    """Write one item bare, several as a list."""
+    if len(items) == 1:
+        items[0].write(writer)
+        return
+    for index, item in enumerate(items):
+        writer.write(b" " if index else b"(")
+        item.write(writer)
+    writer.write(b")")

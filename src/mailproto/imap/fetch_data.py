@@ -1,0 +1,569 @@
+"""What FETCH answers: the items of one message (RFC 3501 section 7.4.2).
+
+`FetchData` is the value at both ends. A server that answers the same items again and again keeps them as
+octets by `prepare` and sends `PreparedFetch`. What items there are is in `mailproto.imap.fetch`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import ClassVar, Final, NoReturn, TypeAlias, TypeVar, cast, final
+
+from mailproto.errors import Defect, ItemMissing, LocalProtocolError
+from mailproto.imap._loose import note, skip_value
+from mailproto.imap.body import parse_body, parse_exact_body, skip_body
+from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
+from mailproto.imap.dates import parse_date_time
+from mailproto.imap.envelope import parse_envelope
+from mailproto.imap.fetch import (
+    BODY,
+    BODYSTRUCTURE,
+    ENVELOPE,
+    FLAGS,
+    INTERNALDATE,
+    ITEMS,
+    OTHER_NAME,
+    RFC822,
+    RFC822_HEADER,
+    RFC822_SIZE,
+    RFC822_TEXT,
+    UID,
+    Answer,
+    BodyItem,
+    BodySection,
+    FetchItem,
+    OtherItem,
+    SectionData,
+    parse_content,
+    write_content,
+)
+from mailproto.imap.flags import parse_flag_list
+from mailproto.imap.sections import Section, parse_section, write_section
+from mailproto.imap.values import Content, Message, Streamed, Value
+from mailproto.imap.writer import LiteralForm, Writer
+from mailproto.mime.body_structure import BodyStructure
+from mailproto.mime.envelope import Envelope
+
+__all__ = [
+    "FetchData",
+    "PreparedFetch",
+    "PreparedItem",
+    "parse_fetch_data",
+    "prepare",
+]
+
+T = TypeVar("T")
+
+
+@final
+class _Missing:
+    """Stands where there is no value: None is one."""
+
+
+_MISSING: Final = _Missing()
+
+_STREAMABLE: Final[dict[str, BodyItem]] = {item.key: item for item in (RFC822, RFC822_HEADER, RFC822_TEXT)}
+
+
+@final
+class _Deferred:
+    """A body structure that was validated and is read when it is asked for."""
+
+    __slots__ = ("literals", "octets")
+
+    def __init__(self, octets: bytes, literals: tuple[Content, ...]) -> None:
+        self.octets = octets
+        self.literals = literals
+
+    def parse(self) -> BodyStructure:
+        return parse_exact_body(Cursor(Message(self.octets, self.literals)))
+
+
+@final
+class FetchData:
+    """A FETCH response: the items of the message that has this sequence number.
+
+    Built of answers, as `FetchData(12, UID.answer(40), RFC822_SIZE.answer(512))`; raises LocalProtocolError
+    without one or for the same item twice. `message[ITEM]` has the type of the item and raises `ItemMissing`
+    if the server did not send it; `.get(ITEM)` is None then. Two are equal if they hold equal items in the
+    same order.
+    """
+
+    __slots__ = ("_values", "defects", "sequence_number")
+
+    sequence_number: int
+    """The number of the message in the mailbox, from 1."""
+    defects: tuple[Defect, ...]
+    """What in the response was against the grammar; left out of equality and serialization."""
+    _values: dict[str, object]
+
+    def __init__(self, sequence_number: int, *answers: Answer) -> None:
+        if not answers or len({answer.key for answer in answers}) < len(answers):
+            raise LocalProtocolError("expected answers to one item or more, each once")
+        if not 1 <= sequence_number <= MAX_NUMBER:
+            raise LocalProtocolError(f"expected a sequence number, got {str(sequence_number)[:40]}")
+        _fill(self, sequence_number, dict(answers), ())
+
+    @classmethod
+    def of_parsed(
+        cls, sequence_number: int, values: dict[str, object], defects: tuple[Defect, ...]
+    ) -> FetchData:
+        """Return a response as it was read; skips validation and takes *values* over."""
+        new = cls.__new__(cls)
+        _fill(new, sequence_number, values, defects)
+        return new
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{name}: a FetchData does not change")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{name}: a FetchData does not change")
+
+    def __getitem__(self, item: FetchItem[T]) -> T:
+        """Return the value of *item*; raises ItemMissing."""
+        key = item.key
+        value = self._value(key)
+        if isinstance(value, SectionData):
+            value = _octets(key, value.data)
+        elif key in _STREAMABLE:
+            value = _octets(key, cast("Content | None", value))
+        return cast(T, value)
+
+    def get(self, item: FetchItem[T]) -> T | None:
+        """Return the value of *item*; None where `message[item]` raises ItemMissing."""
+        try:
+            return self[item]
+        except ItemMissing:
+            return None
+
+    def content(self, item: BodyItem) -> Content | None:
+        """Return what *item* has, be it streamed, omitted or NIL; raises ItemMissing if it was not sent."""
+        value = self._value(item.key)
+        return value.data if isinstance(value, SectionData) else cast("Content | None", value)
+
+    def _value(self, key: str) -> object:
+        value = self._values.get(key, _MISSING)
+        if value is _MISSING:
+            raise ItemMissing(key)
+        if isinstance(value, _Deferred):
+            value = self._values[key] = value.parse()
+        return value
+
+    def __contains__(self, item: FetchItem[object]) -> bool:
+        return item.key in self._values
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of the items, in order, as they stand in the response."""
+        return tuple(self._values)
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The items with their values, in order, to build another response of."""
+        return tuple(Answer(key, self._value(key)) for key in self._values)
+
+    @property
+    def uid(self) -> int:
+        """The unique identifier."""
+        return self[UID]
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """The flags, `\\Recent` among them."""
+        return self[FLAGS]
+
+    @property
+    def internal_date(self) -> datetime:
+        """When the message was received."""
+        return self[INTERNALDATE]
+
+    @property
+    def size(self) -> int:
+        """Octets of the whole message."""
+        return self[RFC822_SIZE]
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope."""
+        return self[ENVELOPE]
+
+    @property
+    def body(self) -> BodyStructure:
+        """The body structure without extension data."""
+        return self[BODY]
+
+    @property
+    def body_structure(self) -> BodyStructure:
+        """The body structure with extension data."""
+        return self[BODYSTRUCTURE]
+
+    @property
+    def rfc822(self) -> bytes:
+        """The whole message."""
+        return self[RFC822]
+
+    @property
+    def rfc822_header(self) -> bytes:
+        """The header."""
+        return self[RFC822_HEADER]
+
+    @property
+    def rfc822_text(self) -> bytes:
+        """The text."""
+        return self[RFC822_TEXT]
+
+    @property
+    def sections(self) -> tuple[SectionData, ...]:
+        """The body sections, in order."""
+        return tuple(value for value in self._values.values() if isinstance(value, SectionData))
+
+    @property
+    def other(self) -> tuple[tuple[str, Value], ...]:
+        """The items that no module knows: name in upper case, and value."""
+        return tuple(
+            (key, cast(Value, value)) for key, value in self._values.items() if _is_other(key, value)
+        )
+
+    def joined(self, later: FetchData) -> FetchData:
+        """Return the items of both, for servers that split what was asked; *later* has the last word."""
+        values = {**self._values, **later._values}
+        return FetchData.of_parsed(later.sequence_number, values, self.defects + later.defects)
+
+    def replaced(self, *answers: Answer) -> FetchData:
+        """Return this with *answers* in place of, or behind, what it has: for literals that were streamed."""
+        return FetchData.of_parsed(self.sequence_number, {**self._values, **dict(answers)}, self.defects)
+
+    def write(self, writer: Writer) -> None:
+        """Write `nz-number SP "FETCH" SP msg-att`. Raises LocalProtocolError where no item is left."""
+        if not self._values:
+            raise LocalProtocolError("expected a fetch item, got none")
+        writer.write(b"%d FETCH (" % self.sequence_number)
+        for index, key in enumerate(self._values):
+            if index:
+                writer.write(b" ")
+            _write_item(writer, key, self._value(key))
+        writer.write(b")")
+
+    def _compared(self) -> list[object]:
+        """Return what makes two equal: two datetimes are only if they are written alike."""
+        compared: list[object] = [self.sequence_number]
+        for key in self._values:
+            value = self._value(key)
+            compared += [key, value, value.utcoffset() if isinstance(value, datetime) else None]
+        return compared
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FetchData):
+            return NotImplemented
+        return self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((self.sequence_number, self.keys))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return FetchData.of_parsed, (self.sequence_number, dict(self.answers), self.defects)
+
+    def __repr__(self) -> str:
+        values = "".join(f", {key}={self._value(key)!r}" for key in self._values)
+        return f"FetchData({self.sequence_number}{values})"
+
+
+_set: Final = object.__setattr__
+
+
+def _fill(
+    data: FetchData, sequence_number: int, values: dict[str, object], defects: tuple[Defect, ...]
+) -> None:
+    _set(data, "sequence_number", sequence_number)
+    _set(data, "_values", values)
+    _set(data, "defects", defects)
+
+
+def _octets(key: str, content: Content | None) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    if content is None:
+        raise ItemMissing(key, "the server said NIL")
+    if isinstance(content, Streamed):
+        raise ItemMissing(key, f"its {content.size} octets came as events; use download")
+    raise ItemMissing(key, f"its {content.size} octets were above a limit; use download")
+
+
+def _is_other(key: str, value: object) -> bool:
+    return key not in ITEMS and not isinstance(value, SectionData)
+
+
+def _write_item(writer: Writer, key: str, value: object) -> None:
+    if isinstance(value, SectionData):
+        writer.write(b"BODY")
+        write_section(writer, value.section)
+        writer.write(b" " if value.origin is None else b"<%d> " % value.origin)
+        write_content(writer, value.data)
+    elif key in ITEMS:
+        writer.write(key.encode("ascii") + b" ")
+        ITEMS[key].write_value(writer, value)
+    else:
+        writer.write(OtherItem(key).name.encode("ascii") + b" ")
+        writer.value(cast(Value, value))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PreparedItem:
+    """Items with their values as a server sends them; made by `prepare`, and only by that."""
+
+    octets: bytes
+
+
+def prepare(*answers: Answer) -> PreparedItem:
+    """Return *answers* as octets, to be sent many times. Raises LocalProtocolError for a streamed literal."""
+    writer = Writer(LiteralForm.SERVER)
+    for index, answer in enumerate(answers):
+        if index:
+            writer.write(b" ")
+        _write_item(writer, answer.key, answer.value)
+    return PreparedItem(writer.getvalue())
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PreparedFetch:
+    """A FETCH response of a server in which items may be prepared; a client reads it as a `FetchData`."""
+
+    sequence_number: int
+    items: tuple[PreparedItem | Answer, ...]
+    defects: ClassVar[tuple[Defect, ...]] = ()
+
+    def write(self, writer: Writer) -> None:
+        """Write `nz-number SP "FETCH" SP msg-att`."""
+        separator = b"%d FETCH (" % self.sequence_number
+        for item in self.items:
+            writer.write(separator)
+            if isinstance(item, PreparedItem):
+                writer.write(item.octets)
+            else:
+                _write_item(writer, item.key, item.value)
+            separator = b" "
+        writer.write(b")")
+
+
+# What most responses are made of. The order is that of _READERS; what this does not match is read by
+# _parse_next.
+_ITEM: Final = re.compile(
+    rb"(?:"
+    rb"UID ([1-9][0-9]{0,8})"
+    rb"|FLAGS (\([^\x00-\x1f\x7f-\xff(){\"]*+\))"
+    rb"|INTERNALDATE \"([ 0-3][0-9]-[A-Z][a-z]{2}-[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4})\""
+    rb"|RFC822\.SIZE ([0-9]{1,18})"
+    rb"|(ENVELOPE )"
+    rb"|(BODYSTRUCTURE )"
+    rb"|(BODY )"
+    rb")"
+)
+
+
+def _read_number(cursor: Cursor, match: re.Match[bytes]) -> object:
+    return int(match[match.lastindex or 0])
+
+
+def _read_flags(cursor: Cursor, match: re.Match[bytes]) -> object:
+    octets: bytes = match[2]
+    flags = _known_flags(octets) if len(octets) <= MAX_CACHED else None
+    if flags is None:
+        cursor.position = match.start(2)
+        return parse_flag_list(cursor)
+    return flags
+
+
+@lru_cache(maxsize=1_024)
+def _known_flags(octets: bytes) -> frozenset[str] | None:
+    """Return the flags of a list without a defect, else None."""
+    cursor = Cursor(Message(octets))
+    flags = parse_flag_list(cursor)
+    return None if cursor.defects else flags
+
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH_IN_ISO: Final = {name: f"-{number:02}-" for number, name in enumerate(_MONTHS, 1)}
+
+
+def _read_date(cursor: Cursor, match: re.Match[bytes]) -> object:
+    # datetime.fromisoformat takes half the time of a datetime made of seven numbers.
+    text = match[3].decode("ascii")
+    try:
+        month, day = _MONTH_IN_ISO[text[3:6]], text[:2].replace(" ", "0")
+        return datetime.fromisoformat(f"{text[7:11]}{month}{day}T{text[12:20]}{text[21:]}")
+    except (KeyError, ValueError):
+        cursor.position = match.start(3) - 1
+        return parse_date_time(cursor)
+
+
+def _read_envelope(cursor: Cursor, match: re.Match[bytes]) -> object:
+    return parse_envelope(cursor)
+
+
+def _read_body(cursor: Cursor, match: re.Match[bytes]) -> object:
+    start, index = cursor.position, cursor.literal_index
+    # Under strict nothing waits.
+    if cursor.strict or not skip_body(cursor):
+        return parse_body(cursor)
+    return _Deferred(cursor.text[start : cursor.position], cursor.literals[index : cursor.literal_index])
+
+
+MAX_CACHED: Final = 512
+"""Octets of a list of flags or of a section up to which it is remembered."""
+
+_Reader: TypeAlias = Callable[[Cursor, re.Match[bytes]], object]
+_READERS: Final[tuple[tuple[str, _Reader], ...]] = (
+    (UID.key, _read_number),
+    (FLAGS.key, _read_flags),
+    (INTERNALDATE.key, _read_date),
+    (RFC822_SIZE.key, _read_number),
+    (ENVELOPE.key, _read_envelope),
+    (BODYSTRUCTURE.key, _read_body),
+    (BODY.key, _read_body),
+)
+
+_WORD: Final = re.compile(rb"[A-Za-z0-9.-]+")
+_ENDS: Final = (b" ", b")")
+_ORIGIN: Final = re.compile(rb"<([0-9]{1,18})>")
+_SPACES: Final = re.compile(rb" +")
+_SEPARATOR: Final = re.compile(rb"(?=[ )])( *)(\)?)")
+
+
+def parse_fetch_data(cursor: Cursor, sequence_number: int) -> FetchData:
+    """Read `msg-att`, the number and "FETCH" having been read.
+
+    An item that cannot be read is a defect and left out. Raises ParseError without a list, and for each
+    defect when strict.
+    """
+    cursor.expect(b"(")
+    values: dict[str, object] = {}
+    more = _parse_common(cursor, values)
+    if more and values and cursor.peek() in (b" ", b")"):
+        cursor.position -= 1
+        more = _parse_separator(cursor)
+    while more:
+        more = _parse_next(cursor, values)
+    if not cursor.is_at_end:
+        cursor.defect("the end of the response")
+    return FetchData.of_parsed(sequence_number, values, tuple(cursor.defects))
+
+
+def _parse_common(cursor: Cursor, values: dict[str, object]) -> bool:
+    """Read items as long as `_ITEM` matches them; False at the end of the list.
+
+    The first that comes twice, or has neither a space nor a parenthesis behind it, is left unread.
+    """
+    text = cursor.text
+    while (match := _ITEM.match(text, cursor.position)) is not None:
+        literal_index, defects = cursor.literal_index, len(cursor.defects)
+        key, read = _READERS[match.lastindex - 1]  # type: ignore[operator]  # each branch has one group
+        cursor.position = match.end()
+        try:
+            value = read(cursor, match)
+        except ParseError:
+            value = _MISSING
+        end = cursor.position
+        if value is _MISSING or key in values or not text.startswith(_ENDS, end):
+            cursor.position, cursor.literal_index = match.start(), literal_index
+            del cursor.defects[defects:]
+            return True
+        values[key] = value
+        cursor.position = end + 1
+        if text.startswith(b")", end):
+            return False
+    return True
+
+
+def _parse_next(cursor: Cursor, values: dict[str, object]) -> bool:
+    """Read one item and what separates it from the next; False at the end of the list."""
+    start, literal_index, defects = cursor.position, cursor.literal_index, len(cursor.defects)
+    try:
+        key, value = _parse_item(cursor)
+        if key in values:
+            cursor.defect(f"{key} only once", start)
+        values[key] = value
+        return _parse_separator(cursor)
+    except ParseError as error:
+        if cursor.strict:
+            raise
+        cursor.position, cursor.literal_index = start, literal_index
+        del cursor.defects[defects:]
+        note(cursor, error)
+        return _skip_item(cursor)
+
+
+def _parse_separator(cursor: Cursor) -> bool:
+    """Read what follows an item; False for the closing parenthesis."""
+    start = cursor.position
+    spaces, closing = cursor.expect_match(_SEPARATOR, "one space or a closing parenthesis").groups()
+    if len(spaces) != (not closing):
+        cursor.defect("one space or a closing parenthesis", start)
+    return not closing
+
+
+def _skip_item(cursor: Cursor) -> bool:
+    """Move past an item that cannot be read; False if there is no next one, or none can be found."""
+    try:
+        cursor.expect_match(OTHER_NAME, "a fetch item")
+        cursor.expect_match(_SPACES, "a space")
+        skip_value(cursor)
+        return _parse_separator(cursor)
+    except ParseError:
+        cursor.position = len(cursor.text)
+        return False
+
+
+def _parse_item(cursor: Cursor) -> tuple[str, object]:
+    """Read any item and its value; the general form of `_ITEM`."""
+    start = cursor.position
+    if cursor.accept_word(b"BODY["):
+        cursor.position -= 1
+        return _parse_section_data(cursor)
+    match = cursor.accept_match(_WORD)
+    item = ITEMS.get(match.group().decode("ascii").upper()) if match else None
+    if item is not None and cursor.peek() == b" ":
+        _parse_space(cursor)
+        return item.key, item.parse_value(cursor)
+    cursor.position = start
+    return _parse_other(cursor)
+
+
+def _parse_section_data(cursor: Cursor) -> tuple[str, SectionData]:
+    start = cursor.position
+    section = parse_section(cursor)
+    match = cursor.accept_match(_ORIGIN)
+    origin = int(match[1]) if match else None
+    _parse_space(cursor)
+    key_of = _known_key if cursor.position - start <= MAX_CACHED else _section_key
+    return key_of(section, origin), SectionData(section, origin, parse_content(cursor))
+
+
+def _section_key(section: Section, origin: int | None) -> str:
+    partial = None if origin is None else (origin, 1)
+    return BodySection(section.part, section.specifier, section.fields, partial=partial).key
+
+
+_known_key: Final = lru_cache(maxsize=256)(_section_key)
+
+
+def _parse_other(cursor: Cursor) -> tuple[str, Value]:
+    start = cursor.position
+    octets = cursor.expect_match(OTHER_NAME, "a fetch item").group()
+    try:
+        key = OtherItem(octets.decode("ascii")).key
+    except LocalProtocolError:
+        raise cursor.error("a fetch item", start) from None
+    _parse_space(cursor)
+    return key, cursor.value()
+
+
+def _parse_space(cursor: Cursor) -> None:
+    start = cursor.position
+    if len(cursor.expect_match(_SPACES, "a space").group()) > 1:
+        cursor.defect("one space before a value", start)

@@ -1,0 +1,165 @@
+"""FETCH as an iterator without IO: windows of messages, results as they come.
+
+An adapter takes from `ready` and runs `fill` whenever that is empty. Nothing is kept of what was taken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, TypeAlias, cast, final
+
+from mailproto._ranges import Ranges
+from mailproto.flow import Flow, Flush
+from mailproto.imap.client_flows import raise_refusal
+from mailproto.imap.commands import Fetch, UIDFetch
+from mailproto.imap.fetch import FetchItem, check_fetch_items
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.inbox import Inbox, Inboxes
+from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
+
+__all__ = ["Fetching", "Items", "Windows"]
+
+Items: TypeAlias = FetchItem[object] | tuple[FetchItem[object], ...]
+"""An item, or a macro such as ALL, which is several."""
+
+WINDOW: Final = 1_000
+"""Messages that one command should ask for."""
+MAX_WIDTH: Final = 2**20
+"""UIDs that one command asks for at most, however few messages have them."""
+MAX_RANGES: Final = 500
+"""Ranges in one command, which keeps its line well below the least that servers take."""
+LAST_UID: Final = STAR - 1
+
+_FLUSH: Final = Flush()
+
+
+@final
+class Windows:
+    """Cuts a UID set into sets of about `WINDOW` messages, by how many messages the last ones had.
+
+    UIDs may be sparse: the width doubles where few messages were found, and is halved where many were. A set
+    that reaches to `*` is cut up to *uid_next*, the rest is the last window; without it nothing is cut.
+    """
+
+    __slots__ = ("_ranges", "_width")
+
+    def __init__(self, uids: UIDSet, uid_next: int | None) -> None:
+        self._ranges: list[tuple[int, int]] = list(reversed(_bounded(uids, uid_next)))
+        self._width = WINDOW
+
+    def next(self, found: int | None) -> UIDSet | None:
+        """Return the next window, None at the end; *found* is how many messages the last one had."""
+        if found is not None:
+            self._adapt(found)
+        window: list[tuple[int, int]] = []
+        room = self._width
+        while self._ranges and room > 0 and len(window) < MAX_RANGES:
+            low, high = self._ranges.pop()
+            if high >= LAST_UID or high - low < room:
+                window.append((low, high))
+                room = 0 if high >= LAST_UID else room - (high - low + 1)
+            else:
+                window.append((low, low + room - 1))
+                self._ranges.append((low + room, high))
+                room = 0
+        return UIDSet.of_parsed(tuple(window)) if window else None
+
+    def _adapt(self, found: int) -> None:
+        if found < WINDOW // 2:
+            self._width = min(self._width * 2, MAX_WIDTH)
+        elif found > WINDOW:
+            self._width = max(self._width // 2, WINDOW)
+
+
+def _bounded(uids: UIDSet, uid_next: int | None) -> Ranges:
+    """Return the ranges to cut: what lies at or above *uid_next* is one range that is not cut.
+
+    It ends with the greatest UID, not with `*`, which would stand for the last message once more.
+    """
+    merged = uids.merged
+    low, high = merged[-1] if merged else (0, 0)
+    if uid_next is None or high < uid_next or low >= uid_next - 1:
+        return merged if uid_next is not None or high < LAST_UID else uids.ranges
+    return (*merged[:-1], (low, uid_next - 1), (uid_next, LAST_UID))
+
+
+@final
+class Fetching:
+    """The results of FETCH or UID FETCH, in the order in which they come.
+
+    `ready` holds what has come. `is_finished` says that nothing more will.
+    """
+
+    __slots__ = ("_found", "_inbox", "_items", "_keys", "_session", "_windows", "is_finished", "ready")
+
+    def __init__(self, session: Inboxes, numbers: SequenceSet | UIDSet, items: tuple[Items, ...]) -> None:
+        self._session = session
+        self._items = check_fetch_items(_flattened(items))
+        self._keys = frozenset(item.key for item in self._items)
+        self._windows: Windows | list[SequenceSet]
+        if isinstance(numbers, UIDSet):
+            view = session.conn.view
+            self._windows = Windows(numbers, None if view is None else view.uid_next)
+        else:
+            self._windows = [numbers] if numbers else []
+        self._found: int | None = None
+        self._inbox: Inbox | None = None
+        self.ready: deque[FetchData] = deque()
+        self.is_finished = not numbers
+
+    def fill(self) -> Flow[None]:
+        """Wait until there is a message in `ready`, or no more to come. Raises IMAPStatusError."""
+        try:
+            while not self.ready and not self.is_finished:
+                yield from self._advance()
+        except BaseException:
+            self.close()
+            raise
+
+    def _advance(self) -> Flow[None]:
+        inbox = self._inbox
+        if inbox is None:
+            yield from self._begin()
+            return
+        yield from self._session.wait(inbox)
+        events = self._session.take(inbox)
+        self._found = len(events) + cast(int, self._found)
+        self.ready.extend(cast("list[FetchData]", events))
+        if inbox.status is not None:
+            self._inbox = None
+            raise_refusal(inbox)
+            yield from self._begin()
+
+    def _begin(self) -> Flow[None]:
+        """Ask for the next window, before the last one has been looked at."""
+        command = self._next_command()
+        if command is None:
+            self.is_finished = True
+            return
+        self._inbox = yield from self._session.send(command, keys=self._keys)
+        self._found = 0
+        yield _FLUSH
+
+    def _next_command(self) -> Fetch | UIDFetch | None:
+        if isinstance(self._windows, list):
+            return Fetch(self._windows.pop(), self._items) if self._windows else None
+        uids = self._windows.next(self._found)
+        return None if uids is None else UIDFetch(uids, self._items)
+
+    def close(self) -> None:
+        """Want no more: what is still on its way is thrown away as it comes."""
+        self.is_finished = True
+        self.ready.clear()
+        inbox, self._inbox = self._inbox, None
+        if inbox is not None and inbox.status is None:
+            self._session.drain(inbox)
+
+
+def _flattened(
+    items: tuple[FetchItem[object] | tuple[FetchItem[object], ...], ...],
+) -> list[FetchItem[object]]:
+    """Return *items* with macros, which are tuples, as what they stand for."""
+    flat: list[FetchItem[object]] = []
+    for item in items:
+        flat.extend(item if isinstance(item, tuple) else (item,))
+    return flat

@@ -1,0 +1,139 @@
+"""What happens in the selected mailbox, as updates without IO: IDLE (RFC 2177), and what NOOP brings.
+
+The server tells how many messages there are; the UIDs of new ones are asked for between two IDLEs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, final
+
+from mailproto.errors import IMAPStatusError, LocalProtocolError
+from mailproto.flow import Flow
+from mailproto.imap.client_flows import noop, raise_refusal, run
+from mailproto.imap.commands import Fetch
+from mailproto.imap.ext.idle import Idle
+from mailproto.imap.fetch import UID
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.inbox import Inbox, Inboxes
+from mailproto.imap.responses import ExistsData
+from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.updates import Expunged, NewMessages, Update
+
+__all__ = ["Idling", "poll", "take_news"]
+
+REISSUE: Final = 28 * 60.0
+"""Seconds after which IDLE is issued anew: RFC 2177 says before 29 minutes."""
+
+_UID_ONLY: Final = frozenset({"UID"})
+
+
+def poll(session: Inboxes) -> Flow[tuple[Update, ...]]:
+    """Send NOOP and return all updates since the last ones were taken."""
+    yield from noop(session)
+    return tuple((yield from take_news(session)))
+
+
+def take_news(session: Inboxes) -> Flow[list[Update]]:
+    """Return the updates that have come; for new messages their UIDs are asked for, which ends an IDLE."""
+    if any(isinstance(event, ExistsData) for event in session.news):
+        # Until nothing is in progress that lets the server expunge, sequence numbers are not certain.
+        yield from session.wait_to_send(Fetch(SequenceSet("1"), (UID,)))
+    updates, first_new = _read(session)
+    if first_new is not None:
+        updates.append((yield from _new_messages(session, first_new)))
+    return updates
+
+
+def _read(session: Inboxes) -> tuple[list[Update], int | None]:
+    """Return the updates that need no asking, and the number of the first new message if there is one."""
+    updates: list[Update] = []
+    first_new: int | None = None
+    while session.news:
+        event = session.news.popleft()
+        if isinstance(event, ExistsData):
+            if first_new is None and event.count > session.known_exists:
+                first_new = session.known_exists + 1
+            session.known_exists = event.count
+            continue
+        updates.append(event)
+        if isinstance(event, Expunged):
+            session.known_exists = max(0, session.known_exists - 1)
+            if first_new is not None and event.sequence_number < first_new:
+                first_new -= 1
+    return updates, first_new if first_new is not None and first_new <= session.known_exists else None
+
+
+def _new_messages(session: Inboxes, first: int) -> Flow[NewMessages]:
+    exists = session.known_exists
+    numbers = SequenceSet.from_ranges(((first, exists),))
+    try:
+        inbox = yield from run(session, Fetch(numbers, (UID,)), _UID_ONLY)
+    except IMAPStatusError:
+        return NewMessages(UIDSet(), exists)
+    uids = [event.uid for event in session.take(inbox) if isinstance(event, FetchData)]
+    return NewMessages(UIDSet.of(uids), exists)
+
+
+@final
+class Idling:
+    """Updates of the selected mailbox as they come. `ready` holds those that have come.
+
+    IDLE is issued anew when a command of another flow, or of the same between two updates, has ended it.
+    """
+
+    __slots__ = ("_inbox", "_session", "ready")
+
+    def __init__(self, session: Inboxes) -> None:
+        self._session = session
+        self._inbox: Inbox | None = None
+        self.ready: deque[Update] = deque()
+
+    def open(self) -> Flow[None]:
+        """Begin. Raises LocalProtocolError if the server does not offer IDLE."""
+        if "IDLE" not in (self._session.conn.capabilities or ()):
+            raise LocalProtocolError("IDLE: the server does not offer it; use poll")
+        self._inbox = yield from self._session.send(Idle())
+
+    def fill(self, timeout: float | None = None) -> Flow[bool]:
+        """Wait until there is an update in `ready`; False if *timeout*, in seconds, passes first."""
+        session = self._session
+        while not self.ready:
+            if session.news:
+                self.ready.extend((yield from take_news(session)))
+                continue
+            inbox = yield from self._idle()
+            is_done = yield from session.wait_until(
+                lambda inbox=inbox: bool(session.news) or inbox.status is not None,  # type: ignore[misc]  # bound now
+                REISSUE if timeout is None else min(timeout, REISSUE),
+            )
+            if not is_done:
+                if timeout is not None and timeout <= REISSUE:
+                    return False
+                self._end()
+        return True
+
+    def _idle(self) -> Flow[Inbox]:
+        """Issue IDLE if it is not in progress, and return its inbox."""
+        inbox = self._inbox
+        if inbox is not None and inbox.status is not None:
+            raise_refusal(inbox)
+            inbox = None
+        if inbox is None or not self._session.conn.is_idling:
+            if inbox is not None:
+                yield from self._session.wait(inbox, is_whole=True)
+            inbox = self._inbox = yield from self._session.send(Idle())
+        return inbox
+
+    def _end(self) -> None:
+        conn = self._session.conn
+        if conn.is_idling and self._inbox is not None and self._inbox.status is None:
+            conn.send_done()
+
+    def close(self) -> Flow[None]:
+        """End IDLE and wait until the server has said so."""
+        inbox = self._inbox
+        if inbox is None or inbox.status is not None or self._session.error is not None:
+            return
+        self._end()
+        yield from self._session.wait(inbox, is_whole=True)

@@ -1,0 +1,775 @@
+"""Sharing one IMAP connection between commands: what belongs to whom, and who reads.
+
+There is no background reader. Whoever waits for a result drives the reading, and puts each event into the
+inbox of the command that it answers: completions by tag, untagged data by the table of
+`mailproto.imap.state`, FETCH responses by number and items too. What answers nobody is news of the mailbox.
+
+All is without IO: the flows here yield instructions, and a `Sharing` of the adapter supplies the waiting.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias, cast, final
+
+from mailproto.errors import ConnectionClosed, LocalProtocolError, RemoteProtocolError
+from mailproto.flow import Call, Flow, Flush, Receive, Received
+from mailproto.imap.client import ClientEvent, IMAPClientConnection
+from mailproto.imap.commands import Command, Examine, Select, SetCommand, Status
+from mailproto.imap.events import (
+    CommandCompleted,
+    ConnectionLost,
+    ContinuationRequested,
+    LiteralData,
+    LiteralEnded,
+    LiteralStarted,
+    LiteralWanted,
+    Unchecked,
+)
+from mailproto.imap.fetch import FLAGS, UID, BodyItem
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.responses import (
+    CapabilityData,
+    DataResponse,
+    EnabledData,
+    ExistsData,
+    ExpungeData,
+    RecentData,
+    StatusData,
+    UnreadResponse,
+)
+from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.state import row_of
+from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
+from mailproto.imap.updates import Alert, Expunged, FlagsChanged, MailboxChanged, Update
+from mailproto.imap.view import MailboxView
+from mailproto.limits import IMAPLimits
+from mailproto.wants import Wants
+
+__all__ = ["ExchangeInbox", "FetchInbox", "Inbox", "Inboxes", "News", "Sharing", "Solitary", "Waiter"]
+
+News: TypeAlias = Update | ExistsData
+"""What a response that answers no command says; EXISTS stands for new messages whose UIDs are not known."""
+
+MAX_NEWS: Final = 10_000
+"""News that are kept while nobody asks for them; beyond that the oldest are forgotten."""
+
+VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
+"""Items that a server may send on its own, of any message, at any time."""
+
+_ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
+    ("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")
+)
+"""What else answers a command, beside what the table of states says; it may be sent unasked too."""
+
+_ALSO_NEWS: Final = frozenset({"EXISTS", "EXPUNGE", "FETCH"})
+"""Responses that are news even though `exchange` collects them."""
+
+_FLUSH: Final = Flush()
+
+
+class Waiter(Protocol):
+    """One wait of one flow for another one; made by the adapter."""
+
+    def set(self) -> None:
+        """End the wait."""
+
+    def wait(self) -> object:
+        """Return what a driver awaits; it is given to `Call`."""
+
+
+class Sharing(Protocol):
+    """What an adapter knows of those who use one connection at a time."""
+
+    def owner(self) -> object:
+        """Return who is asking: the current task, or always the same where there are no tasks."""
+
+    def is_live(self, owner: object) -> bool:
+        """Whether *owner* can still take what waits for it."""
+
+    def waiter(self) -> Waiter:
+        """Return a new waiter."""
+
+
+@final
+class Solitary:
+    """The sharing of a connection that only one thread uses, for one thing at a time."""
+
+    __slots__ = ()
+
+    def owner(self) -> object:
+        """Return the same for all."""
+        return None
+
+    def is_live(self, owner: object) -> bool:
+        """Return True: it is the caller."""
+        return True
+
+    def waiter(self) -> Waiter:
+        """Raise LocalProtocolError: there is nobody to wait for."""
+        raise LocalProtocolError("the connection is in use")
+
+
+class Inbox:
+    """What has come for one command and was not taken yet.
+
+    `status` is its tagged status once it has come. With `is_drained` set, nobody wants the rest: it is thrown
+    away as it comes.
+    """
+
+    __slots__ = ("_names", "command", "events", "is_drained", "octets", "owner", "status", "tag")
+
+    def __init__(self, tag: str, command: Command | Unchecked, owner: object) -> None:
+        self.tag = tag
+        self.command = command
+        self.owner = owner
+        self.events: deque[ClientEvent] = deque()
+        self.octets = 0
+        self.status: Ok | No | Bad | None = None
+        self.is_drained = False
+        self._names: frozenset[str] = frozenset()
+        if isinstance(command, Command):
+            self._names = frozenset(row_of(command.name).answers + _ALSO_ANSWERS.get(command.name, ()))
+
+    @property
+    def name(self) -> str:
+        """The name of the command."""
+        return self.command.name if isinstance(self.command, Command) else "the octets sent unchecked"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is something to take, or nothing will come any more."""
+        return bool(self.events) or self.status is not None
+
+    def claims(self, name: str, event: ClientEvent) -> bool:
+        """Whether *event*, a response of this name, answers the command."""
+        if isinstance(event, StatusData) and isinstance(self.command, Status):
+            return event.mailbox == self.command.mailbox
+        return name in self._names
+
+    def put(self, event: ClientEvent) -> None:
+        """Keep *event*, unless nobody wants it."""
+        if not self.is_drained:
+            self.events.append(event)
+
+    def take(self) -> list[ClientEvent]:
+        """Return what has come, in order, and keep nothing."""
+        events = list(self.events)
+        self.events.clear()
+        self.octets = 0
+        return events
+
+    def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
+        """Note the tagged status; return what turned out to be news."""
+        self.status = status
+        return ()
+
+
+@final
+class FetchInbox(Inbox):
+    """The inbox of a FETCH, UID FETCH, STORE or UID STORE: joins what a server sends in pieces.
+
+    A response that has everything that was asked for is an answer. Of one that has less, what the server
+    may send unasked (flags) could be either: it waits for the rest, and is news if none comes.
+    """
+
+    __slots__ = ("_keys", "_numbers", "_partial", "_seen")
+
+    def __init__(
+        self,
+        tag: str,
+        command: SetCommand[Any],
+        owner: object,
+        keys: frozenset[str],
+    ) -> None:
+        super().__init__(tag, command, owner)
+        self._numbers: SequenceSet | UIDSet = command.sequence_set
+        self._keys = keys | {"UID"} if isinstance(self._numbers, UIDSet) else keys
+        self._partial: dict[int, FetchData] = {}
+        self._seen: set[int] | None = set() if self._keys <= VOLATILE else None
+
+    def wants(self, key: str) -> bool:
+        """Whether the item with this key was asked for, and somebody waits for it."""
+        return key in self._keys and not self.is_drained
+
+    def offer(self, data: FetchData, known_uid: int | None, *, is_alone: bool) -> bool:
+        """Take *data* if it answers the command; with *is_alone* no other FETCH is in progress."""
+        keys = data.keys
+        if self._keys.issubset(keys):
+            if self._seen is None and is_alone:
+                self._emit(data)
+                return True
+            return self._has(data, known_uid) and self._emit_once(data)
+        if not self._keys.intersection(keys).difference({"UID"}) or not self._has(data, known_uid):
+            return False
+        self._join(data)
+        return True
+
+    def _has(self, data: FetchData, known_uid: int | None) -> bool:
+        """Whether *data* is of a message that was asked for, as far as can be told."""
+        if isinstance(self._numbers, SequenceSet):
+            return self._numbers.has_star or data.sequence_number in self._numbers
+        uid = data.uid if "UID" in data.keys else known_uid
+        return uid is None or self._numbers.has_star or uid in self._numbers
+
+    def _emit_once(self, data: FetchData) -> bool:
+        if self._seen is not None:
+            if data.sequence_number in self._seen:
+                return False
+            self._seen.add(data.sequence_number)
+        self._emit(data)
+        return True
+
+    def _emit(self, data: FetchData) -> None:
+        if self._partial:
+            before = self._partial.pop(data.sequence_number, None)
+            data = data if before is None else before.joined(data)
+        self.put(data)
+
+    def _join(self, data: FetchData) -> None:
+        number = data.sequence_number
+        before = self._partial.pop(number, None)
+        joined = data if before is None else before.joined(data)
+        if self._keys.issubset(joined.keys):
+            self.put(joined)
+        else:
+            self._partial[number] = joined
+
+    def expunge(self, sequence_number: int) -> None:
+        """Move what waits for its rest, as the EXPUNGE of this number moves the messages."""
+        if self._partial:
+            self._partial = {
+                number - (number > sequence_number): data
+                for number, data in self._partial.items()
+                if number != sequence_number
+            }
+
+    def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
+        """Note the tagged status: what waits for its rest is an answer if it has more than flags."""
+        news: list[FetchData] = []
+        for data in self._partial.values():
+            if VOLATILE.issuperset(data.keys):
+                news.append(data)
+            else:
+                self.put(data)
+        self._partial = {}
+        super().complete(status)
+        return tuple(news)
+
+
+@final
+class ExchangeInbox(Inbox):
+    """The inbox of `exchange`: all that comes meanwhile and answers no other command."""
+
+    __slots__ = ()
+
+    def claims(self, name: str, event: ClientEvent) -> bool:
+        """Return True."""
+        return True
+
+
+@final
+class _Literal:
+    """A streamed literal on its way: handed on to a download, collected for a fetch, or thrown away."""
+
+    __slots__ = ("chunks", "download", "item")
+
+    def __init__(self, item: BodyItem, download: Inbox | None, chunks: list[bytes] | None) -> None:
+        self.item = item
+        self.download = download
+        self.chunks = chunks
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wait:
+    """A flow that waits for another one: until when, and whether it would read itself."""
+
+    waiter: Waiter
+    owner: object
+    is_over: Callable[[], bool]
+    may_read: bool
+
+
+@final
+class Inboxes:
+    """The inboxes of one client connection, and the rules of who reads and who waits.
+
+    `news` holds what the responses say that answer no command, the latest last, and `known_exists` the number
+    of messages as of what was taken from it. `error` is what ended the session.
+    """
+
+    def __init__(
+        self,
+        conn: IMAPClientConnection,
+        limits: IMAPLimits | None = None,
+        sharing: Sharing | None = None,
+    ) -> None:
+        self.conn = conn
+        self.limits = limits or IMAPLimits()
+        self.sharing: Sharing = sharing or Solitary()
+        self.news: deque[News] = deque(maxlen=MAX_NEWS)
+        self.known_exists = 0
+        self.error: ConnectionClosed | RemoteProtocolError | None = None
+        self._bye: Bye | None = None
+        self._open: dict[str, Inbox] = {}
+        self._fetching: list[FetchInbox] = []
+        self._is_reading = False
+        self._full: Inbox | None = None
+        self._exclusive: Inbox | None = None
+        self._holders: list[object] = []
+        self._literal: _Literal | None = None
+        self._collected: list[tuple[BodyItem, bytes]] = []
+        self._waits: list[_Wait] = []
+
+    # Sending.
+
+    def send(
+        self, command: Command, *, keys: frozenset[str] = frozenset(), is_exclusive: bool = False
+    ) -> Flow[Inbox]:
+        """Send *command* once it may be sent, and return its inbox.
+
+        *keys* names the items that answer it, if FETCH responses do. With *is_exclusive* it has the
+        connection to itself until `release`, or until it is completed. An IDLE in progress is ended first.
+        """
+        yield from self.wait_to_send(command)
+        tag = self.conn.send_command(command)
+        owner = self.sharing.owner()
+        if keys and isinstance(command, SetCommand):
+            inbox: Inbox = FetchInbox(tag, command, owner, keys)
+        else:
+            inbox = Inbox(tag, command, owner)
+        if is_exclusive:
+            self._exclusive = inbox
+        return self._add(inbox)
+
+    def send_exchange(self, command: Command | bytes) -> Flow[Inbox]:
+        """Send *command*, or octets as they are; its inbox takes all that answers no other command."""
+        yield from self.wait_to_send(command if isinstance(command, Command) else None)
+        owner = self.sharing.owner()
+        if isinstance(command, Command):
+            return self._add(ExchangeInbox(self.conn.send_command(command), command, owner))
+        return self._add(ExchangeInbox(self.conn.send_unchecked(command), Unchecked(command), owner))
+
+    def wait_to_send(self, command: Command | None) -> Flow[None]:
+        """Wait until *command* may be sent; None stands for octets. Ends an IDLE that is in progress."""
+        yield from self._wait_for_access()
+        self._end_idle()
+        while command is not None and self._open and self.conn.conflict(command) is not None:
+            oldest = next(iter(self._open.values()))
+            yield from self.wait(oldest, is_whole=True)
+            yield from self._wait_for_access()
+            self._end_idle()
+        self.check()
+
+    def _end_idle(self) -> None:
+        if self.conn.is_idling:
+            self.conn.send_done()
+
+    def _add(self, inbox: Inbox) -> Inbox:
+        self._open[inbox.tag] = inbox
+        if isinstance(inbox, FetchInbox):
+            self._fetching.append(inbox)
+        return inbox
+
+    def check(self) -> None:
+        """Raise ConnectionClosed if the session has ended, with what ended it as the cause."""
+        if self.error is not None:
+            raise ConnectionClosed(str(self.error), phase="read") from self.error
+
+    # Exclusive use: downloads, streamed messages, held mailboxes.
+
+    def _wait_for_access(self) -> Flow[None]:
+        """Wait until nobody has the connection to itself; the one who has it gets LocalProtocolError."""
+        while (exclusive := self._exclusive) is not None:
+            if exclusive.owner is self.sharing.owner():
+                raise LocalProtocolError(
+                    f"{exclusive.name}: what is open has the connection to itself; end it"
+                )
+            if self.sharing.is_live(exclusive.owner):
+                yield from self._wait(lambda: self._exclusive is None)
+            else:
+                self.drain(exclusive)
+
+    def release(self, inbox: Inbox) -> None:
+        """End the exclusive use by *inbox*, if it has that."""
+        if self._exclusive is inbox:
+            self._exclusive = None
+            self._wake()
+
+    def wait_for_mailbox(self, mailbox: str) -> Flow[None]:
+        """Wait until *mailbox* may be selected: nobody holds another one.
+
+        Raises LocalProtocolError for the one who does.
+        """
+        while not self._is_free_for(mailbox):
+            if self.sharing.owner() in self._holders:
+                raise LocalProtocolError("another mailbox is held; leave it before this one is selected")
+            yield from self._wait(lambda: self._is_free_for(mailbox))
+
+    def _is_free_for(self, mailbox: str) -> bool:
+        self._holders = [owner for owner in self._holders if self.sharing.is_live(owner)]
+        view = self.conn.view
+        return not self._holders or (view is not None and view.mailbox == mailbox)
+
+    def hold_mailbox(self) -> None:
+        """Hold the selected mailbox: until `leave_mailbox` no other one is selected."""
+        self._holders.append(self.sharing.owner())
+
+    def leave_mailbox(self) -> None:
+        """Undo one `hold_mailbox`."""
+        owner = self.sharing.owner()
+        if owner in self._holders:
+            self._holders.remove(owner)
+        self._wake()
+
+    # Waiting and reading.
+
+    def wait(self, inbox: Inbox, *, is_whole: bool = False, timeout: float | None = None) -> Flow[bool]:
+        """Wait until *inbox* has something to take; with *is_whole*, until its command is completed.
+
+        Returns False if *timeout*, in seconds, passes first. What ends the session is raised here, in every
+        flow that waits.
+        """
+        if is_whole:
+            return (yield from self.wait_until(lambda: inbox.status is not None, timeout, inbox))
+        return (yield from self.wait_until(lambda: inbox.is_ready, timeout, inbox))
+
+    def wait_until(
+        self, is_over: Callable[[], bool], timeout: float | None = None, inbox: Inbox | None = None
+    ) -> Flow[bool]:
+        """Wait until *is_over*, by reading, or by waiting for the flow that reads."""
+        self.pump()
+        while not is_over():
+            self.check()
+            if not self._is_reading:
+                if not (yield from self._read(is_over, timeout)):
+                    return False
+            else:
+                self._check_not_blocking(inbox)
+                yield _FLUSH
+                if not is_over() and self.is_being_read:
+                    yield from self._wait(is_over, may_read=True)
+        return True
+
+    @property
+    def is_being_read(self) -> bool:
+        """Whether a flow holds the reading."""
+        return self._is_reading
+
+    def _check_not_blocking(self, inbox: Inbox | None) -> None:
+        """Raise LocalProtocolError if the reader waits for the very one who is about to wait for it."""
+        full = self._full
+        if full is not None and full is not inbox and full.owner is self.sharing.owner():
+            raise self._too_much(full)
+
+    def _too_much(self, full: Inbox) -> LocalProtocolError:
+        return LocalProtocolError(
+            f"{full.name}: more than {self.limits.max_backlog} octets have come for it and nobody takes them"
+        )
+
+    def _read(self, is_over: Callable[[], bool], timeout: float | None) -> Flow[bool]:
+        """Read until *is_over*, then hand the reading on. Returns False if the time passed."""
+        self._is_reading = True
+        try:
+            while not is_over():
+                if self._full is not None:
+                    yield from self._wait_for_room(self._full)
+                elif self.conn.wants is Wants.CLOSED:
+                    raise self._closed()
+                elif (yield Receive(timeout)) is Received.TIMED_OUT:
+                    return False
+                self.pump()
+                self.check()
+        except (RemoteProtocolError, ConnectionClosed) as error:
+            self._fail(error)
+            raise
+        finally:
+            self._is_reading = False
+            self._wake()
+            self._hand_on()
+        return True
+
+    def _closed(self) -> ConnectionClosed:
+        reason = f": {self._bye.text}" if self._bye is not None else ""
+        return ConnectionClosed(f"the server closed the connection{reason}", phase="read")
+
+    def _wait_for_room(self, full: Inbox) -> Flow[None]:
+        """Wait until the owner of *full* has taken what is there."""
+        if full.owner is self.sharing.owner():
+            raise self._too_much(full)
+        if not self.sharing.is_live(full.owner):
+            self.drain(full)
+            return
+        for wait in self._waits:
+            if wait.owner is full.owner:
+                wait.waiter.set()
+        yield from self._wait(lambda: self._full is not full)
+
+    def _wait(self, is_over: Callable[[], bool], *, may_read: bool = False) -> Flow[None]:
+        wait = _Wait(self.sharing.waiter(), self.sharing.owner(), is_over, may_read)
+        self._waits.append(wait)
+        try:
+            yield Call(wait.waiter.wait)
+        finally:
+            self._waits.remove(wait)
+            if not self._is_reading:
+                self._hand_on()
+
+    def _wake(self) -> None:
+        """Wake the flows whose wait is over."""
+        for wait in self._waits:
+            if wait.is_over():
+                wait.waiter.set()
+
+    def _hand_on(self) -> None:
+        """Wake one flow that may read now."""
+        for wait in self._waits:
+            if wait.may_read:
+                wait.waiter.set()
+                return
+
+    def take(self, inbox: Inbox) -> list[ClientEvent]:
+        """Return what has come for *inbox*; a reader that waited for room goes on."""
+        events = inbox.take()
+        if self._full is inbox:
+            self._full = None
+            self._wake()
+        return events
+
+    def drain(self, inbox: Inbox) -> None:
+        """Throw away what has come and will come for *inbox*; its command stays in progress."""
+        inbox.is_drained = True
+        self.take(inbox)
+        self.release(inbox)
+
+    # Routing.
+
+    def pump(self) -> None:
+        """Put every event that can be had without reading where it belongs, until an inbox is full."""
+        try:
+            if len(self._open) > 1:
+                self._pump_counting()
+            else:
+                self._pump()
+        except RemoteProtocolError as error:
+            self._fail(error)
+            raise
+        if self._waits:
+            self._wake()
+
+    def _pump(self) -> None:
+        """Route all events; what they took counts for the one command in progress, if there is one."""
+        conn = self.conn
+        next_event = conn.next_event
+        before = conn.buffered
+        while self._full is None and (event := next_event()) is not None:
+            _ROUTES.get(type(event), _route_other)(self, event)
+        for inbox in self._open.values():
+            self._count(inbox, before - conn.buffered)
+
+    def _pump_counting(self) -> None:
+        """Route events until an inbox is full; octets are counted for the inbox that an event went to."""
+        conn = self.conn
+        before = conn.buffered
+        while self._full is None and (event := conn.next_event()) is not None:
+            inbox = _ROUTES.get(type(event), _route_other)(self, event)
+            left = conn.buffered
+            if inbox is not None:
+                self._count(inbox, before - left)
+            before = left
+
+    def _count(self, inbox: Inbox, octets: int) -> None:
+        if inbox.events and octets > 0:
+            inbox.octets += octets
+            if inbox.octets > self.limits.max_backlog:
+                self._full = inbox
+
+    def _route_data(self, event: ClientEvent) -> Inbox | None:
+        return self._route_named(cast(DataResponse, event).name, event)
+
+    def _route_named(self, name: str, event: ClientEvent) -> Inbox | None:
+        """Give *event* to the first command that it answers, else to `exchange`, else it is news."""
+        collecting = None
+        for inbox in self._open.values():
+            if isinstance(inbox, ExchangeInbox):
+                collecting = collecting or inbox
+            elif inbox.claims(name, event):
+                inbox.put(event)
+                return inbox
+        if collecting is not None:
+            collecting.put(event)
+        if collecting is None or name in _ALSO_NEWS:
+            self._note(event)
+        return collecting
+
+    def _route_unread(self, event: ClientEvent) -> Inbox | None:
+        return self._route_named("", event)
+
+    def _route_expunge(self, event: ClientEvent) -> Inbox | None:
+        for inbox in self._fetching:
+            inbox.expunge(cast(ExpungeData, event).sequence_number)
+        return self._route_data(event)
+
+    def _route_status(self, event: ClientEvent) -> Inbox | None:
+        status = cast(StatusResponse, event)
+        if isinstance(status, Bye):
+            self._bye = status
+        for name in (status.code_name or status.name, status.name):
+            for inbox in self._open.values():
+                if inbox.claims(name, status):
+                    inbox.put(event)
+                    return inbox
+        if status.code_name == "ALERT" or isinstance(status, No | Bad):
+            self._note(status)
+        return None
+
+    def _route_fetch(self, event: ClientEvent) -> Inbox | None:
+        data = cast(FetchData, event)
+        if self._collected:
+            data = data.replaced(*(item.answer(octets) for item, octets in self._collected))
+            self._collected.clear()
+        fetching = self._fetching
+        is_alone = len(fetching) == 1
+        view = self.conn.view
+        uid = None if is_alone or view is None else view.uid(data.sequence_number)
+        for inbox in fetching:
+            if inbox.offer(data, uid, is_alone=is_alone):
+                return inbox
+        return self._route_named("FETCH", data)
+
+    def _start_literal(self, event: ClientEvent) -> Inbox | None:
+        start = cast(LiteralStarted, event)
+        wanted = next((inbox for inbox in self._fetching if inbox.wants(start.item.key)), None)
+        if wanted is not None and wanted is self._exclusive:
+            self._literal = _Literal(start.item, wanted, None)
+            wanted.put(start)
+            return wanted
+        is_wanted = wanted is not None or any(isinstance(x, ExchangeInbox) for x in self._open.values())
+        is_kept = is_wanted and start.size <= self.limits.max_section
+        self._literal = _Literal(start.item, None, [] if is_kept else None)
+        return None
+
+    def _take_literal(self, event: ClientEvent) -> Inbox | None:
+        literal = cast(_Literal, self._literal)
+        if literal.download is not None:
+            literal.download.put(event)
+        elif literal.chunks is not None:
+            literal.chunks.append(cast(LiteralData, event).data)
+        return literal.download
+
+    def _end_literal(self, event: ClientEvent) -> Inbox | None:
+        literal, self._literal = cast(_Literal, self._literal), None
+        if literal.download is not None:
+            literal.download.put(event)
+        elif literal.chunks is not None:
+            self._collected.append((literal.item, b"".join(literal.chunks)))
+        return literal.download
+
+    def _route_by_tag(self, event: ClientEvent) -> Inbox | None:
+        inbox = self._open.get(cast("ContinuationRequested | LiteralWanted", event).tag)
+        if inbox is not None:
+            inbox.put(event)
+        return inbox
+
+    def _complete(self, event: ClientEvent) -> Inbox | None:
+        completed = cast(CommandCompleted, event)
+        inbox = self._open.pop(completed.tag, None)
+        if inbox is None:
+            return None
+        if isinstance(inbox, FetchInbox):
+            self._fetching.remove(inbox)
+        for data in inbox.complete(completed.status):
+            self._note(data)
+        if isinstance(completed.command, Select | Examine):
+            self.news.clear()
+            view = self.conn.view
+            self.known_exists = 0 if view is None else view.exists or 0
+        self.release(inbox)
+        return None
+
+    def _lose(self, _event: ClientEvent) -> Inbox | None:
+        self._fail(self._closed())
+        return None
+
+    def _note(self, event: ClientEvent) -> None:
+        """Add to the news what *event* says, as the view stands now."""
+        make = _NEWS.get(type(event), _changed)
+        news = make(event, self.conn.view)
+        if news is not None:
+            self.news.append(news)
+
+    def _fail(self, error: ConnectionClosed | RemoteProtocolError) -> None:
+        """Tell every flow that waits that the session is over."""
+        if self.error is None:
+            self.error = error
+        for wait in self._waits:
+            wait.waiter.set()
+
+
+def _flags_changed(event: ClientEvent, view: MailboxView | None) -> News | None:
+    data = cast(FetchData, event)
+    flags = data.get(FLAGS)
+    if flags is None:
+        return None
+    uid = data.get(UID)
+    if uid is None and view is not None:
+        uid = view.uid(data.sequence_number)
+    return FlagsChanged(data.sequence_number, uid, flags)
+
+
+def _expunged(event: ClientEvent, view: MailboxView | None) -> News | None:
+    number = cast(ExpungeData, event).sequence_number
+    return Expunged(number, None if view is None else view.expunged_uid)
+
+
+def _alert(event: ClientEvent, _view: MailboxView | None) -> News | None:
+    return Alert(cast(StatusResponse, event).text)
+
+
+def _exists(event: ClientEvent, _view: MailboxView | None) -> News | None:
+    return cast(ExistsData, event)
+
+
+def _changed(event: ClientEvent, _view: MailboxView | None) -> News | None:
+    return MailboxChanged(cast(DataResponse, event))
+
+
+def _nothing(_event: ClientEvent, _view: MailboxView | None) -> News | None:
+    return None
+
+
+_NEWS: Final[dict[type, Callable[[ClientEvent, MailboxView | None], News | None]]] = {
+    FetchData: _flags_changed,
+    ExpungeData: _expunged,
+    ExistsData: _exists,
+    RecentData: _nothing,
+    CapabilityData: _nothing,
+    EnabledData: _nothing,
+    UnreadResponse: _nothing,
+    **dict.fromkeys((Ok, No, Bad), _alert),
+}
+"""Kind of response -> what it says, if it answers no command; `MailboxChanged` for one that is not here."""
+
+
+def _route_other(inboxes: Inboxes, event: ClientEvent) -> Inbox | None:
+    """Route what has no row: data responses of any name."""
+    return inboxes._route_data(event)
+
+
+_ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
+    FetchData: Inboxes._route_fetch,
+    CommandCompleted: Inboxes._complete,
+    ContinuationRequested: Inboxes._route_by_tag,
+    LiteralWanted: Inboxes._route_by_tag,
+    LiteralStarted: Inboxes._start_literal,
+    LiteralData: Inboxes._take_literal,
+    LiteralEnded: Inboxes._end_literal,
+    ConnectionLost: Inboxes._lose,
+    ExpungeData: Inboxes._route_expunge,
+    UnreadResponse: Inboxes._route_unread,
+    **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), Inboxes._route_status),
+}
+"""Kind of event -> where it goes; the result is the inbox that it was put into, if any."""

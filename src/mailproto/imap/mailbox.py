@@ -1,0 +1,74 @@
+"""Mailbox names, patterns of LIST, and names of status items (RFC 3501 sections 5.1, 6.3.8, 6.3.10 and 9).
+
+A name is a str; on the wire it is modified UTF-7. INBOX in any case is "INBOX". A name that is not valid
+modified UTF-7 is kept so that the same octets go back (see `mailproto.imap.utf7`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mailproto.errors import LocalProtocolError
+from mailproto.imap import utf7
+from mailproto.imap._grammar import LIST_CHARS, PLAIN_LIST_MAILBOX
+from mailproto.imap.cursor import Cursor
+from mailproto.imap.writer import MAX_QUOTED, Writer
+
+__all__ = [
+    "INBOX",
+    "STATUS_ITEMS",
+    "check_list_mailbox",
+    "check_mailbox",
+    "parse_list_mailbox",
+    "parse_mailbox",
+    "write_list_mailbox",
+    "write_mailbox",
+]
+
+INBOX: Final = "INBOX"
+_INBOX = re.compile(r"[Ii][Nn][Bb][Oo][Xx]\Z")
+
+STATUS_ITEMS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
+"""The names of `status-att` in RFC 3501; extensions have more."""
+
+
+def check_mailbox(name: str) -> str:
+    """Return *name* with INBOX in its one spelling. Raises LocalProtocolError for NUL and broken Unicode."""
+    return _normalised(check_list_mailbox(name))
+
+
+def check_list_mailbox(pattern: str) -> str:
+    """Return *pattern*, in which INBOX is not special. Raises LocalProtocolError as `check_mailbox` does."""
+    if not isinstance(pattern, str):
+        raise LocalProtocolError(f"expected a mailbox name as str, got {type(pattern).__name__}")
+    utf7.check(pattern)
+    return pattern
+
+
+def parse_mailbox(cursor: Cursor) -> str:
+    """Read a `mailbox`."""
+    return _normalised(utf7.decode(cursor.astring()))
+
+
+def write_mailbox(writer: Writer, name: str) -> None:
+    """Write a `mailbox`."""
+    writer.astring(utf7.encode(name))
+
+
+def parse_list_mailbox(cursor: Cursor) -> str:
+    """Read a `list-mailbox`: a name in which `%` and `*` are wildcards."""
+    return utf7.decode(cursor.astring(LIST_CHARS))
+
+
+def write_list_mailbox(writer: Writer, pattern: str) -> None:
+    """Write a `list-mailbox`; a wildcard is one inside quotes too."""
+    octets = utf7.encode(pattern)
+    if len(octets) <= MAX_QUOTED and PLAIN_LIST_MAILBOX.match(octets):
+        writer.write(octets)
+    else:
+        writer.string(octets)
+
+
+def _normalised(name: str) -> str:
+    return INBOX if _INBOX.match(name) else name

@@ -1,0 +1,413 @@
+"""Responses about mailboxes and their size (RFC 3501 sections 7.2, 7.3, 7.4.1 and 9, `mailbox-data`).
+
+LIST attributes of CHILDREN (RFC 3348) are among them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Self, final
+
+from mailproto.errors import Defect, ItemMissing, LocalProtocolError
+from mailproto.imap._response import (
+    DataResponse,
+    check_count,
+    check_sequence_number,
+    register_numbered,
+    register_response,
+)
+from mailproto.imap.cursor import MAX_NUMBER, Cursor
+from mailproto.imap.flags import flag_set, parse_flag_list, write_flag_list
+from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
+from mailproto.imap.values import Value, check_value
+from mailproto.imap.writer import Writer
+
+__all__ = [
+    "ExistsData",
+    "ExpungeData",
+    "FlagsData",
+    "LSubData",
+    "ListData",
+    "RecentData",
+    "SearchData",
+    "StatusData",
+    "check_delimiter",
+    "parse_delimiter",
+    "write_delimiter",
+]
+
+_ATTRIBUTES: Final = (
+    "\\Noinferiors",
+    "\\Noselect",
+    "\\Marked",
+    "\\Unmarked",
+    "\\HasChildren",
+    "\\HasNoChildren",
+)
+_SPELLING: Final = {attribute.lower(): attribute for attribute in _ATTRIBUTES}
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxListData(DataResponse):
+    """What LIST and LSUB responses have in common; build one of those.
+
+    `attributes` are as written, those of RFC 3501 and 3348 in one spelling. `delimiter` is the character
+    between levels, None in a flat hierarchy. `extended` is what RFC 5258 puts behind the name, if anything.
+    """
+
+    attributes: frozenset[str]
+    delimiter: str | None
+    mailbox: str
+    extended: tuple[Value, ...] | None = field(default=None, kw_only=True)
+    defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        attributes = frozenset(_spelled(attribute) for attribute in flag_set(self.attributes))
+        object.__setattr__(self, "attributes", attributes)
+        check_delimiter(self.delimiter)
+        object.__setattr__(self, "mailbox", check_mailbox(self.mailbox))
+        check_value(self.extended)
+
+    @property
+    def is_selectable(self) -> bool:
+        """Whether it can be selected: there is no `\\Noselect`."""
+        return "\\Noselect" not in self.attributes
+
+    @property
+    def has_children(self) -> bool | None:
+        """Whether there are mailboxes below it (RFC 3348); None if the server does not say."""
+        if "\\HasChildren" in self.attributes:
+            return True
+        return False if {"\\HasNoChildren", "\\Noinferiors"} & self.attributes else None
+
+    # mailbox-list    = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox
+    @classmethod
+    def parse(cls, cursor: Cursor) -> Self:
+        """Read `SP mailbox-list`, and a list behind it that RFC 5258 allows."""
+        cursor.sp()
+        attributes = parse_flag_list(cursor)
+        cursor.sp()
+        delimiter = parse_delimiter(cursor)
+        cursor.sp()
+        mailbox = parse_mailbox(cursor)
+        extended = _parse_extended(cursor) if cursor.accept(b" (") else None
+        new = cls.__new__(cls)
+        for name, value in (
+            ("attributes", frozenset(map(_spelled, attributes))),
+            ("delimiter", delimiter),
+            ("mailbox", mailbox),
+            ("extended", extended),
+            ("defects", ()),
+        ):
+            object.__setattr__(new, name, value)
+        return new
+
+    def write(self, writer: Writer) -> None:
+        """Write the name and `mailbox-list`."""
+        writer.write(self.name.encode("ascii") + b" ")
+        write_flag_list(writer, self.attributes)
+        writer.write(b" ")
+        write_delimiter(writer, self.delimiter)
+        writer.write(b" ")
+        write_mailbox(writer, self.mailbox)
+        if self.extended is not None:
+            writer.write(b" ")
+            writer.value(self.extended)
+
+
+def _spelled(attribute: str) -> str:
+    return _SPELLING.get(attribute.lower(), attribute)
+
+
+def _parse_extended(cursor: Cursor) -> tuple[Value, ...]:
+    cursor.position -= 1
+    value = cursor.value()
+    return value if isinstance(value, tuple) else ()
+
+
+def check_delimiter(delimiter: object) -> None:
+    """Raise LocalProtocolError unless *delimiter* is one `QUOTED-CHAR` or None."""
+    if delimiter is not None and (
+        not isinstance(delimiter, str) or not re.fullmatch(r"[\x01-\x09\x0b\x0c\x0e-\x7f]", delimiter)
+    ):
+        raise LocalProtocolError(f"expected a delimiter of one character, got {str(delimiter)[:40]!r}")
+
+
+def parse_delimiter(cursor: Cursor) -> str | None:
+    """Read `DQUOTE QUOTED-CHAR DQUOTE / nil`; a string of another length is a defect and reads as None."""
+    start = cursor.position
+    octets = cursor.nstring()
+    if octets is None:
+        return None
+    if len(octets) != 1 or not octets.isascii():
+        cursor.defect("a delimiter of one character", start)
+        return None
+    return octets.decode("ascii")
+
+
+def write_delimiter(writer: Writer, delimiter: str | None) -> None:
+    """Write `DQUOTE QUOTED-CHAR DQUOTE / nil`."""
+    writer.nstring(None if delimiter is None else delimiter.encode("ascii"))
+
+
+@final
+@register_response
+@dataclass(frozen=True, slots=True)
+class ListData(MailboxListData):
+    """LIST: a mailbox, or a level of the hierarchy (section 7.2.2)."""
+
+    name: ClassVar[str] = "LIST"
+
+
+@final
+@register_response
+@dataclass(frozen=True, slots=True)
+class LSubData(MailboxListData):
+    """LSUB: a subscribed mailbox (section 7.2.3)."""
+
+    name: ClassVar[str] = "LSUB"
+
+
+# status-att, as it may stand in a response of any extension
+_STATUS_ITEM: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
+_SPACE: Final = re.compile(rb" *")
+
+
+@final
+@register_response
+@dataclass(frozen=True, slots=True)
+class StatusData(DataResponse):
+    """STATUS: counts of a mailbox that need not be selected (section 7.2.4).
+
+    `items` are pairs of a name in upper case and a value, a number for those of RFC 3501. The properties
+    raise `ItemMissing` for what the server did not send.
+    """
+
+    name: ClassVar[str] = "STATUS"
+    mailbox: str
+    items: tuple[tuple[str, Value], ...]
+    defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mailbox", check_mailbox(self.mailbox))
+        object.__setattr__(self, "items", tuple(_checked_status_item(*pair) for pair in self.items))
+
+    def get(self, item: str) -> Value:
+        """Return the value of *item*, None if the server did not send it."""
+        return dict(self.items).get(item.upper())
+
+    def _number(self, item: str) -> int:
+        value = self.get(item)
+        if not isinstance(value, int):
+            raise ItemMissing(item)
+        return value
+
+    @property
+    def messages(self) -> int:
+        """How many messages there are."""
+        return self._number("MESSAGES")
+
+    @property
+    def recent(self) -> int:
+        """How many of them are `\\Recent`."""
+        return self._number("RECENT")
+
+    @property
+    def uid_next(self) -> int:
+        """The UID that the next message gets at least."""
+        return self._number("UIDNEXT")
+
+    @property
+    def uid_validity(self) -> int:
+        """The UIDVALIDITY of the mailbox."""
+        return self._number("UIDVALIDITY")
+
+    @property
+    def unseen(self) -> int:
+        """How many messages are not `\\Seen`."""
+        return self._number("UNSEEN")
+
+    # "STATUS" SP mailbox SP "(" [status-att-list] ")"
+    @classmethod
+    def parse(cls, cursor: Cursor) -> StatusData:
+        """Read `SP mailbox SP "(" [status-att-list] ")"`. Spaces too many are a defect."""
+        cursor.sp()
+        mailbox = parse_mailbox(cursor)
+        cursor.expect(b" (")
+        items: list[tuple[str, Value]] = []
+        while not cursor.accept(b")"):
+            start = cursor.position
+            spaces = len(cursor.expect_match(_SPACE, "a space").group())
+            if cursor.peek() == b")" or spaces != bool(items):
+                cursor.defect("one space before each item", start)
+            if cursor.peek() != b")":
+                items.append(_parse_status_item(cursor))
+        return cls(mailbox, tuple(items))
+
+    def write(self, writer: Writer) -> None:
+        """Write the name, the mailbox and the items."""
+        writer.write(b"STATUS ")
+        write_mailbox(writer, self.mailbox)
+        for index, (item, value) in enumerate(self.items):
+            writer.write(b" " if index else b" (")
+            writer.atom(item)
+            writer.write(b" ")
+            writer.value(value)
+        writer.write(b")" if self.items else b" ()")
+
+
+def _parse_status_item(cursor: Cursor) -> tuple[str, Value]:
+    item = cursor.expect_match(_STATUS_ITEM, "a status item").group().decode("ascii").upper()
+    cursor.sp()
+    return item, cursor.value()
+
+
+def _checked_status_item(item: object, value: Value) -> tuple[str, Value]:
+    if not isinstance(item, str) or not _STATUS_ITEM.fullmatch(item.encode("utf-8", "surrogatepass")):
+        raise LocalProtocolError(f"expected a status item, got {str(item)[:40]!r}")
+    check_value(value)
+    return item.upper(), value
+
+
+# "SEARCH" *(SP nz-number)
+_SEARCH: Final = re.compile(rb"(?: [1-9][0-9]{0,9})*\Z")
+_SEARCH_NUMBER: Final = re.compile(rb" +([0-9]{1,20})(?![^ ])")
+
+
+@final
+@register_response
+@dataclass(frozen=True, slots=True)
+class SearchData(DataResponse):
+    """SEARCH: the messages that were found, sequence numbers or UIDs as asked, in the order of the server."""
+
+    name: ClassVar[str] = "SEARCH"
+    numbers: tuple[int, ...] = ()
+    defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "numbers", tuple(self.numbers))
+        for number in self.numbers:
+            check_sequence_number(number)
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> SearchData:
+        """Read `*(SP nz-number)`. Spaces too many, and 0 or numbers above 32 bits, are defects."""
+        new = cls.__new__(cls)
+        object.__setattr__(new, "numbers", _parse_numbers(cursor))
+        object.__setattr__(new, "defects", ())
+        return new
+
+    def write(self, writer: Writer) -> None:
+        """Write the name and the numbers."""
+        writer.write(" ".join(["SEARCH", *map(str, self.numbers)]).encode("ascii"))
+
+
+def _parse_numbers(cursor: Cursor) -> tuple[int, ...]:
+    match = _SEARCH.match(cursor.text, cursor.position)
+    if match is not None:
+        numbers = tuple(map(int, match.group().split()))
+        if max(numbers, default=0) <= MAX_NUMBER:
+            cursor.position = match.end()
+            return numbers
+    return _parse_loose_numbers(cursor)
+
+
+def _parse_loose_numbers(cursor: Cursor) -> tuple[int, ...]:
+    cursor.defect("numbers from 1 on, one space before each")
+    numbers = []
+    while match := cursor.accept_match(_SEARCH_NUMBER):
+        number = int(match[1])
+        if 1 <= number <= MAX_NUMBER:
+            numbers.append(number)
+    cursor.accept_match(_SPACE)
+    return tuple(numbers)
+
+
+@final
+@register_response
+@dataclass(frozen=True, slots=True)
+class FlagsData(DataResponse):
+    """FLAGS: the flags that messages of this mailbox have or can have (section 7.2.6)."""
+
+    name: ClassVar[str] = "FLAGS"
+    flags: frozenset[str]
+    defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "flags", flag_set(self.flags))
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> FlagsData:
+        """Read `SP flag-list`."""
+        cursor.sp()
+        new = cls.__new__(cls)
+        object.__setattr__(new, "flags", parse_flag_list(cursor))
+        object.__setattr__(new, "defects", ())
+        return new
+
+    def write(self, writer: Writer) -> None:
+        """Write the name and the flags, sorted."""
+        writer.write(b"FLAGS ")
+        write_flag_list(writer, self.flags)
+
+
+@dataclass(frozen=True, slots=True)
+class _CountData(DataResponse):
+    count: int
+    defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_count(self.count)
+
+    @classmethod
+    def parse(cls, cursor: Cursor, number: int) -> Self:
+        """Read nothing: there is nothing behind the name."""
+        return cls(number)
+
+    def write(self, writer: Writer) -> None:
+        """Write the number and the name."""
+        writer.write(f"{self.count} {self.name}".encode("ascii"))
+
+
+@final
+@register_numbered
+@dataclass(frozen=True, slots=True)
+class ExistsData(_CountData):
+    """EXISTS: how many messages there are in the mailbox (section 7.3.1)."""
+
+    name: ClassVar[str] = "EXISTS"
+
+
+@final
+@register_numbered
+@dataclass(frozen=True, slots=True)
+class RecentData(_CountData):
+    """RECENT: how many messages are `\\Recent` (section 7.3.2)."""
+
+    name: ClassVar[str] = "RECENT"
+
+
+@final
+@register_numbered
+@dataclass(frozen=True, slots=True)
+class ExpungeData(DataResponse):
+    """EXPUNGE: this message is gone, and the numbers above it are one less from now on (section 7.4.1)."""
+
+    name: ClassVar[str] = "EXPUNGE"
+    sequence_number: int
+    defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_sequence_number(self.sequence_number)
+
+    @classmethod
+    def parse(cls, cursor: Cursor, number: int) -> ExpungeData:
+        """Read nothing: there is nothing behind the name. Raises ParseError for the number 0."""
+        if not number:
+            raise cursor.error("a sequence number", 2)
+        return cls(number)
+
+    def write(self, writer: Writer) -> None:
+        """Write the number and the name."""
+        writer.write(b"%d EXPUNGE" % self.sequence_number)

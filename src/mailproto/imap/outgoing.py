@@ -1,0 +1,98 @@
+"""The queue of what a connection has to send: octets, gates, and places of streamed literals.
+
+A gate holds back everything behind it until the peer has consented (RFC 3501 sections 4.3 and 5.5). What
+belongs to one command has one owner, so that the rest of a refused command can be dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar, final
+
+from mailproto.errors import LocalProtocolError
+from mailproto.imap.writer import Fragment, SecretOctets, StreamedLiteral
+
+__all__ = ["Outgoing"]
+
+OwnerT = TypeVar("OwnerT")
+
+
+@final
+class Outgoing(Generic[OwnerT]):
+    """Hands octets to *send* in order, as (octets, what a trace shows or None), until something holds them.
+
+    `gate` is the owner of the gate that holds the queue, `owed` the octets of a streamed literal that come
+    next. *wanted* is called with owner and size when the place of a streamed literal is reached.
+    """
+
+    __slots__ = ("_dropped", "_queue", "_send", "_wanted", "gate", "owed")
+
+    def __init__(
+        self, send: Callable[[bytes, bytes | None], None], wanted: Callable[[OwnerT, int], None]
+    ) -> None:
+        self._send = send
+        self._wanted = wanted
+        self._queue: deque[tuple[OwnerT, Fragment]] = deque()
+        self._dropped: list[OwnerT] = []
+        self.gate: OwnerT | None = None
+        self.owed = 0
+
+    def put(self, owner: OwnerT, fragments: Iterable[Fragment]) -> None:
+        """Queue *fragments* and send what may be sent."""
+        self._queue.extend((owner, fragment) for fragment in fragments)
+        self._move()
+
+    def open(self) -> None:
+        """Open the gate that holds the queue."""
+        self.gate = None
+        self._move()
+
+    def drop(self, owner: OwnerT) -> None:
+        """Drop what waits for *owner*'s gate, now or when it is reached; what comes before it stays owed."""
+        if self.gate is owner:
+            self._forget(owner)
+            self.open()
+        elif self.holds(owner):
+            self._dropped.append(owner)
+
+    def _forget(self, owner: OwnerT) -> None:
+        self._queue = deque(entry for entry in self._queue if entry[0] is not owner)
+
+    def holds(self, owner: OwnerT) -> bool:
+        """Whether octets of *owner* are not sent yet."""
+        return any(entry[0] is owner for entry in self._queue)
+
+    def put_literal(self, chunk: bytes) -> None:
+        """Send octets of the literal that is owed; raises LocalProtocolError for too many, or for NUL."""
+        if not self.owed or len(chunk) > self.owed:
+            raise LocalProtocolError(f"expected at most {self.owed} octets of a literal, got {len(chunk)}")
+        if b"\0" in chunk:
+            raise LocalProtocolError(f"literal: expected octets other than NUL, got NUL at {chunk.index(0)}")
+        if chunk:
+            self._send(chunk, None)
+            self.owed -= len(chunk)
+            self._move()
+
+    def clear(self) -> None:
+        """Forget everything that was not handed out."""
+        self._queue.clear()
+        self._dropped.clear()
+        self.gate = None
+        self.owed = 0
+
+    def _move(self) -> None:
+        while self._queue and self.gate is None and not self.owed:
+            owner, fragment = self._queue.popleft()
+            if isinstance(fragment, bytes):
+                self._send(fragment, None)
+            elif isinstance(fragment, SecretOctets):
+                self._send(fragment.octets, b"***")
+            elif isinstance(fragment, StreamedLiteral):
+                self.owed = fragment.size
+                self._wanted(owner, fragment.size)
+            elif owner in self._dropped:
+                self._dropped.remove(owner)
+                self._forget(owner)
+            else:
+                self.gate = owner

@@ -1,0 +1,93 @@
+"""Which commands may be in flight together (RFC 3501 section 5.5).
+
+Two rules: sequence numbers do not pass a command that lets the server expunge, and of two commands whose
+answers could not be told apart the second waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from mailproto._ranges import intersection
+from mailproto.imap.commands import (
+    Command,
+    Fetch,
+    Search,
+    SetCommand,
+    Status,
+    Store,
+    UIDFetch,
+    UIDSearch,
+    UIDStore,
+)
+from mailproto.imap.search import SearchKey, SequenceNumbers
+from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.state import row_of
+
+__all__ = ["conflict"]
+
+
+def conflict(command: Command, pending: Iterable[Command]) -> str | None:
+    """Return why *command* has to wait for one of *pending*, or None if it need not."""
+    takes_numbers = _takes_numbers(command)
+    for other in pending:
+        if takes_numbers and not row_of(other.name).keeps_numbers:
+            return f"{command.name}: sequence numbers may change while {other.name} is in progress"
+        if _share_answers(command, other):
+            return f"{command.name}: its answers could not be told from those of the {other.name} in progress"
+    return None
+
+
+def _takes_numbers(command: Command) -> bool:
+    if isinstance(command, Search | UIDSearch):
+        return _has_numbers(command.key)
+    return row_of(command.name).takes_numbers
+
+
+def _has_numbers(key: SearchKey) -> bool:
+    return isinstance(key, SequenceNumbers) or any(map(_has_numbers, key.children))
+
+
+def _share_answers(first: Command, second: Command) -> bool:
+    shared = set(row_of(first.name).answers) & set(row_of(second.name).answers)
+    return any(_MATCHES.get(answer, _always)(first, second) for answer in shared)
+
+
+def _always(first: Command, second: Command) -> bool:
+    return True
+
+
+def _same_mailbox(first: Command, second: Command) -> bool:
+    return isinstance(first, Status) and isinstance(second, Status) and first.mailbox == second.mailbox
+
+
+def _same_messages(first: Command, second: Command) -> bool:
+    if not isinstance(first, SetCommand) or not isinstance(second, SetCommand):
+        return True
+    keys, others = _answered_keys(first), _answered_keys(second)
+    if not keys or not others or (keys - {"UID"} and others - {"UID"} and not keys & others - {"UID"}):
+        return False
+    return _overlap(first.sequence_set, second.sequence_set)
+
+
+def _answered_keys(command: Command) -> frozenset[str]:
+    """Return the names of the items that answer *command*; a silent STORE is answered by none."""
+    if isinstance(command, Fetch | UIDFetch):
+        return frozenset(item.key for item in command.items)
+    if isinstance(command, Store | UIDStore) and not command.silent:
+        return frozenset({"FLAGS"})
+    return frozenset()
+
+
+def _overlap(first: SequenceSet | UIDSet, second: SequenceSet | UIDSet) -> bool:
+    if type(first) is not type(second) or first.has_star or second.has_star:
+        return True
+    return bool(intersection(first.merged, second.merged))
+
+
+_MATCHES: Final[dict[str, Callable[[Command, Command], bool]]] = {
+    "STATUS": _same_mailbox,
+    "FETCH": _same_messages,
+}
+"""Name of a response -> whether it could answer both of two commands; always, for a name that is not here."""

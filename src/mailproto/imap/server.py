@@ -1,0 +1,739 @@
+"""The server's end of an IMAP connection (RFC 3501), without IO.
+
+Octets that come in go through the framer and the parsers; states are rows of `mailproto.imap.state`. What a
+command means is the business of whoever reads the events: see `mailproto.imap.server_flow`.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which commands are read
+from mailproto._connection import Endpoint
+from mailproto._secret import Secret
+from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from mailproto.imap.capability import Capabilities
+from mailproto.imap.codes import PRIVACYREQUIRED, SimpleCode
+from mailproto.imap.commands import (
+    Authenticate,
+    Examine,
+    Login,
+    Logout,
+    Select,
+    StartTLS,
+    TaggedCommand,
+    UnknownCommand,
+    parse_command,
+)
+from mailproto.imap.cursor import ParseError
+from mailproto.imap.events import (
+    ConnectionLost,
+    IdleDone,
+    InvalidCommand,
+    LiteralData,
+    LiteralEnded,
+    LiteralOffered,
+    SASLResponse,
+    command_excerpt,
+)
+from mailproto.imap.ext.idle import Idle
+from mailproto.imap.framer import MAX_SIZE, Framed, Framer, LiteralEnd, Mark
+from mailproto.imap.outgoing import Outgoing
+from mailproto.imap.responses import (
+    ContinuationRequest,
+    EnabledData,
+    ExistsData,
+    ExpungeData,
+    FetchData,
+    PreparedFetch,
+    RecentData,
+    Response,
+    TaggedStatus,
+    serialize_response,
+)
+from mailproto.imap.state import State, row_of
+from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
+from mailproto.imap.streaming import streamed_command
+from mailproto.imap.values import Message, Streamed
+from mailproto.imap.writer import Fragment, LiteralForm
+from mailproto.limits import IMAPLimits
+from mailproto.sasl import _base64
+from mailproto.wants import Wants
+
+__all__ = ["DEFAULT_CAPABILITIES", "IMAPServerConnection", "ServerEvent"]
+
+ServerEvent: TypeAlias = (
+    TaggedCommand
+    | InvalidCommand
+    | LiteralOffered
+    | LiteralData
+    | LiteralEnded
+    | SASLResponse
+    | IdleDone
+    | ConnectionLost
+)
+"""What `IMAPServerConnection.next_event` returns."""
+
+DEFAULT_CAPABILITIES: Final = Capabilities(
+    (
+        "IMAP4rev1",
+        "CHILDREN",
+        "ENABLE",
+        "ID",
+        "IDLE",
+        "LITERAL+",
+        "MOVE",
+        "NAMESPACE",
+        "SASL-IR",
+        "STARTTLS",
+        "UIDPLUS",
+        "UNSELECT",
+    )
+)
+"""What the connection knows how to carry; the application adds AUTH= names, or leaves some out."""
+
+AUTOLOGOUT: Final = 30 * 60.0
+"""Seconds: RFC 3501 section 5.4 wants at least 30 minutes before an idle session is ended."""
+
+LOGIN_TIMEOUT: Final = 180.0
+"""Seconds that a connection may stay without login; RFC 9051 section 5.4 grants nothing before it."""
+
+MAX_MINUS: Final = 4_096
+"""Octets up to which LITERAL- allows a non-synchronizing literal (RFC 7888 section 5)."""
+
+CLEARTEXT_MECHANISMS: Final = frozenset({"AUTH=PLAIN", "AUTH=LOGIN", "AUTH=XOAUTH2", "AUTH=OAUTHBEARER"})
+"""Capabilities of mechanisms that send what must not be read on the way."""
+
+TOOBIG: Final = SimpleCode("TOOBIG")
+"""A literal of APPEND is too large (RFC 4469 section 4.2, RFC 7889 section 3)."""
+
+_ABOUT_MESSAGES: Final = (ExistsData, ExpungeData, FetchData, PreparedFetch, RecentData)
+
+_NAME: Final = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]+) ((?:UID )?[A-Z0-9-]+)', re.IGNORECASE)
+_SECRETS: Final = re.compile(rb"\S* *(?:LOGIN|AUTHENTICATE +\S+)(?= )", re.IGNORECASE)
+
+
+class _Mode(enum.Enum):
+    """What the connection waits for."""
+
+    GREETING = "the application to greet"
+    COMMAND = "a command or the rest of one"
+    ANSWER = "the application to complete a command"
+    OFFER = "the application to accept or reject a literal"
+    SASL = "a line of an AUTHENTICATE exchange"
+    IDLE = "DONE"
+    TLS = "the handshake"
+    CLOSED = "nothing"
+
+
+_REPLY_MODES: Final = (_Mode.GREETING, _Mode.ANSWER, _Mode.OFFER)
+_LINE_MODES: Final = (_Mode.SASL, _Mode.IDLE)
+
+
+class IMAPServerConnection(Endpoint[ServerEvent]):
+    """An IMAP server without IO: octets in, one command at a time out; answers in, octets out.
+
+    First `send_greeting`. After a `TaggedCommand`, `InvalidCommand`, `LiteralOffered`, `SASLResponse` or
+    `IdleDone` no event comes until it is answered: `wants` is REPLY. `wants` is BODY while a literal of a
+    response is owed (`send_literal`), TLS after the OK to STARTTLS was completed, CLOSED after BYE.
+
+    - `TaggedCommand`: any number of `send(response)`, then `complete(tag, status)`.
+    - Authenticate: `challenge(data)`, `SASLResponse`, ..., then `complete`.
+    - Idle: `accept_idle()`, `send(...)` at will, `IdleDone`, then `complete`.
+    - `LiteralOffered`: `accept_literal()`, then LiteralData ..., LiteralEnded, TaggedCommand; or
+      `reject(status)`, which completes the command.
+    - `InvalidCommand`: `complete(event.tag, event.status)`. After `max_bad_commands` of them the connection
+      says BYE.
+
+    *capabilities* is all that the application can do; what is offered now is `capabilities`: STARTTLS only
+    before TLS, LOGINDISABLED and no clear-text AUTH= mechanisms without TLS unless *allow_cleartext*, no
+    AUTH= after login. A command whose extension is not offered is an unknown one. When the client breaks
+    framing or a limit, BYE is queued and `next_event` raises.
+    """
+
+    __slots__ = (
+        "_all_capabilities",
+        "_allow_cleartext",
+        "_bad_commands",
+        "_capabilities",
+        "_command",
+        "_discarded",
+        "_enabled",
+        "_framer",
+        "_has_said_bye",
+        "_invalid",
+        "_is_secret",
+        "_is_tls",
+        "_limits",
+        "_mode",
+        "_offer",
+        "_outgoing",
+        "_state",
+        "_strict",
+    )
+
+    def __init__(
+        self,
+        limits: IMAPLimits | None = None,
+        *,
+        capabilities: Iterable[str] = DEFAULT_CAPABILITIES,
+        allow_cleartext: bool = False,
+        strict: bool = False,
+    ) -> None:
+        super().__init__()
+        self._limits = limits or IMAPLimits()
+        self._strict = strict
+        self._allow_cleartext = allow_cleartext
+        self._all_capabilities = Capabilities(capabilities)
+        self._framer = Framer(self._input, self._limits, strict=strict)
+        self._outgoing: Outgoing[None] = Outgoing(self._queue, _owe)
+        self._mode = _Mode.GREETING
+        self._command: TaggedCommand | None = None
+        self._invalid: InvalidCommand | None = None
+        self._offer: tuple[str, Mark] | None = None
+        self._enabled: frozenset[str] = frozenset()
+        self._bad_commands = 0
+        self._discarded = 0
+        self._has_said_bye = False
+        self._is_secret = False
+        self._is_tls = False
+        self._enter(State.GREETING)
+
+    def _enter(self, state: State) -> None:
+        """Be in *state*, with the capabilities and limits of that."""
+        self._state = state
+        self._capabilities = self._offered_now()
+        limits = self._limits
+        self._framer.max_line = limits.max_line if self._is_logged_in else limits.max_line_before_login
+
+    @property
+    def _is_logged_in(self) -> bool:
+        return self._state in (State.AUTHENTICATED, State.SELECTED)
+
+    @property
+    def _is_private(self) -> bool:
+        return self._is_tls or self._allow_cleartext
+
+    def _offered_now(self) -> Capabilities:
+        names = {name for name in self._all_capabilities if self._is_offered(name)}
+        if not self._is_logged_in and not self._is_private:
+            names.add("LOGINDISABLED")
+        return Capabilities(names)
+
+    def _is_offered(self, name: str) -> bool:
+        if name == "STARTTLS":
+            return not self._is_tls and not self._is_logged_in
+        if name in CLEARTEXT_MECHANISMS and not self._is_private:
+            return False
+        return not self._is_logged_in or not (
+            name.startswith("AUTH=") or name in ("SASL-IR", "LOGINDISABLED")
+        )
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._state
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is offered now: the argument of CapabilityData and of CapabilityCode."""
+        return self._capabilities
+
+    def set_capabilities(self, capabilities: Iterable[str]) -> None:
+        """Replace what the application can do."""
+        self._all_capabilities = Capabilities(capabilities)
+        self._capabilities = self._offered_now()
+
+    @property
+    def command(self) -> TaggedCommand | None:
+        """The command that is being answered, or None."""
+        return self._command
+
+    @property
+    def may_expunge(self) -> bool:
+        """Whether ExpungeData may be sent now (RFC 3501 section 7.4.1).
+
+        Not when no command is in progress, nor during FETCH, STORE, SEARCH and those that leave the mailbox.
+        """
+        if self._state is not State.SELECTED or self._command is None or self._mode is _Mode.CLOSED:
+            return False
+        row = row_of(self._command.command.name)
+        return not row.keeps_numbers and row.after_ok is None
+
+    @property
+    def enabled(self) -> frozenset[str]:
+        """What the client has enabled, in upper case: the names of EnabledData that were sent (RFC 5161)."""
+        return self._enabled
+
+    @property
+    def discarded(self) -> int:
+        """Octets that arrived in the clear behind STARTTLS and were dropped."""
+        return self._discarded
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether `tls_started` was called."""
+        return self._is_tls
+
+    @property
+    def literal_owed(self) -> int:
+        """Octets of the streamed literal that must be sent before anything else; 0 if none."""
+        return self._outgoing.owed
+
+    @property
+    def wants(self) -> Wants:
+        """Why `next_event` returned None."""
+        if self._mode is _Mode.CLOSED or self._failure is not None:
+            return Wants.CLOSED
+        if self._mode is _Mode.TLS:
+            return Wants.TLS
+        if self._outgoing.owed:
+            return Wants.BODY
+        return Wants.REPLY if self._mode in _REPLY_MODES else Wants.DATA
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds without a command after which a session may be ended; None while an answer is due."""
+        if self._mode in _REPLY_MODES or self._mode is _Mode.CLOSED:
+            return None
+        return AUTOLOGOUT if self._is_logged_in else LOGIN_TIMEOUT
+
+    @property
+    def progress(self) -> int:
+        """A number that changes whenever the clock of `timeout` starts again."""
+        return self._progress + self._framer.literal_octets // self._limits.min_body_progress
+
+    @property
+    def max_buffered(self) -> int:
+        """Octets received and not consumed above which a driver stops reading."""
+        limits = self._limits
+        return max(limits.max_buffered, limits.max_line, limits.max_inline_literal)
+
+    @property
+    def max_unsent(self) -> int:
+        """Octets queued and not sent up to which `Flush` returns."""
+        return self._limits.max_unsent
+
+    # What may be sent.
+
+    def send_greeting(self, status: Ok | PreAuth | Bye) -> None:
+        """Queue the greeting, once and first (RFC 3501 section 7.1)."""
+        if self._mode is not _Mode.GREETING:
+            raise LocalProtocolError("expected one greeting, and nothing before it")
+        if not isinstance(status, Ok | PreAuth | Bye):
+            raise LocalProtocolError(f"expected OK, PREAUTH or BYE, got {type(status).__name__}")
+        self._put(serialize_response(status))
+        self._mode = _Mode.CLOSED if isinstance(status, Bye) else _Mode.COMMAND
+        self._enter(_STATE_BY_GREETING[type(status)])
+
+    def _put(self, fragments: Iterable[Fragment]) -> None:
+        self._outgoing.put(None, fragments)
+
+    def send(self, response: Response) -> None:
+        """Queue an untagged response or status.
+
+        A FetchData with `Streamed(size)` in it owes these octets: `send_literal`. Raises LocalProtocolError
+        while a literal is owed, for EXPUNGE when not `may_expunge`, for mailbox data when none is selected.
+        `Bye` outside of LOGOUT ends the session.
+        """
+        self._check_can_send()
+        if isinstance(response, TaggedStatus | ContinuationRequest):
+            raise LocalProtocolError(f"expected an untagged response, got {type(response).__name__}")
+        if isinstance(response, _ABOUT_MESSAGES):
+            self._check_is_selected(type(response).__name__)
+        if isinstance(response, ExpungeData) and not self.may_expunge:
+            raise LocalProtocolError("EXPUNGE: not allowed now (RFC 3501 section 7.4.1)")
+        self._put(serialize_response(response))
+        if isinstance(response, EnabledData):
+            self._enabled |= frozenset(response.capabilities)
+        elif isinstance(response, Bye):
+            self._leave()
+
+    def _check_can_send(self) -> None:
+        if self._mode in (_Mode.GREETING, _Mode.TLS, _Mode.CLOSED) or self._failure is not None:
+            raise LocalProtocolError(f"expected {self._mode.value}, got a response")
+        if self._outgoing.owed:
+            raise LocalProtocolError(f"expected the {self._outgoing.owed} octets of the literal first")
+
+    def _check_is_selected(self, name: str) -> None:
+        is_selecting = self._command is not None and isinstance(self._command.command, Select | Examine)
+        if self._state is not State.SELECTED and not is_selecting:
+            raise LocalProtocolError(f"{name}: expected a selected mailbox")
+
+    def _leave(self) -> None:
+        """Note that BYE was said: the end, unless LOGOUT is still to be completed."""
+        self._has_said_bye = True
+        if self._command is None or not isinstance(self._command.command, Logout):
+            self._close()
+
+    def _close(self) -> None:
+        """End: nothing is read any more, and what still comes is dropped."""
+        self.receive_eof()
+        self._input.clear()
+        self._mode = _Mode.CLOSED
+        self._command = None
+        self._enter(State.LOGOUT)
+
+    def send_literal(self, chunk: bytes) -> None:
+        """Queue octets of the literal that is owed, uncopied; at most `literal_owed`. NUL cannot be sent."""
+        self._outgoing.put_literal(chunk)
+
+    def complete(self, tag: str, status: Ok | No | Bad) -> None:
+        """Queue the tagged status that ends the command, and move to the state that it leads to.
+
+        The OK to LOGOUT needs a `send(Bye(...))` before it. Raises LocalProtocolError for another tag than
+        that of the command.
+        """
+        if self._mode is not _Mode.ANSWER:
+            raise LocalProtocolError("expected a command to complete, there is none")
+        self._check_can_send()
+        if tag != self._tag_in_progress():
+            raise LocalProtocolError(f"expected the tag {self._tag_in_progress()!r}, got {str(tag)[:40]!r}")
+        fragments = _tagged(tag, status)
+        if isinstance(status, Ok) and self._is_logout() and not self._has_said_bye:
+            raise LocalProtocolError("LOGOUT: expected BYE before the OK (RFC 3501 section 6.1.3)")
+        self._put(fragments)
+        self._settle(status)
+
+    def _tag_in_progress(self) -> str:
+        if self._invalid is not None:
+            return self._invalid.tag
+        return self._command.tag if self._command is not None else ""
+
+    def _is_logout(self) -> bool:
+        return self._command is not None and isinstance(self._command.command, Logout)
+
+    def _settle(self, status: Ok | No | Bad) -> None:
+        command, self._command = self._command, None
+        was_invalid, self._invalid = self._invalid is not None, None
+        self._mode = _Mode.COMMAND
+        if self._has_said_bye:
+            self._close()
+        elif was_invalid:
+            self._lose_patience()
+        elif command is not None:
+            self._move(command, status)
+
+    def _move(self, command: TaggedCommand, status: Ok | No | Bad) -> None:
+        row = row_of(command.command.name)
+        after = {Ok: row.after_ok, No: row.after_no}.get(type(status))
+        if after is not None:
+            self._enter(after)
+        if isinstance(command.command, StartTLS) and isinstance(status, Ok):
+            self._mode = _Mode.TLS
+            self._discarded += self._input.clear()
+
+    def _lose_patience(self) -> None:
+        if self._bad_commands >= self._limits.max_bad_commands:
+            self._put(serialize_response(Bye("too many bad commands")))
+            self._close()
+
+    def accept_literal(self) -> None:
+        """Let the offered literal come: `+` is queued if the client waits for it."""
+        _, mark = self._take_offer()
+        self._framer.stream()
+        if mark.is_synchronizing:
+            self._consent()
+
+    def _consent(self) -> None:
+        self._put(serialize_response(ContinuationRequest("go ahead")))
+
+    def reject(self, status: No | Bad) -> None:
+        """Refuse the offered literal and so the command, which is completed with *status*.
+
+        A non-synchronizing literal is read and dropped; above `max_discard` octets BYE follows instead.
+        """
+        if not isinstance(status, No | Bad):
+            raise LocalProtocolError(f"expected NO or BAD, got {type(status).__name__}")
+        if self._offer is not None:
+            fragments = _tagged(self._offer[0], status)
+        _, mark = self._take_offer()
+        self._put(fragments)
+        try:
+            self._drop(mark)
+        except LimitExceeded:
+            self._put(serialize_response(Bye("too large to be skipped", TOOBIG)))
+            self._close()
+
+    def _take_offer(self) -> tuple[str, Mark]:
+        if self._mode is not _Mode.OFFER or self._offer is None:
+            raise LocalProtocolError("expected an offered literal, there is none")
+        self._check_can_send()
+        offer, self._offer = self._offer, None
+        self._mode = _Mode.COMMAND
+        return offer
+
+    def _drop(self, mark: Mark) -> None:
+        if mark.is_synchronizing:
+            self._framer.refuse()
+        else:
+            self._framer.discard()
+
+    def challenge(self, data: bytes) -> None:
+        """Queue a challenge of AUTHENTICATE, in plain octets. A `SASLResponse` follows."""
+        self._check_in_progress(Authenticate)
+        self._queue(b"+ " + _base64.encode(data) + b"\r\n", b"+ ***\r\n")
+        self._mode = _Mode.SASL
+
+    def accept_idle(self) -> None:
+        """Queue the `+` that begins IDLE (RFC 2177). `send` is legal until `IdleDone` has come."""
+        self._check_in_progress(Idle)
+        self._put(serialize_response(ContinuationRequest("idling")))
+        self._mode = _Mode.IDLE
+
+    def _check_in_progress(self, kind: type[Authenticate] | type[Idle]) -> None:
+        if self._mode is not _Mode.ANSWER or self._invalid is not None or self._command is None:
+            raise LocalProtocolError(f"expected {kind.name} in progress")
+        if not isinstance(self._command.command, kind):
+            raise LocalProtocolError(f"expected {kind.name} in progress, not {self._command.command.name}")
+        self._check_can_send()
+
+    def send_unchecked(self, octets: bytes) -> None:
+        """Queue *octets* as they are, past validation and state (for test servers)."""
+        self._put([octets])
+
+    def tls_started(self) -> None:
+        """Note that the handshake is done (after STARTTLS, or before the greeting for implicit TLS)."""
+        if self._mode is not _Mode.TLS and (self._is_tls or self._mode is not _Mode.GREETING):
+            raise LocalProtocolError("expected STARTTLS to be completed before the handshake")
+        self._is_tls = True
+        if self._mode is _Mode.TLS:
+            self._mode = _Mode.COMMAND
+        self._enter(self._state)
+
+    def abort(self) -> None:
+        """End without finishing what is half-sent; `wants` is CLOSED."""
+        self._outgoing.clear()
+        self._close()
+
+    # What comes in.
+
+    def receive_data(self, data: bytes) -> None:
+        """Buffer *data*; never raises for its content. Clear text behind STARTTLS is counted and dropped."""
+        if self._mode is _Mode.TLS:
+            self._discarded += len(data)
+        else:
+            super().receive_data(data)
+
+    def _next_event(self) -> ServerEvent | None:
+        try:
+            return self._read()
+        except RemoteProtocolError as error:
+            if not self._outgoing.owed:
+                self._put(serialize_response(_farewell(error)))
+            self._close()
+            raise
+
+    def _read(self) -> ServerEvent | None:
+        self._framer.show = self._show if self.trace is not None else None
+        while self._mode is _Mode.COMMAND:
+            piece = self._framer.next()
+            if piece is None:
+                break
+            event = self._take(piece)
+            if event is not None:
+                return event
+        if self._mode in _LINE_MODES:
+            event = self._take_line()
+            if event is not None:
+                return event
+        return self._lose() if self._eof and self.wants is Wants.DATA else None
+
+    def _lose(self) -> ConnectionLost:
+        is_whole = self._framer.is_between_messages and not self._input
+        is_clean = is_whole and self._mode is _Mode.COMMAND
+        self._close()
+        return ConnectionLost(is_clean)
+
+    def _show(self, octets: bytes) -> None:
+        """Show a received line or chunk without the secrets of LOGIN and AUTHENTICATE."""
+        match = None
+        if self._mode is _Mode.SASL:
+            self._is_secret = True
+        elif self._framer.is_between_messages:
+            match = _SECRETS.match(octets)
+            self._is_secret = match is not None
+        hidden = match[0] + b" ***\r\n" if match else b"***\r\n"
+        self._show_received(hidden if self._is_secret else octets)
+
+    def _take(self, piece: Framed) -> ServerEvent | None:
+        if isinstance(piece, Message):
+            return self._take_message(piece)
+        if isinstance(piece, Mark):
+            return self._take_mark(piece)
+        if isinstance(piece, LiteralEnd):
+            return LiteralEnded(piece.size)
+        # Only octets count for the clock here, not the pieces in which they came.
+        self._progress -= 1
+        return LiteralData(piece)
+
+    def _take_line(self) -> ServerEvent | None:
+        line = self._framer.take_line()
+        if line is None or self._command is None:
+            return None
+        self._framer.defects.clear()
+        event = (self._take_response if self._mode is _Mode.SASL else self._take_done)(
+            self._command.tag, line
+        )
+        self._mode = _Mode.ANSWER
+        return event
+
+    def _take_response(self, tag: str, line: bytes) -> ServerEvent:
+        if line == b"*":
+            return SASLResponse(tag, None)
+        try:
+            return SASLResponse(tag, Secret(_base64.decode(line)))
+        except ValueError:
+            return self._refuse(tag, Bad("expected base64"), b"")
+
+    def _take_done(self, tag: str, line: bytes) -> ServerEvent:
+        if line.upper() == b"DONE":
+            return IdleDone(tag)
+        return self._refuse(tag, Bad("expected DONE"), line)
+
+    def _refuse(self, tag: str, status: No | Bad, line: bytes) -> InvalidCommand:
+        """Return the event of a command that is not carried out; an answer is due."""
+        self._bad_commands += 1
+        self._mode = _Mode.ANSWER
+        self._invalid = InvalidCommand(
+            tag=tag, status=status, excerpt=command_excerpt(line), defects=self._framer.take_defects()
+        )
+        return self._invalid
+
+    def _take_message(self, message: Message) -> ServerEvent:
+        try:
+            tagged = parse_command(
+                message,
+                strict=self._strict,
+                max_depth=self._limits.max_depth,
+                max_ranges=self._limits.max_ranges,
+            )
+        except ParseError as error:
+            return self._refuse(error.tag or "*", Bad(_one_line(str(error))), message.text)
+        status = self._refusal(tagged)
+        if status is not None:
+            return self._refuse(tagged.tag, status, message.text)
+        if self._framer.defects:
+            tagged = replace(tagged, defects=self._framer.take_defects() + tagged.defects)
+        self._command = tagged
+        self._mode = _Mode.ANSWER
+        return tagged
+
+    def _refusal(self, tagged: TaggedCommand) -> No | Bad | None:
+        """Return why the command is not carried out, or None."""
+        command = tagged.command
+        if isinstance(command, UnknownCommand):
+            return Bad("unknown command")
+        if isinstance(command, Authenticate):
+            return self._refusal_of_name(command.name) or self._refusal_of_mechanism(command)
+        return self._refusal_of_name(command.name)
+
+    def _refusal_of_name(self, name: str) -> No | Bad | None:
+        row = row_of(name)
+        if not self._has_extension(row.capability):
+            return Bad(f"{name} is not offered now")
+        if self._state not in row.legal:
+            return Bad(f"{name} is not legal in the state {self._state.value!r}")
+        if name == Login.name and "LOGINDISABLED" in self._capabilities:
+            return No("LOGIN needs TLS", PRIVACYREQUIRED)
+        return None
+
+    def _has_extension(self, capability: str) -> bool:
+        if not capability or capability in self._capabilities:
+            return True
+        # RFC 9051 section 2 made these extensions part of the protocol, all but this one everywhere.
+        return "IMAP4REV2" in self._capabilities and capability != "STARTTLS"
+
+    def _refusal_of_mechanism(self, command: Authenticate) -> No | Bad | None:
+        name = f"AUTH={command.mechanism.upper()}"
+        if command.initial_response is not None and "SASL-IR" not in self._capabilities:
+            return Bad("an initial response needs SASL-IR, which is not offered")
+        if name in self._capabilities:
+            return None
+        if name in self._all_capabilities:
+            return No("this mechanism needs TLS", PRIVACYREQUIRED)
+        return No("no such mechanism")
+
+    def _take_mark(self, mark: Mark) -> ServerEvent | None:
+        start = self._framer.start
+        match = _NAME.match(start)
+        tag, name = (match[1].decode("ascii"), match[2].decode("ascii").upper()) if match else ("*", "")
+        status = self._refusal_of_mark(mark, name)
+        if status is None and mark.size > self._limits.max_inline_literal:
+            offer = self._offer_literal(mark)
+            if offer is not None:
+                return offer
+            status = Bad(f"a literal of {mark.size} octets is too large here", TOOBIG)
+        if status is not None:
+            event = self._refuse(tag, status, start)
+            self._drop(mark)
+            return event
+        self._framer.keep()
+        if mark.is_synchronizing:
+            self._consent()
+        return None
+
+    def _offer_literal(self, mark: Mark) -> LiteralOffered | None:
+        tagged = streamed_command(self._framer.text, self._framer.literals, mark.size)
+        if tagged is None or not self._is_logged_in:
+            return None
+        index = sum(isinstance(literal, Streamed) for literal in self._framer.literals)
+        self._mode = _Mode.OFFER
+        self._offer = tagged.tag, mark
+        return LiteralOffered(tagged.tag, tagged.command, index, mark.size, mark.is_synchronizing)
+
+    def _refusal_of_mark(self, mark: Mark, name: str) -> No | Bad | None:
+        """Return why an announced literal is refused before an octet of it is read, or None."""
+        limits = self._limits
+        if not mark.is_well_placed or mark.size > MAX_SIZE or not name:
+            return Bad("expected a literal only where a string can stand")
+        if not self._is_logged_in and mark.size > limits.max_literal_before_login:
+            return Bad("a literal of this size only after login", TOOBIG)
+        if not mark.is_synchronizing:
+            refusal = self._refusal_of_nonsync(mark.size)
+            if refusal is not None:
+                return refusal
+        if name == "APPEND" and limits.max_append and mark.size > limits.max_append:
+            return No(f"expected a message of at most {limits.max_append} octets", TOOBIG)
+        if mark.size <= limits.max_inline_literal and not self._framer.may_keep(mark.size):
+            return Bad("too many or too large literals", TOOBIG)
+        return self._refusal_of_name(name)
+
+    def _refusal_of_nonsync(self, size: int) -> Bad | None:
+        form = LiteralForm.offered_by(self._capabilities)
+        if form is LiteralForm.SYNCHRONIZING:
+            return Bad("non-synchronizing literals are not offered")
+        if form is LiteralForm.MINUS and size > MAX_MINUS:
+            return Bad(f"expected a non-synchronizing literal of at most {MAX_MINUS} octets", TOOBIG)
+        return None
+
+
+def _owe(owner: None, size: int) -> None:
+    """Say nothing: the application knows of the literal that it has just put into a response."""
+
+
+def _tagged(tag: str, status: Ok | No | Bad) -> list[Fragment]:
+    """Return the octets of a tagged status; of an untagged one if the command had no tag."""
+    if tag == "*" and isinstance(status, Bad | No):
+        return serialize_response(status)
+    return serialize_response(TaggedStatus(tag, status))
+
+
+def _farewell(error: RemoteProtocolError) -> Bye:
+    code = TOOBIG if isinstance(error, LimitExceeded) and error.limit == "max_discard" else None
+    return Bye(_one_line(str(error)), code)
+
+
+def _one_line(text: str) -> str:
+    return text.encode("ascii", "replace").decode("ascii").replace("\r", " ").replace("\n", " ")
+
+
+_STATE_BY_GREETING: Final[dict[type, State]] = {
+    Ok: State.NOT_AUTHENTICATED,
+    PreAuth: State.AUTHENTICATED,
+    Bye: State.LOGOUT,
+}

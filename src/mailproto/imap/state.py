@@ -1,0 +1,118 @@
+"""The session states of IMAP and which command is legal where (RFC 3501 section 3), as rows without a role.
+
+Both connections and the diagrams of the documentation read the same table. How two commands in flight get in
+each other's way (section 5.5) is in `mailproto.imap.pipelining`, from columns of this table.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ANYTIME", "COMMAND_ROWS", "CommandRow", "State", "row_of"]
+
+
+class State(enum.Enum):
+    """Where a session stands (RFC 3501 section 3)."""
+
+    GREETING = "greeting"
+    """The connection is made and the server's greeting is still to come."""
+    NOT_AUTHENTICATED = "not authenticated"
+    """The client must say who it is."""
+    AUTHENTICATED = "authenticated"
+    """The client must select a mailbox before commands that touch messages."""
+    SELECTED = "selected"
+    """A mailbox is selected."""
+    LOGOUT = "logout"
+    """The session ends: LOGOUT succeeded, or BYE was said."""
+
+
+_BEFORE_LOGIN: Final = frozenset({State.NOT_AUTHENTICATED})
+_AFTER_LOGIN: Final = frozenset({State.AUTHENTICATED, State.SELECTED})
+_SELECTED: Final = frozenset({State.SELECTED})
+_UNSELECTED: Final = frozenset({State.AUTHENTICATED})
+_ANY: Final = _BEFORE_LOGIN | _AFTER_LOGIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """One command: the states in which it is legal, and the states that its tagged OK and NO lead to.
+
+    None as a state: it stays. `is_alone`: sent only when nothing is pending, and nothing is queued behind it.
+    `takes_numbers`: its arguments are sequence numbers. `keeps_numbers`: no EXPUNGE comes while it is in
+    progress (RFC 3501 section 7.4.1). `answers` names the untagged responses that answer it. `capability` is
+    what a server must offer for it, "" if it is a command of RFC 3501 that needs none.
+    """
+
+    name: str
+    legal: frozenset[State]
+    after_ok: State | None = None
+    after_no: State | None = None
+    is_alone: bool = False
+    takes_numbers: bool = False
+    keeps_numbers: bool = False
+    answers: tuple[str, ...] = ()
+    capability: str = ""
+
+
+def _plain(legal: frozenset[State], *names: str) -> tuple[CommandRow, ...]:
+    return tuple(CommandRow(name=name, legal=legal) for name in names)
+
+
+def _answered(legal: frozenset[State], *rows: tuple[str, str]) -> tuple[CommandRow, ...]:
+    return tuple(CommandRow(name=name, legal=legal, answers=(answer,)) for name, answer in rows)
+
+
+_ROWS: Final = (
+    *_plain(_ANY, "NOOP"),
+    *_answered(_ANY, ("CAPABILITY", "CAPABILITY")),
+    CommandRow(name="ID", legal=_ANY, answers=("ID",), capability="ID"),
+    CommandRow(name="LOGOUT", legal=_ANY, after_ok=State.LOGOUT),
+    CommandRow(name="STARTTLS", legal=_BEFORE_LOGIN, is_alone=True, capability="STARTTLS"),
+    CommandRow(name="AUTHENTICATE", legal=_BEFORE_LOGIN, after_ok=State.AUTHENTICATED),
+    CommandRow(name="LOGIN", legal=_BEFORE_LOGIN, after_ok=State.AUTHENTICATED),
+    # RFC 5161 section 3.1: "The ENABLE command is only valid in the authenticated state".
+    CommandRow(name="ENABLE", legal=_UNSELECTED, answers=("ENABLED",), capability="ENABLE"),
+    # RFC 3501 section 6.3.1: a SELECT that fails leaves no mailbox selected.
+    CommandRow(
+        name="SELECT",
+        legal=_AFTER_LOGIN,
+        after_ok=State.SELECTED,
+        after_no=State.AUTHENTICATED,
+        answers=("EXISTS",),
+    ),
+    CommandRow(
+        name="EXAMINE",
+        legal=_AFTER_LOGIN,
+        after_ok=State.SELECTED,
+        after_no=State.AUTHENTICATED,
+        answers=("EXISTS",),
+    ),
+    *_plain(_AFTER_LOGIN, "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "APPEND"),
+    *_answered(_AFTER_LOGIN, ("LIST", "LIST"), ("LSUB", "LSUB"), ("STATUS", "STATUS")),
+    CommandRow(name="NAMESPACE", legal=_AFTER_LOGIN, answers=("NAMESPACE",), capability="NAMESPACE"),
+    CommandRow(name="IDLE", legal=_AFTER_LOGIN, capability="IDLE"),
+    CommandRow(name="CLOSE", legal=_SELECTED, after_ok=State.AUTHENTICATED),
+    CommandRow(name="UNSELECT", legal=_SELECTED, after_ok=State.AUTHENTICATED, capability="UNSELECT"),
+    *_plain(_SELECTED, "CHECK", "EXPUNGE", "UID COPY"),
+    CommandRow(name="UID EXPUNGE", legal=_SELECTED, capability="UIDPLUS"),
+    *_answered(_SELECTED, ("UID SEARCH", "SEARCH"), ("UID FETCH", "FETCH"), ("UID STORE", "FETCH")),
+    CommandRow(name="UID MOVE", legal=_SELECTED, answers=("COPYUID",), capability="MOVE"),
+    CommandRow(name="SEARCH", legal=_SELECTED, keeps_numbers=True, answers=("SEARCH",)),
+    CommandRow(name="FETCH", legal=_SELECTED, keeps_numbers=True, takes_numbers=True, answers=("FETCH",)),
+    CommandRow(name="STORE", legal=_SELECTED, keeps_numbers=True, takes_numbers=True, answers=("FETCH",)),
+    CommandRow(name="COPY", legal=_SELECTED, takes_numbers=True),
+    CommandRow(name="MOVE", legal=_SELECTED, takes_numbers=True, answers=("COPYUID",), capability="MOVE"),
+)
+
+COMMAND_ROWS: Final[dict[str, CommandRow]] = {row.name: row for row in _ROWS}
+"""Row by name; the file of an extension adds its own with `COMMAND_ROWS[row.name] = row`."""
+
+ANYTIME: Final = CommandRow(name="", legal=_ANY)
+"""The row of commands that no file knows: legal once the greeting was said, they change no state."""
+
+
+def row_of(name: str) -> CommandRow:
+    """Return the row of the command *name*, given in upper case; `ANYTIME` if there is none."""
+    return COMMAND_ROWS.get(name, ANYTIME)

@@ -1,0 +1,134 @@
+"""Which mark announces a literal at all, and which literal may stream.
+
+That is decided from the whole text of the message so far. Rows for responses say what item the literal is
+the value of; the module of an extension adds its row. Of commands, those of `STREAMED_COMMANDS` carry
+literals that need not be kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from mailproto.imap._grammar import LITERAL_MARK, QUOTED
+from mailproto.imap.commands import STREAMED_COMMANDS, TaggedCommand, parse_command
+from mailproto.imap.cursor import Cursor, ParseError
+from mailproto.imap.fetch import RFC822, RFC822_HEADER, RFC822_TEXT, BodyItem, BodySection
+from mailproto.imap.sections import parse_section
+from mailproto.imap.values import Content, Message, Streamed
+
+__all__ = [
+    "CODES_WITH_STRINGS",
+    "ITEM_STREAMS",
+    "ItemStream",
+    "is_free_text",
+    "streamed_command",
+    "streamed_item",
+]
+
+MAX_TEXT: Final = 1_048_576
+"""Octets of text behind which no literal streams; it is dropped then."""
+
+MAX_ITEM: Final = 65_536
+"""Octets in which the start of the item is looked for."""
+
+CODES_WITH_STRINGS: Final = {b"BADCHARSET", b"BADPARAMETERS", b"NEWNAME"}
+"""Response codes whose grammar has a string, which can be a literal (RFC 3501, 5259, 2060)."""
+
+# "*" SP resp-cond-state, up to the name of its code
+_UNTAGGED: Final = re.compile(
+    rb"\* +(?:OK|NO|BAD|BYE|PREAUTH)(?![A-Z0-9-]) *(?:\[([^ \]\r\n]*))?", re.IGNORECASE
+)
+# response-tagged / continue-req, up to the name of its code
+_OTHER: Final = re.compile(rb"(?:\+|[^ ]* +[A-Za-z]*) *(?:\[([^ \]\r\n]*))?")
+
+
+def is_free_text(start: bytes, line: bytes) -> bool:
+    """Whether what ends in a mark is the free text of a status or of a `+` line, where it announces nothing.
+
+    *start* is the first line of the message, *line* the one with the mark; those between ended in literals.
+    Every line that starts with neither `* ` nor `+` is a tagged status. Only inside a code whose grammar
+    has a string, and outside of quotes, a literal can be announced in one of these.
+    """
+    is_untagged = start.startswith(b"* ")
+    match = (_UNTAGGED if is_untagged else _OTHER).match(start)
+    if match is None:
+        return not is_untagged
+    return (match[1] or b"").upper() not in CODES_WITH_STRINGS or b"]" in QUOTED.sub(b"", line)
+
+
+# message-data = nz-number SP "FETCH" SP msg-att
+_FETCH: Final = re.compile(rb"\* ([1-9][0-9]{0,9}) FETCH \(", re.IGNORECASE)
+_ORIGIN: Final = re.compile(rb"<([0-9]{1,18})>")
+
+ItemStream: TypeAlias = Callable[[bytes, tuple[Content, ...], int], BodyItem | None]
+"""Given an item as it stands in a response, in upper case, the literals before its own, and the size of that:
+what the item is, or None if it is another one."""
+
+
+def _body_section(octets: bytes, literals: tuple[Content, ...], size: int) -> BodyItem | None:
+    marks = len(LITERAL_MARK.findall(octets))
+    cursor = Cursor(Message(octets, literals[len(literals) - marks :]))
+    try:
+        cursor.expect(b"BODY")
+        section = parse_section(cursor)
+        origin = cursor.accept_match(_ORIGIN)
+        cursor.expect_end()
+    except ParseError:
+        return None
+    partial = (int(origin[1]), max(size, 1)) if origin else None
+    return BodySection(section.part, section.specifier, section.fields, partial=partial)
+
+
+def _plain(item: BodyItem) -> ItemStream:
+    return lambda octets, literals, size: item if octets == item.key.encode("ascii") else None
+
+
+ITEM_STREAMS: Final[dict[bytes, ItemStream]] = {
+    b"BODY[": _body_section,
+    b"RFC822": _plain(RFC822),
+    b"RFC822.HEADER": _plain(RFC822_HEADER),
+    b"RFC822.TEXT": _plain(RFC822_TEXT),
+}
+"""How an item starts, in upper case -> what reads it."""
+
+
+def streamed_item(text: bytes, literals: tuple[Content, ...], size: int) -> tuple[int, BodyItem] | None:
+    """Return whose value the literal is whose mark *text* ends in: sequence number and item.
+
+    None if it has to be kept or dropped: it is no value of an item of FETCH that may stream.
+    """
+    head = _FETCH.match(text)
+    end = text.rfind(b" {")
+    if head is None or end < head.end() or len(text) > MAX_TEXT:
+        return None
+    tail = text[max(head.end(), end - MAX_ITEM) : end].upper()
+    for name, read in ITEM_STREAMS.items():
+        start = tail.rfind(name)
+        item = read(tail[start:], literals, size) if start >= 0 and _is_outermost(text[:end]) else None
+        if item is not None and (start == 0 or tail[start - 1 : start] == b" "):
+            return int(head[1]), item
+    return None
+
+
+def _is_outermost(text: bytes) -> bool:
+    bare = QUOTED.sub(b"", text)
+    return bare.count(b"(") - bare.count(b")") == 1
+
+
+_COMMAND: Final = re.compile(rb"[^ ]+ ([A-Za-z0-9]+) ")
+
+
+def streamed_command(text: bytes, literals: tuple[Content, ...], size: int) -> TaggedCommand | None:
+    """Return the head of the command whose mark *text* ends in, `Streamed(size)` where the literal comes.
+
+    None if the literal stands where it has to be kept. The head ends at the mark, so it reads as a whole.
+    """
+    head = _COMMAND.match(text)
+    if head is None or head[1].decode("ascii").upper() not in STREAMED_COMMANDS:
+        return None
+    try:
+        return parse_command(Message(text, (*literals, Streamed(size))))
+    except ParseError:
+        return None

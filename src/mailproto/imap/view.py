@@ -1,0 +1,287 @@
+"""What a client knows of its selected mailbox, kept from the responses (RFC 3501 sections 6.3.1, 7.2, 7.3).
+
+The view sees every response before the application does. Sequence numbers are mapped to UIDs as far as FETCH
+responses have told them; EXPUNGE moves the numbers above it down.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from typing import Final, Never, final
+
+from mailproto.imap.codes import (
+    PermanentFlagsCode,
+    ResponseCode,
+    SimpleCode,
+    UIDNextCode,
+    UIDValidityCode,
+    UnseenCode,
+)
+from mailproto.imap.fetch import UID
+from mailproto.imap.responses import ExistsData, ExpungeData, FetchData, FlagsData, RecentData, Response
+from mailproto.imap.status import Bad, No, Ok, StatusResponse
+
+__all__ = ["MailboxView", "NumberMap"]
+
+MAX_RUNS: Final = 1_024
+"""Runs of neighbouring numbers that a map keeps: scattered ones beyond it are forgotten, not wrong."""
+
+MAX_UID: Final = 2**32 - 1
+
+
+class _Run:
+    """Neighbouring sequence numbers whose UIDs are known: `first`, `first + 1`, ..."""
+
+    __slots__ = ("first", "uids")
+
+    def __init__(self, first: int, uid: int) -> None:
+        self.first = first
+        self.uids = array("I", (uid,))
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.uids)
+
+
+def _first(run: _Run) -> int:
+    return run.first
+
+
+def _first_uid(run: _Run) -> int:
+    return run.uids[0]
+
+
+@final
+class NumberMap:
+    """Which UID has which sequence number, as far as it is known.
+
+    Memory grows with what was told, not with the numbers. A lookup is two binary searches, an expunge one
+    pass over at most `MAX_RUNS` runs. What contradicts the ascending order of UIDs empties the map.
+    """
+
+    __slots__ = ("_runs",)
+
+    def __init__(self) -> None:
+        self._runs: list[_Run] = []
+
+    def __len__(self) -> int:
+        """Return for how many messages the UID is known."""
+        return sum(len(run.uids) for run in self._runs)
+
+    def uid(self, sequence_number: int) -> int | None:
+        """Return the UID of the message with this number, or None if no response told it."""
+        run = self._run_at(sequence_number)
+        return None if run is None else run.uids[sequence_number - run.first]
+
+    def sequence_number(self, uid: int) -> int | None:
+        """Return the number of the message with this UID, or None if no response told it."""
+        index = bisect_right(self._runs, uid, key=_first_uid) - 1
+        if index < 0:
+            return None
+        run = self._runs[index]
+        place = bisect_left(run.uids, uid)
+        return run.first + place if place < len(run.uids) and run.uids[place] == uid else None
+
+    def put(self, sequence_number: int, uid: int) -> None:
+        """Note that the message with this number has this UID."""
+        last = self._runs[-1] if self._runs else None
+        if last is not None and sequence_number == last.end and last.uids[-1] < uid <= MAX_UID:
+            # What a FETCH of many messages brings, one after the other.
+            last.uids.append(uid)
+            return
+        if not 0 < uid <= MAX_UID or sequence_number < 1:
+            return
+        index = bisect_right(self._runs, sequence_number, key=_first) - 1
+        before = self._runs[index] if index >= 0 else None
+        if before is not None and sequence_number < before.end:
+            if before.uids[sequence_number - before.first] != uid:
+                self._runs.clear()
+            return
+        after = self._runs[index + 1] if index + 1 < len(self._runs) else None
+        if (before is not None and before.uids[-1] >= uid) or (after is not None and after.uids[0] <= uid):
+            self._runs.clear()
+            before = after = None
+            index = -1
+        self._insert(index, before, after, sequence_number, uid)
+
+    def _insert(
+        self, index: int, before: _Run | None, after: _Run | None, sequence_number: int, uid: int
+    ) -> None:
+        if before is not None and before.end == sequence_number:
+            before.uids.append(uid)
+            self._join(index)
+        elif after is not None and after.first == sequence_number + 1:
+            after.uids.insert(0, uid)
+            after.first = sequence_number
+        elif len(self._runs) < MAX_RUNS:
+            self._runs.insert(index + 1, _Run(sequence_number, uid))
+
+    def _join(self, index: int) -> None:
+        """Make one run of that at *index* and the next one, if they are neighbours now."""
+        if 0 <= index < len(self._runs) - 1 and self._runs[index].end == self._runs[index + 1].first:
+            self._runs[index].uids.extend(self._runs[index + 1].uids)
+            del self._runs[index + 1]
+
+    def expunge(self, sequence_number: int) -> None:
+        """Drop the message with this number; those above it move down by one."""
+        index = bisect_right(self._runs, sequence_number, key=_first) - 1
+        for run in self._runs[index + 1 :]:
+            run.first -= 1
+        if index >= 0 and sequence_number < self._runs[index].end:
+            run = self._runs[index]
+            del run.uids[sequence_number - run.first]
+            if not run.uids:
+                del self._runs[index]
+                index -= 1
+        self._join(index)
+
+    def truncate(self, count: int) -> None:
+        """Forget the numbers above *count*."""
+        while self._runs and self._runs[-1].end > count + 1:
+            run = self._runs[-1]
+            if run.first > count:
+                self._runs.pop()
+            else:
+                del run.uids[count + 1 - run.first :]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._runs.clear()
+
+    def _run_at(self, sequence_number: int) -> _Run | None:
+        index = bisect_right(self._runs, sequence_number, key=_first) - 1
+        if index < 0 or sequence_number >= self._runs[index].end:
+            return None
+        return self._runs[index]
+
+
+@final
+class MailboxView:
+    """The selected mailbox; numbers are None until a response told them.
+
+    `mailbox` is the name as it was selected. `is_read_only` follows EXAMINE and the READ-ONLY and READ-WRITE
+    codes. `unseen` is the first unseen message as SELECT told it. `permanent_flags` holds "\\*" if new
+    keywords can be made. `expunged_uid` is that of the last EXPUNGE, if it was known. The connection
+    keeps it; applications only read.
+    """
+
+    __slots__ = (
+        "exists",
+        "expunged_uid",
+        "flags",
+        "is_read_only",
+        "mailbox",
+        "numbers",
+        "permanent_flags",
+        "recent",
+        "uid_next",
+        "uid_not_sticky",
+        "uid_validity",
+        "unseen",
+    )
+
+    def __init__(self, mailbox: str, *, is_read_only: bool) -> None:
+        self.mailbox = mailbox
+        self.is_read_only = is_read_only
+        self.exists: int | None = None
+        self.expunged_uid: int | None = None
+        self.recent: int | None = None
+        self.unseen: int | None = None
+        self.uid_next: int | None = None
+        self.uid_validity: int | None = None
+        self.uid_not_sticky = False
+        self.flags: frozenset[str] = frozenset()
+        self.permanent_flags: frozenset[str] | None = None
+        self.numbers = NumberMap()
+
+    def uid(self, sequence_number: int) -> int | None:
+        """Return the UID of the message with this number, or None if no response told it."""
+        return self.numbers.uid(sequence_number)
+
+    def sequence_number(self, uid: int) -> int | None:
+        """Return the number of the message with this UID, or None if no response told it."""
+        return self.numbers.sequence_number(uid)
+
+    def feed(self, response: Response) -> None:
+        """Take in what *response* says of the mailbox."""
+        update = _UPDATES.get(type(response))
+        if update is not None:
+            update(self, response)  # type: ignore[arg-type]  # the table is keyed by the type
+
+
+def _fetch(view: MailboxView, response: FetchData) -> None:
+    if UID in response:
+        view.numbers.put(response.sequence_number, response.uid)
+
+
+def _exists(view: MailboxView, response: ExistsData) -> None:
+    if view.exists is not None and response.count < view.exists:
+        view.numbers.truncate(response.count)
+    view.exists = response.count
+
+
+def _recent(view: MailboxView, response: RecentData) -> None:
+    view.recent = response.count
+
+
+def _flags(view: MailboxView, response: FlagsData) -> None:
+    view.flags = response.flags
+
+
+def _expunge(view: MailboxView, response: ExpungeData) -> None:
+    if view.exists:
+        view.exists -= 1
+    view.expunged_uid = view.numbers.uid(response.sequence_number)
+    view.numbers.expunge(response.sequence_number)
+
+
+def _status(view: MailboxView, status: StatusResponse) -> None:
+    update = _UPDATES_BY_CODE.get(type(status.code))
+    if update is not None:
+        update(view, status.code)  # type: ignore[arg-type]  # the table is keyed by the type
+
+
+def _uid_validity(view: MailboxView, code: UIDValidityCode) -> None:
+    if view.uid_validity not in (None, code.uid_validity):
+        view.numbers.clear()
+    view.uid_validity = code.uid_validity
+
+
+def _uid_next(view: MailboxView, code: UIDNextCode) -> None:
+    view.uid_next = code.uid
+
+
+def _unseen(view: MailboxView, code: UnseenCode) -> None:
+    view.unseen = code.sequence_number
+
+
+def _permanent_flags(view: MailboxView, code: PermanentFlagsCode) -> None:
+    view.permanent_flags = code.flags
+
+
+def _simple(view: MailboxView, code: SimpleCode) -> None:
+    if code.name == "UIDNOTSTICKY":
+        view.uid_not_sticky = True
+    else:
+        view.is_read_only = _READ_ONLY.get(code.name, view.is_read_only)
+
+
+_READ_ONLY: Final = {"READ-ONLY": True, "READ-WRITE": False}
+
+_UPDATES: Final[dict[type, Callable[[MailboxView, Never], None]]] = {
+    FetchData: _fetch,
+    ExistsData: _exists,
+    RecentData: _recent,
+    FlagsData: _flags,
+    ExpungeData: _expunge,
+    **dict.fromkeys((Ok, No, Bad), _status),
+}
+_UPDATES_BY_CODE: Final[dict[type[ResponseCode] | type[None], Callable[[MailboxView, Never], None]]] = {
+    UIDValidityCode: _uid_validity,
+    UIDNextCode: _uid_next,
+    UnseenCode: _unseen,
+    PermanentFlagsCode: _permanent_flags,
+    SimpleCode: _simple,
+}

@@ -1,0 +1,154 @@
+"""No argument of a command or of a response can inject a line (RFC 3501 section 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mailproto._secret import Secret
+from mailproto.errors import LocalProtocolError
+from mailproto.imap.capability import Capabilities
+from mailproto.imap.codec import Incomplete, parse_commands, parse_responses, serialize
+from mailproto.imap.codes import BadCharsetCode, CapabilityCode, PermanentFlagsCode, SimpleCode, UnknownCode
+from mailproto.imap.commands import (
+    Append,
+    Authenticate,
+    Command,
+    Copy,
+    Create,
+    Delete,
+    Examine,
+    Fetch,
+    List,
+    Login,
+    LSub,
+    Noop,
+    Rename,
+    Search,
+    Select,
+    Status,
+    Store,
+    StoreAction,
+    Subscribe,
+    TaggedCommand,
+    UIDFetch,
+    UnknownCommand,
+    Unsubscribe,
+)
+from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.id import ID
+from mailproto.imap.fetch import BodySection, OtherItem
+from mailproto.imap.responses import (
+    CapabilityData,
+    ContinuationRequest,
+    FlagsData,
+    IDData,
+    ListData,
+    Response,
+    StatusData,
+    TaggedStatus,
+    UnknownData,
+)
+from mailproto.imap.search import From, Header, Keyword, Text
+from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.status import Bye, No, Ok
+
+EVIL = ["\r\nz NOOP", "\nz NOOP", "\rz NOOP", "\0", "x\r\n", '"\r\nz NOOP', "{5}\r\nz NOOP", "{5+}\r\nz NO"]
+
+COMMANDS: dict[str, Callable[[str], Command]] = {
+    "LOGIN user": lambda evil: Login(evil, Secret("p")),
+    "LOGIN password": lambda evil: Login("u", Secret(evil)),
+    "AUTHENTICATE": lambda evil: Authenticate(evil),
+    "AUTHENTICATE response": lambda evil: Authenticate("X", Secret(evil.encode())),
+    "SELECT": Select,
+    "EXAMINE": Examine,
+    "CREATE": Create,
+    "DELETE": Delete,
+    "RENAME from": lambda evil: Rename(evil, "x"),
+    "RENAME to": lambda evil: Rename("x", evil),
+    "SUBSCRIBE": Subscribe,
+    "UNSUBSCRIBE": Unsubscribe,
+    "LIST reference": lambda evil: List(evil, "*"),
+    "LIST pattern": lambda evil: List("", evil),
+    "LSUB": lambda evil: LSub("", evil),
+    "STATUS mailbox": lambda evil: Status(evil, ("MESSAGES",)),
+    "STATUS item": lambda evil: Status("x", (evil,)),
+    "APPEND mailbox": lambda evil: Append(evil, b"x"),
+    "APPEND message": lambda evil: Append("x", evil.encode()),
+    "APPEND flag": lambda evil: Append("x", b"x", frozenset({evil})),
+    "SEARCH text": lambda evil: Search(From(evil)),
+    "SEARCH field": lambda evil: Search(Header(evil, "x")),
+    "SEARCH keyword": lambda evil: Search(Keyword(evil)),
+    "SEARCH charset": lambda evil: Search(Text("x"), evil),
+    "FETCH set": lambda evil: Fetch(SequenceSet(evil), (BodySection(),)),
+    "FETCH field": lambda evil: Fetch(SequenceSet("1"), (BodySection((), "HEADER.FIELDS", (evil,)),)),
+    "FETCH item": lambda evil: UIDFetch(UIDSet("1"), (OtherItem(evil),)),
+    "STORE flag": lambda evil: Store(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
+    "COPY": lambda evil: Copy(SequenceSet("1"), evil),
+    "ENABLE": lambda evil: Enable(Capabilities([evil])),
+    "ID": lambda evil: ID((("name", evil),)),
+    "unknown name": lambda evil: UnknownCommand(evil),
+    "unknown atom": lambda evil: UnknownCommand("X", (evil,)),
+    "unknown string": lambda evil: UnknownCommand("X", (evil.encode(),)),
+}
+
+RESPONSES: dict[str, Callable[[str], Response]] = {
+    "status text": Ok,
+    "bye text": Bye,
+    "text behind a code": lambda evil: No(evil, SimpleCode("ALERT")),
+    "tagged text": lambda evil: TaggedStatus("a", Ok(evil)),
+    "tag": lambda evil: TaggedStatus(evil, Ok()),
+    "code": lambda evil: Ok("x", SimpleCode(evil)),
+    "code text": lambda evil: Ok("x", UnknownCode("X", evil.encode())),
+    "charset": lambda evil: No("x", BadCharsetCode((evil,))),
+    "permanent flag": lambda evil: Ok("x", PermanentFlagsCode(frozenset({evil}))),
+    "capability code": lambda evil: Ok("x", CapabilityCode(Capabilities([evil]))),
+    "continuation": ContinuationRequest,
+    "capability": lambda evil: CapabilityData([evil]),
+    "flag": lambda evil: FlagsData(frozenset({evil})),
+    "mailbox": lambda evil: ListData(frozenset(), "/", evil),
+    "attribute": lambda evil: ListData(frozenset({evil}), "/", "x"),
+    "delimiter": lambda evil: ListData(frozenset(), evil, "x"),
+    "status mailbox": lambda evil: StatusData(evil, (("MESSAGES", 1),)),
+    "status item": lambda evil: StatusData("x", ((evil, 1),)),
+    "id": lambda evil: IDData((("name", evil),)),
+    "unknown name": lambda evil: UnknownData(evil),
+    "unknown atom": lambda evil: UnknownData("X", (evil,)),
+}
+
+
+@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands(name: str, evil: str) -> None:
+    try:
+        command = COMMANDS[name](evil)
+        octets = serialize(TaggedCommand("a", command))
+    except LocalProtocolError:
+        return
+    values = parse_commands(octets + b"y NOOP\r\n")
+    assert values == [TaggedCommand("a", command), TaggedCommand("y", Noop())]
+
+
+@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("name", RESPONSES)
+def test_responses(name: str, evil: str) -> None:
+    try:
+        response = RESPONSES[name](evil)
+        octets = serialize(response)
+    except LocalProtocolError:
+        return
+    values = parse_responses(octets + b"y OK x\r\n")
+    assert values == [response, TaggedStatus("y", Ok("x"))]
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_tags(evil: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        TaggedCommand(evil, Noop())
+
+
+def test_nothing_of_the_attack_stands_outside_of_a_literal() -> None:
+    octets = serialize(TaggedCommand("a", UnknownCommand("X", (b"\r\nz NOOP",))))
+    assert octets == b"a X {8}\r\n\r\nz NOOP\r\n"
+    assert parse_commands(octets[:-3]) == [Incomplete(octets[:-3])]

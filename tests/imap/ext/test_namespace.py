@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from mailproto.imap.commands import parse_command
+from mailproto.imap.cursor import ParseError
+from mailproto.imap.ext.namespace import Namespace
+from support_imap_wire import command_octets, frame, parse_octets
+
+
+def test_both_directions() -> None:
+    assert parse_octets(b"a Namespace\r\n") == Namespace()
+    assert command_octets(Namespace()) == b"a NAMESPACE\r\n"
+
+
+def test_it_takes_no_arguments() -> None:
+    with pytest.raises(ParseError):
+        parse_command(frame(b'a NAMESPACE ""\r\n'))

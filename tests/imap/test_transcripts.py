@@ -1,0 +1,115 @@
+"""Dialogues from the RFCs, carried between our two ends, whole and one octet at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailproto.imap.client import ClientEvent, IMAPClientConnection
+from mailproto.imap.codec import Done, parse_commands, parse_responses
+from mailproto.imap.commands import Authenticate, TaggedCommand
+from mailproto.imap.events import CommandCompleted, ContinuationRequested, SASLResponse
+from mailproto.imap.ext.idle import Idle
+from mailproto.imap.responses import ContinuationRequest, TaggedStatus
+from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection, ServerEvent
+from mailproto.imap.status import Bye, Ok, PreAuth
+from mailproto.wants import Wants
+from support_pair import ConnectionPair
+
+FOLDER = Path(__file__).parent.parent / "transcripts" / "imap"
+ALL = sorted(path.name for path in FOLDER.glob("*.txt"))
+EXCHANGES = {"rfc3501-authenticate.txt": 1}
+
+
+def said_by(name: str, side: str) -> bytes:
+    lines = (FOLDER / name).read_text("utf-8").split("\n")
+    said = [line.removeprefix(f"{side}:").removeprefix(" ") for line in lines if line.startswith(f"{side}:")]
+    return b"".join(line.encode() + b"\r\n" for line in said)
+
+
+class Dialogue:
+    """Sends the commands of a dialogue from a client, and its answers from a server."""
+
+    def __init__(self, name: str, piece: int | None) -> None:
+        client = IMAPClientConnection(strict=True)
+        capabilities = (*DEFAULT_CAPABILITIES, "AUTH=PLAIN")
+        server = IMAPServerConnection(capabilities=capabilities, allow_cleartext=True, strict=True)
+        self.pair: ConnectionPair[ClientEvent, ServerEvent] = ConnectionPair(client, server, piece)
+        self.client = client
+        self.server = server
+        self.answers = parse_responses(said_by(name, "S"), strict=True)
+        self.commands = parse_commands(said_by(name, "C"), exchanges=EXCHANGES.get(name, 0), strict=True)
+        self.received: list[ClientEvent] = []
+        self.served: list[ServerEvent] = []
+
+    def run(self) -> None:
+        answers: list[object] = list(self.answers)
+        greeting = answers.pop(0)
+        assert isinstance(greeting, Ok | PreAuth | Bye)
+        self.server.send_greeting(greeting)
+        self.carry()
+        for command in self.commands:
+            self.give(command)
+            self.carry()
+            self.answer(command, answers)
+            self.carry()
+        assert answers == []
+
+    def give(self, command: object) -> None:
+        match command:
+            case TaggedCommand():
+                self.client.send_command(command.command, command.tag)
+            case SASLResponse():
+                self.client.send_sasl(None if command.data is None else command.data.reveal())
+            case Done():
+                self.client.send_done()
+            case _:
+                raise AssertionError(command)
+
+    def answer(self, command: object, answers: list[object]) -> None:
+        """Answer with all up to the tagged status, or to where the client speaks next."""
+        while answers:
+            answer = answers.pop(0)
+            match answer:
+                case TaggedStatus():
+                    self.server.complete(answer.tag, answer.status)
+                    return
+                case ContinuationRequest():
+                    self.begin(command)
+                    if isinstance(command, TaggedCommand) and isinstance(command.command, Authenticate):
+                        return
+                case _:
+                    self.server.send(answer)  # type: ignore[arg-type]  # the codec gives what can be sent
+            if self.server.wants is Wants.DATA and answers and isinstance(answers[0], TaggedStatus):
+                return
+
+    def begin(self, command: object) -> None:
+        """Say `+` to AUTHENTICATE and IDLE; that to a literal the connection has said."""
+        if isinstance(command, TaggedCommand) and isinstance(command.command, Authenticate):
+            self.server.challenge(b"")
+        elif isinstance(command, TaggedCommand) and isinstance(command.command, Idle):
+            self.server.accept_idle()
+
+    def carry(self) -> None:
+        for _ in range(6):
+            self.served += self.pair.server_events()
+            self.received += self.pair.client_events()
+
+
+@pytest.mark.parametrize("piece", [None, 1])
+@pytest.mark.parametrize("name", ALL)
+def test_a_dialogue_at_both_ends(name: str, piece: int | None) -> None:
+    dialogue = Dialogue(name, piece)
+    dialogue.run()
+    assert [value for value in dialogue.served if isinstance(value, TaggedCommand)] == [
+        value for value in dialogue.commands if isinstance(value, TaggedCommand)
+    ]
+    received = [event for event in dialogue.received if not isinstance(event, ContinuationRequested)]
+    assert [as_sent(event) for event in received] == [
+        answer for answer in dialogue.answers if not isinstance(answer, ContinuationRequest)
+    ]
+
+
+def as_sent(event: ClientEvent) -> object:
+    return TaggedStatus(event.tag, event.status) if isinstance(event, CommandCompleted) else event

@@ -1,0 +1,97 @@
+"""The client's map of sequence numbers, against a plain list."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailproto.imap.codes import UIDNOTSTICKY, UIDValidityCode
+from mailproto.imap.fetch import FLAGS, UID
+from mailproto.imap.responses import ExistsData, ExpungeData, FetchData, ListData
+from mailproto.imap.status import Ok
+from mailproto.imap.view import MAX_RUNS, MailboxView, NumberMap
+
+STEPS = st.lists(st.tuples(st.sampled_from(["told", "gone"]), st.integers(1, 30)), max_size=60)
+
+
+@given(STEPS)
+def test_the_map_says_what_a_list_says(steps: list[tuple[str, int]]) -> None:
+    uids = [10 * number for number in range(1, 31)]
+    known: set[int] = set()
+    numbers = NumberMap()
+    for kind, number in steps:
+        if number > len(uids):
+            continue
+        if kind == "told":
+            numbers.put(number, uids[number - 1])
+            known.add(uids[number - 1])
+        else:
+            numbers.expunge(number)
+            known.discard(uids.pop(number - 1))
+        assert len(numbers) == len(known)
+        for index, uid in enumerate(uids, start=1):
+            assert numbers.uid(index) == (uid if uid in known else None)
+            assert numbers.sequence_number(uid) == (index if uid in known else None)
+
+
+def test_what_contradicts_empties_the_map() -> None:
+    for number, uid in [(2, 99), (1, 20), (3, 20), (3, 5)]:
+        numbers = NumberMap()
+        numbers.put(2, 20)
+        numbers.put(number, uid)
+        assert numbers.uid(2) in (None, 20)
+        assert len(numbers) <= 1
+
+
+def test_numbers_that_cannot_be_are_no_news() -> None:
+    numbers = NumberMap()
+    for number, uid in [(0, 1), (1, 0), (1, 2**32)]:
+        numbers.put(number, uid)
+    assert len(numbers) == 0
+    assert numbers.uid(1) is None
+    assert numbers.sequence_number(1) is None
+
+
+def test_memory_grows_with_what_was_told() -> None:
+    numbers = NumberMap()
+    numbers.put(2**32 - 1, 7)
+    assert numbers.uid(2**32 - 1) == 7
+    for index in range(1, 3 * MAX_RUNS):
+        numbers.put(2 * index, 2 * index)
+    assert len(numbers) <= MAX_RUNS
+
+
+def test_truncate_forgets_the_numbers_above() -> None:
+    numbers = NumberMap()
+    for number in (1, 2, 3, 7, 9):
+        numbers.put(number, number * 10)
+    numbers.truncate(2)
+    assert [numbers.uid(number) for number in (1, 2, 3, 7, 9)] == [10, 20, None, None, None]
+
+
+def test_the_view_follows_responses() -> None:
+    view = MailboxView("x", is_read_only=False)
+    for response in (
+        ExpungeData(1),
+        ExistsData(2),
+        FetchData(2, UID.answer(9)),
+        FetchData(2, FLAGS.answer(frozenset())),
+        ListData(frozenset(), "/", "x"),
+        Ok("x", UIDNOTSTICKY),
+        Ok("x"),
+    ):
+        view.feed(response)
+    assert (view.exists, view.uid(2), view.sequence_number(9)) == (2, 9, 2)
+    assert (view.uid_not_sticky, view.is_read_only) == (True, False)
+    view.feed(ExistsData(1))
+    assert view.uid(2) is None
+
+
+def test_another_uid_validity_forgets_the_numbers() -> None:
+    view = MailboxView("x", is_read_only=False)
+    view.feed(Ok("x", UIDValidityCode(1)))
+    view.feed(FetchData(2, UID.answer(9)))
+    view.feed(Ok("x", UIDValidityCode(1)))
+    assert view.uid(2) == 9
+    view.feed(Ok("x", UIDValidityCode(2)))
+    assert view.uid(2) is None

@@ -1,0 +1,215 @@
+"""Hypothesis strategies for IMAP values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta, timezone
+
+from hypothesis import strategies as st
+
+from mailproto._secret import Secret
+from mailproto.imap import codes, search
+from mailproto.imap.capability import Capabilities
+from mailproto.imap.codes import ResponseCode
+from mailproto.imap.commands import (
+    Append,
+    Authenticate,
+    Capability,
+    Check,
+    Close,
+    Command,
+    Copy,
+    Create,
+    Delete,
+    Examine,
+    Expunge,
+    Fetch,
+    List,
+    Login,
+    Logout,
+    LSub,
+    Noop,
+    Rename,
+    Search,
+    Select,
+    StartTLS,
+    Status,
+    Store,
+    StoreAction,
+    Subscribe,
+    UIDCopy,
+    UIDFetch,
+    UIDSearch,
+    UIDStore,
+    UnknownCommand,
+    Unsubscribe,
+)
+from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.id import ID
+from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
+from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.fetch import ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection, FetchItem
+from mailproto.imap.search import SearchKey
+from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
+from mailproto.imap.values import Value
+
+ATOM_CHARS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '(){%*"\\]')
+
+atoms = st.text(ATOM_CHARS, min_size=1, max_size=12)
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
+octets = st.binary(max_size=40).map(lambda value: value.replace(b"\0", b"\x01"))
+lines = st.text(
+    st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1, max_size=40
+)
+mailboxes = st.one_of(texts, st.sampled_from(["INBOX", "inbox", "", "NIL", "a&b", "&", "~/x", "[Gmail]/All"]))
+flags = st.frozensets(
+    st.one_of(atoms, atoms.map("\\{}".format), st.sampled_from(["\\Seen", "\\ANSWERED", "\\recent"])),
+    max_size=5,
+)
+numbers = st.integers(1, 2**32 - 1)
+ranges = st.lists(
+    st.tuples(numbers | st.just(STAR), numbers | st.just(STAR))
+    | numbers.map(lambda number: (number, number)),
+    min_size=1,
+    max_size=5,
+)
+sequence_sets = ranges.map(SequenceSet.from_ranges)
+uid_sets = ranges.map(UIDSet.from_ranges)
+known_uid_sets = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=4).map(UIDSet.from_ranges)
+zones = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+date_times = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=zones)
+
+_generic_atoms = st.text(ATOM_CHARS + "\\%*]", min_size=1, max_size=12).filter(
+    lambda atom: atom.upper() != "NIL" and not (atom.isdigit() and len(atom) <= 20)
+)
+values: st.SearchStrategy[Value] = st.recursive(
+    st.none() | octets | st.integers(0, 10**20 - 1) | _generic_atoms,
+    lambda inner: st.lists(inner, max_size=4).map(tuple),
+    max_leaves=12,
+)
+
+_simple_keys: list[Callable[[], SearchKey]] = [
+    search.All,
+    search.Answered,
+    search.Deleted,
+    search.Draft,
+    search.Flagged,
+    search.New,
+    search.Old,
+    search.Recent,
+    search.Seen,
+    search.Unanswered,
+    search.Undeleted,
+    search.Undraft,
+    search.Unflagged,
+    search.Unseen,
+]
+_text_keys: list[Callable[[str], SearchKey]] = [
+    search.Bcc,
+    search.Body,
+    search.Cc,
+    search.From,
+    search.Subject,
+    search.Text,
+    search.To,
+]
+_date_keys: list[Callable[[date], SearchKey]] = [
+    search.Before,
+    search.On,
+    search.Since,
+    search.SentBefore,
+    search.SentOn,
+    search.SentSince,
+]
+_unknown_names = atoms.map("X{}".format).filter(lambda name: name.upper() not in search.KEYS)
+_leaf_keys: st.SearchStrategy[SearchKey] = st.one_of(
+    st.sampled_from(_simple_keys).map(lambda key: key()),
+    st.builds(lambda key, value: key(value), st.sampled_from(_text_keys), texts),
+    st.builds(lambda key, day: key(day), st.sampled_from(_date_keys), st.dates()),
+    st.builds(search.Larger, st.integers(0, 2**32 - 1)),
+    st.builds(search.Smaller, st.integers(0, 2**32 - 1)),
+    st.builds(search.Keyword, atoms),
+    st.builds(search.Unkeyword, atoms),
+    st.builds(search.Header, st.text(ATOM_CHARS + ' ("', max_size=8), texts),
+    st.builds(search.SequenceNumbers, sequence_sets),
+    st.builds(search.UID, uid_sets),
+    st.builds(search.UnknownKey, _unknown_names, st.lists(values, max_size=3).map(tuple)),
+)
+keys: st.SearchStrategy[SearchKey] = st.recursive(
+    _leaf_keys,
+    lambda inner: st.one_of(
+        inner.map(search.Not),
+        st.builds(search.Or, inner, inner),
+        st.lists(inner, min_size=2, max_size=4).map(lambda terms: search.And(tuple(terms))),
+    ),
+    max_leaves=8,
+)
+
+_fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
+id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
+    lambda parameters: tuple(parameters.items())
+)
+
+_items: st.SearchStrategy[tuple[FetchItem[object], ...]] = st.lists(
+    st.sampled_from(
+        [FLAGS, UID, ENVELOPE, RFC822_SIZE, BodySection(), BodySection((1, 2), "MIME", peek=False)]
+    ),
+    min_size=1,
+    max_size=4,
+).map(tuple)
+_bare: list[Callable[[], Command]] = [
+    Capability,
+    Noop,
+    Logout,
+    StartTLS,
+    Check,
+    Close,
+    Expunge,
+    Idle,
+    Namespace,
+    Unselect,
+]
+_on_mailbox: list[Callable[[str], Command]] = [Select, Examine, Create, Delete, Subscribe, Unsubscribe]
+
+commands: st.SearchStrategy[Command] = st.one_of(
+    st.sampled_from(_bare).map(lambda command: command()),
+    st.builds(lambda command, mailbox: command(mailbox), st.sampled_from(_on_mailbox), mailboxes),
+    st.builds(Rename, mailboxes, mailboxes),
+    st.builds(List, mailboxes, mailboxes),
+    st.builds(LSub, mailboxes, mailboxes),
+    st.builds(Status, mailboxes, st.lists(atoms, min_size=1, max_size=5).map(tuple)),
+    st.builds(Login, texts, texts.map(Secret)),
+    st.builds(Authenticate, atoms, st.none() | st.binary(max_size=30).map(Secret)),
+    st.builds(Append, mailboxes, octets, flags, internal_date=st.none() | date_times),
+    st.builds(Store, sequence_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
+    st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
+    st.builds(Fetch, sequence_sets, _items),
+    st.builds(UIDFetch, uid_sets, _items),
+    st.builds(Copy, sequence_sets, mailboxes),
+    st.builds(UIDCopy, uid_sets, mailboxes),
+    st.builds(Move, sequence_sets, mailboxes),
+    st.builds(UIDMove, uid_sets, mailboxes),
+    st.builds(UIDExpunge, uid_sets),
+    st.builds(Search, keys),
+    st.builds(UIDSearch, keys),
+    st.builds(Enable, st.lists(atoms, min_size=1, max_size=4).map(Capabilities)),
+    st.builds(ID, id_parameters),
+    st.builds(UnknownCommand, atoms.map("X{}".format), st.lists(values, max_size=4).map(tuple)),
+)
+
+_code_text = st.text(ATOM_CHARS + ' (){"\\*', min_size=1, max_size=20).map(lambda text: text.encode("ascii"))
+response_codes: st.SearchStrategy[ResponseCode] = st.one_of(
+    atoms.map("X-{}".format).map(codes.SimpleCode),
+    st.builds(codes.UnknownCode, atoms.map("X-{}".format), _code_text),
+    st.builds(codes.UIDNextCode, numbers),
+    st.builds(codes.UIDValidityCode, numbers),
+    st.builds(codes.UnseenCode, numbers),
+    st.builds(codes.PermanentFlagsCode, flags | flags.map(lambda some: some | {"\\*"})),
+    st.builds(codes.CapabilityCode, st.lists(atoms, max_size=4).map(Capabilities)),
+    st.builds(codes.BadCharsetCode, st.lists(st.text(ATOM_CHARS + '" ', max_size=9), max_size=3).map(tuple)),
+    st.builds(AppendUIDCode, numbers, known_uid_sets),
+    st.builds(lambda validity, uids: CopyUIDCode(validity, uids, uids), numbers, known_uid_sets),
+)
