@@ -1,6 +1,18 @@
 """Clients and servers over asyncio."""
 
+from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
+from mailproto.asyncio.imap import Download, IMAPClient, Messages, Updates, serve_imap
 from mailproto.asyncio.smtp import SMTPClient, serve_smtp
 
-__all__ = ["SMTPClient", "Server", "serve_smtp"]
+__all__ = [
+    "Download",
+    "IMAPClient",
+    "Messages",
+    "Opening",
+    "SMTPClient",
+    "Server",
+    "Updates",
+    "serve_imap",
+    "serve_smtp",
+]

@@ -101,7 +101,7 @@ class ClientDriver(Driver):
     ) -> None:
         super().__init__(loop, server_side=False, context=context, timeout=timeout)
         self.conn = conn
-        self.is_shared = is_shared
+        self.is_shared: bool = is_shared
         self._running = 0
         self._lost: asyncio.Future[None] = loop.create_future()
 

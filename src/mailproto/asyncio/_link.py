@@ -65,11 +65,11 @@ class Run(Generic[ResultT]):
     __slots__ = ("deadline", "driver", "flow", "is_own_deadline", "waits_for", "wake", "was_receiving")
 
     def __init__(self, driver: Driver, flow: Flow[ResultT]) -> None:
-        self.driver = driver
-        self.flow = flow
-        self.deadline = inf
-        self.is_own_deadline = False
-        self.was_receiving = False
+        self.driver: Driver = driver
+        self.flow: Flow[ResultT] = flow
+        self.deadline: float = inf
+        self.is_own_deadline: bool = False
+        self.was_receiving: bool = False
         self.waits_for: type | None = None
         self.wake: Wake | None = None
 
@@ -117,7 +117,7 @@ class _Wake:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self.is_set = False
+        self.is_set: bool = False
 
     def set(self) -> None:
         """End the `Receive` that waits with this signal, or the next one."""
@@ -169,7 +169,7 @@ class Driver(asyncio.Protocol):
         context: ssl.SSLContext | None = None,
         timeout: float | None = None,
     ) -> None:
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self.tls: TLSInfo | None = None
         self._server_side = server_side
         self._context = context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Generic, Protocol, TypeVar, cast, final
 
 __all__ = ["Opening"]
 
@@ -19,20 +19,26 @@ class _Closable(Protocol):
     ) -> object: ...
 
 
-OpenedT = TypeVar("OpenedT", bound=_Closable)
+OpenedT = TypeVar("OpenedT")
 
 
 @final
 class Opening(Generic[OpenedT]):
     """Something that is opened by `await`, and opened and closed again by `async with`.
 
-    Nothing happens before; each of the two can be used once.
+    Nothing happens before; each of the two can be used once. What is opened is closed by *close_it*, without
+    that by its own `__aexit__`.
     """
 
-    __slots__ = ("_open", "_opened")
+    __slots__ = ("_close", "_open", "_opened")
 
-    def __init__(self, open_it: Callable[[], Awaitable[OpenedT]]) -> None:
+    def __init__(
+        self,
+        open_it: Callable[[], Awaitable[OpenedT]],
+        close_it: Callable[[OpenedT], Awaitable[None]] | None = None,
+    ) -> None:
         self._open = open_it
+        self._close = close_it
         self._opened: OpenedT | None = None
 
     def __await__(self) -> Generator[Any, Any, OpenedT]:
@@ -49,5 +55,9 @@ class Opening(Generic[OpenedT]):
         traceback: TracebackType | None,
     ) -> None:
         opened, self._opened = self._opened, None
-        if opened is not None:
-            await opened.__aexit__(kind, error, traceback)
+        if opened is None:
+            return
+        if self._close is not None:
+            await self._close(opened)
+        else:
+            await cast(_Closable, opened).__aexit__(kind, error, traceback)

@@ -67,7 +67,7 @@ class Server:
             raise LocalProtocolError(f"ssl_context: tls={tls!r} needs one")
         check_target(host, path, sock)
         self.factory = factory
-        self.is_implicit = tls == "implicit"
+        self.is_implicit: bool = tls == "implicit"
         self.context = ssl_context
         self.timeout = timeout
         self.links: set[_Link] = set()
@@ -178,6 +178,8 @@ class Server:
 @final
 class _Link(Driver):
     """An accepted connection: runs one flow, then closes."""
+
+    conn: Connection[object]
 
     __slots__ = ("_is_lost", "_lingered", "_run", "_server")
 

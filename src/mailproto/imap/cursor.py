@@ -71,14 +71,14 @@ class Cursor:
         max_depth: int = MAX_DEPTH,
         max_ranges: int = 100_000,
     ) -> None:
-        self.text = message.text
-        self.literals = message.literals
-        self.position = 0
-        self.strict = strict
-        self.max_depth = max_depth
-        self.max_ranges = max_ranges
+        self.text: bytes = message.text
+        self.literals: tuple[Content, ...] = message.literals
+        self.position: int = 0
+        self.strict: bool = strict
+        self.max_depth: int = max_depth
+        self.max_ranges: int = max_ranges
         self.defects: list[Defect] = []
-        self.literal_index = 0
+        self.literal_index: int = 0
 
     @property
     def is_at_end(self) -> bool:

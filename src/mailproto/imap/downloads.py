@@ -6,12 +6,13 @@ from typing import Final, TypeAlias, cast, final
 
 from mailproto.errors import ItemMissing, LocalProtocolError
 from mailproto.flow import Flow
+from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import raise_refusal, run
 from mailproto.imap.commands import Fetch, UIDFetch
 from mailproto.imap.events import LiteralData, LiteralStarted
 from mailproto.imap.fetch import BODYSTRUCTURE, BodySection, FetchItem
 from mailproto.imap.fetch_data import FetchData
-from mailproto.imap.inbox import Inbox, Inboxes
+from mailproto.imap.inbox import Inboxes
 from mailproto.imap.sections import Section
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.mime.decoding import Decoder, decoder
@@ -62,7 +63,7 @@ class Downloading:
         self._inbox: Inbox | None = None
         self.chunks: list[bytes] = []
         self.size: int | None = None
-        self.is_finished = False
+        self.is_finished: bool = False
 
     def open(self) -> Flow[None]:
         """Ask for the section and wait until its octets begin. Raises ItemMissing if there is none."""

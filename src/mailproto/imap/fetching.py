@@ -10,11 +10,12 @@ from typing import Final, TypeAlias, cast, final
 
 from mailproto._ranges import Ranges
 from mailproto.flow import Flow, Flush
+from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import raise_refusal
 from mailproto.imap.commands import Fetch, UIDFetch
 from mailproto.imap.fetch import FetchItem, check_fetch_items
 from mailproto.imap.fetch_data import FetchData
-from mailproto.imap.inbox import Inbox, Inboxes
+from mailproto.imap.inbox import Inboxes
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
 
 __all__ = ["Fetching", "Items", "Windows"]
@@ -55,13 +56,13 @@ class Windows:
         room = self._width
         while self._ranges and room > 0 and len(window) < MAX_RANGES:
             low, high = self._ranges.pop()
-            if high >= LAST_UID or high - low < room:
-                window.append((low, high))
-                room = 0 if high >= LAST_UID else room - (high - low + 1)
-            else:
-                window.append((low, low + room - 1))
+            if high < LAST_UID and high - low >= room:
                 self._ranges.append((low + room, high))
-                room = 0
+                high = low + room - 1
+            room = 0 if high >= LAST_UID else room - (high - low + 1)
+            if window and window[-1][1] + 1 == low:
+                low = window.pop()[0]
+            window.append((low, high))
         return UIDSet.of_parsed(tuple(window)) if window else None
 
     def _adapt(self, found: int) -> None:
@@ -74,13 +75,13 @@ class Windows:
 def _bounded(uids: UIDSet, uid_next: int | None) -> Ranges:
     """Return the ranges to cut: what lies at or above *uid_next* is one range that is not cut.
 
-    It ends with the greatest UID, not with `*`, which would stand for the last message once more.
+    That ends with the greatest UID, not with `*`, which would stand for the last message once more.
     """
     merged = uids.merged
     low, high = merged[-1] if merged else (0, 0)
     if uid_next is None or high < uid_next or low >= uid_next - 1:
         return merged if uid_next is not None or high < LAST_UID else uids.ranges
-    return (*merged[:-1], (low, uid_next - 1), (uid_next, LAST_UID))
+    return (*merged[:-1], (low, uid_next - 1), (uid_next, min(high, LAST_UID)))
 
 
 @final
@@ -105,7 +106,7 @@ class Fetching:
         self._found: int | None = None
         self._inbox: Inbox | None = None
         self.ready: deque[FetchData] = deque()
-        self.is_finished = not numbers
+        self.is_finished: bool = not numbers
 
     def fill(self) -> Flow[None]:
         """Wait until there is a message in `ready`, or no more to come. Raises IMAPStatusError."""

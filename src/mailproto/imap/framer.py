@@ -37,7 +37,7 @@ class LiteralEnd:
     __slots__ = ("size",)
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        self.size: int = size
 
 
 @final
@@ -51,9 +51,9 @@ class Mark:
     __slots__ = ("is_synchronizing", "is_well_placed", "size")
 
     def __init__(self, size: int, *, is_synchronizing: bool, is_well_placed: bool) -> None:
-        self.size = size
-        self.is_synchronizing = is_synchronizing
-        self.is_well_placed = is_well_placed
+        self.size: int = size
+        self.is_synchronizing: bool = is_synchronizing
+        self.is_well_placed: bool = is_well_placed
 
 
 Framed: TypeAlias = Message | Mark | bytes | LiteralEnd
@@ -108,7 +108,7 @@ class Framer:
         self._remaining = 0
         self._discarded = 0
         self._taken = 0
-        self.max_line = limits.max_line
+        self.max_line: int = limits.max_line
         self.defects: list[Defect] = []
         self.show: Callable[[bytes], None] | None = None
         """Called with each line and with the octets of each literal, for a trace."""

@@ -10,12 +10,13 @@ from typing import Final, final
 
 from mailproto.errors import IMAPStatusError, LocalProtocolError
 from mailproto.flow import Flow
+from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import noop, raise_refusal, run
 from mailproto.imap.commands import Fetch
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
-from mailproto.imap.inbox import Inbox, Inboxes
+from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ExistsData
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.updates import Expunged, NewMessages, Update

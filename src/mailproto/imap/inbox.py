@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias, cast, final
+from typing import Final, Protocol, cast, final
 
 from mailproto.errors import ConnectionClosed, LocalProtocolError, RemoteProtocolError
 from mailproto.flow import Call, Flow, Flush, Receive, Received
+from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
-from mailproto.imap.commands import Command, Examine, Select, SetCommand, Status
+from mailproto.imap.commands import Command, Examine, Select, SetCommand
 from mailproto.imap.events import (
     CommandCompleted,
     ConnectionLost,
@@ -28,41 +29,22 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
-from mailproto.imap.fetch import FLAGS, UID, BodyItem
+from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.responses import (
-    CapabilityData,
     DataResponse,
-    EnabledData,
-    ExistsData,
     ExpungeData,
-    RecentData,
-    StatusData,
     UnreadResponse,
 )
-from mailproto.imap.sequence import SequenceSet, UIDSet
-from mailproto.imap.state import row_of
-from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
-from mailproto.imap.updates import Alert, Expunged, FlagsChanged, MailboxChanged, Update
-from mailproto.imap.view import MailboxView
+from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
+from mailproto.imap.updates import News, news_of
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 
-__all__ = ["ExchangeInbox", "FetchInbox", "Inbox", "Inboxes", "News", "Sharing", "Solitary", "Waiter"]
-
-News: TypeAlias = Update | ExistsData
-"""What a response that answers no command says; EXISTS stands for new messages whose UIDs are not known."""
+__all__ = ["Inboxes", "Sharing", "Solitary", "Waiter"]
 
 MAX_NEWS: Final = 10_000
 """News that are kept while nobody asks for them; beyond that the oldest are forgotten."""
-
-VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
-"""Items that a server may send on its own, of any message, at any time."""
-
-_ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
-    ("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")
-)
-"""What else answers a command, beside what the table of states says; it may be sent unasked too."""
 
 _ALSO_NEWS: Final = frozenset({"EXISTS", "EXPUNGE", "FETCH"})
 """Responses that are news even though `exchange` collects them."""
@@ -112,164 +94,6 @@ class Solitary:
         raise LocalProtocolError("the connection is in use")
 
 
-class Inbox:
-    """What has come for one command and was not taken yet.
-
-    `status` is its tagged status once it has come. With `is_drained` set, nobody wants the rest: it is thrown
-    away as it comes.
-    """
-
-    __slots__ = ("_names", "command", "events", "is_drained", "octets", "owner", "status", "tag")
-
-    def __init__(self, tag: str, command: Command | Unchecked, owner: object) -> None:
-        self.tag = tag
-        self.command = command
-        self.owner = owner
-        self.events: deque[ClientEvent] = deque()
-        self.octets = 0
-        self.status: Ok | No | Bad | None = None
-        self.is_drained = False
-        self._names: frozenset[str] = frozenset()
-        if isinstance(command, Command):
-            self._names = frozenset(row_of(command.name).answers + _ALSO_ANSWERS.get(command.name, ()))
-
-    @property
-    def name(self) -> str:
-        """The name of the command."""
-        return self.command.name if isinstance(self.command, Command) else "the octets sent unchecked"
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether there is something to take, or nothing will come any more."""
-        return bool(self.events) or self.status is not None
-
-    def claims(self, name: str, event: ClientEvent) -> bool:
-        """Whether *event*, a response of this name, answers the command."""
-        if isinstance(event, StatusData) and isinstance(self.command, Status):
-            return event.mailbox == self.command.mailbox
-        return name in self._names
-
-    def put(self, event: ClientEvent) -> None:
-        """Keep *event*, unless nobody wants it."""
-        if not self.is_drained:
-            self.events.append(event)
-
-    def take(self) -> list[ClientEvent]:
-        """Return what has come, in order, and keep nothing."""
-        events = list(self.events)
-        self.events.clear()
-        self.octets = 0
-        return events
-
-    def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
-        """Note the tagged status; return what turned out to be news."""
-        self.status = status
-        return ()
-
-
-@final
-class FetchInbox(Inbox):
-    """The inbox of a FETCH, UID FETCH, STORE or UID STORE: joins what a server sends in pieces.
-
-    A response that has everything that was asked for is an answer. Of one that has less, what the server
-    may send unasked (flags) could be either: it waits for the rest, and is news if none comes.
-    """
-
-    __slots__ = ("_keys", "_numbers", "_partial", "_seen")
-
-    def __init__(
-        self,
-        tag: str,
-        command: SetCommand[Any],
-        owner: object,
-        keys: frozenset[str],
-    ) -> None:
-        super().__init__(tag, command, owner)
-        self._numbers: SequenceSet | UIDSet = command.sequence_set
-        self._keys = keys | {"UID"} if isinstance(self._numbers, UIDSet) else keys
-        self._partial: dict[int, FetchData] = {}
-        self._seen: set[int] | None = set() if self._keys <= VOLATILE else None
-
-    def wants(self, key: str) -> bool:
-        """Whether the item with this key was asked for, and somebody waits for it."""
-        return key in self._keys and not self.is_drained
-
-    def offer(self, data: FetchData, known_uid: int | None, *, is_alone: bool) -> bool:
-        """Take *data* if it answers the command; with *is_alone* no other FETCH is in progress."""
-        keys = data.keys
-        if self._keys.issubset(keys):
-            if self._seen is None and is_alone:
-                self._emit(data)
-                return True
-            return self._has(data, known_uid) and self._emit_once(data)
-        if not self._keys.intersection(keys).difference({"UID"}) or not self._has(data, known_uid):
-            return False
-        self._join(data)
-        return True
-
-    def _has(self, data: FetchData, known_uid: int | None) -> bool:
-        """Whether *data* is of a message that was asked for, as far as can be told."""
-        if isinstance(self._numbers, SequenceSet):
-            return self._numbers.has_star or data.sequence_number in self._numbers
-        uid = data.uid if "UID" in data.keys else known_uid
-        return uid is None or self._numbers.has_star or uid in self._numbers
-
-    def _emit_once(self, data: FetchData) -> bool:
-        if self._seen is not None:
-            if data.sequence_number in self._seen:
-                return False
-            self._seen.add(data.sequence_number)
-        self._emit(data)
-        return True
-
-    def _emit(self, data: FetchData) -> None:
-        if self._partial:
-            before = self._partial.pop(data.sequence_number, None)
-            data = data if before is None else before.joined(data)
-        self.put(data)
-
-    def _join(self, data: FetchData) -> None:
-        number = data.sequence_number
-        before = self._partial.pop(number, None)
-        joined = data if before is None else before.joined(data)
-        if self._keys.issubset(joined.keys):
-            self.put(joined)
-        else:
-            self._partial[number] = joined
-
-    def expunge(self, sequence_number: int) -> None:
-        """Move what waits for its rest, as the EXPUNGE of this number moves the messages."""
-        if self._partial:
-            self._partial = {
-                number - (number > sequence_number): data
-                for number, data in self._partial.items()
-                if number != sequence_number
-            }
-
-    def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
-        """Note the tagged status: what waits for its rest is an answer if it has more than flags."""
-        news: list[FetchData] = []
-        for data in self._partial.values():
-            if VOLATILE.issuperset(data.keys):
-                news.append(data)
-            else:
-                self.put(data)
-        self._partial = {}
-        super().complete(status)
-        return tuple(news)
-
-
-@final
-class ExchangeInbox(Inbox):
-    """The inbox of `exchange`: all that comes meanwhile and answers no other command."""
-
-    __slots__ = ()
-
-    def claims(self, name: str, event: ClientEvent) -> bool:
-        """Return True."""
-        return True
-
-
 @final
 class _Literal:
     """A streamed literal on its way: handed on to a download, collected for a fetch, or thrown away."""
@@ -308,10 +132,10 @@ class Inboxes:
         sharing: Sharing | None = None,
     ) -> None:
         self.conn = conn
-        self.limits = limits or IMAPLimits()
+        self.limits: IMAPLimits = limits or IMAPLimits()
         self.sharing: Sharing = sharing or Solitary()
         self.news: deque[News] = deque(maxlen=MAX_NEWS)
-        self.known_exists = 0
+        self.known_exists: int = 0
         self.error: ConnectionClosed | RemoteProtocolError | None = None
         self._bye: Bye | None = None
         self._open: dict[str, Inbox] = {}
@@ -614,16 +438,21 @@ class Inboxes:
         return self._route_data(event)
 
     def _route_status(self, event: ClientEvent) -> Inbox | None:
-        status = cast(StatusResponse, event)
+        status = cast("Ok | No | Bad | Bye | PreAuth", event)
         if isinstance(status, Bye):
             self._bye = status
+        answered = self._answered_by(status)
+        if answered is not None:
+            answered.put(event)
+        if status.code_name == "ALERT" or (answered is None and isinstance(status, No | Bad)):
+            self._note(status)
+        return answered
+
+    def _answered_by(self, status: Ok | No | Bad | Bye | PreAuth) -> Inbox | None:
         for name in (status.code_name or status.name, status.name):
             for inbox in self._open.values():
                 if inbox.claims(name, status):
-                    inbox.put(event)
                     return inbox
-        if status.code_name == "ALERT" or isinstance(status, No | Bad):
-            self._note(status)
         return None
 
     def _route_fetch(self, event: ClientEvent) -> Inbox | None:
@@ -696,8 +525,7 @@ class Inboxes:
 
     def _note(self, event: ClientEvent) -> None:
         """Add to the news what *event* says, as the view stands now."""
-        make = _NEWS.get(type(event), _changed)
-        news = make(event, self.conn.view)
+        news = news_of(event, self.conn.view)
         if news is not None:
             self.news.append(news)
 
@@ -707,51 +535,6 @@ class Inboxes:
             self.error = error
         for wait in self._waits:
             wait.waiter.set()
-
-
-def _flags_changed(event: ClientEvent, view: MailboxView | None) -> News | None:
-    data = cast(FetchData, event)
-    flags = data.get(FLAGS)
-    if flags is None:
-        return None
-    uid = data.get(UID)
-    if uid is None and view is not None:
-        uid = view.uid(data.sequence_number)
-    return FlagsChanged(data.sequence_number, uid, flags)
-
-
-def _expunged(event: ClientEvent, view: MailboxView | None) -> News | None:
-    number = cast(ExpungeData, event).sequence_number
-    return Expunged(number, None if view is None else view.expunged_uid)
-
-
-def _alert(event: ClientEvent, _view: MailboxView | None) -> News | None:
-    return Alert(cast(StatusResponse, event).text)
-
-
-def _exists(event: ClientEvent, _view: MailboxView | None) -> News | None:
-    return cast(ExistsData, event)
-
-
-def _changed(event: ClientEvent, _view: MailboxView | None) -> News | None:
-    return MailboxChanged(cast(DataResponse, event))
-
-
-def _nothing(_event: ClientEvent, _view: MailboxView | None) -> News | None:
-    return None
-
-
-_NEWS: Final[dict[type, Callable[[ClientEvent, MailboxView | None], News | None]]] = {
-    FetchData: _flags_changed,
-    ExpungeData: _expunged,
-    ExistsData: _exists,
-    RecentData: _nothing,
-    CapabilityData: _nothing,
-    EnabledData: _nothing,
-    UnreadResponse: _nothing,
-    **dict.fromkeys((Ok, No, Bad), _alert),
-}
-"""Kind of response -> what it says, if it answers no command; `MailboxChanged` for one that is not here."""
 
 
 def _route_other(inboxes: Inboxes, event: ClientEvent) -> Inbox | None:

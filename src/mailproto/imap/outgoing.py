@@ -36,7 +36,7 @@ class Outgoing(Generic[OwnerT]):
         self._queue: deque[tuple[OwnerT, Fragment]] = deque()
         self._dropped: list[OwnerT] = []
         self.gate: OwnerT | None = None
-        self.owed = 0
+        self.owed: int = 0
 
     def put(self, owner: OwnerT, fragments: Iterable[Fragment]) -> None:
         """Queue *fragments* and send what may be sent."""

@@ -154,9 +154,9 @@ class KeyReader:
     __slots__ = ("codec", "cursor", "depth")
 
     def __init__(self, cursor: Cursor, codec: str | None, depth: int) -> None:
-        self.cursor = cursor
-        self.codec = codec
-        self.depth = depth
+        self.cursor: Cursor = cursor
+        self.codec: str | None = codec
+        self.depth: int = depth
 
     def deeper(self) -> KeyReader:
         """Return the reader of a key inside the one that is read."""

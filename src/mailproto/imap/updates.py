@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, cast, final
 
-from mailproto.imap.responses import DataResponse
+from mailproto.imap.fetch import FLAGS, UID
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.responses import (
+    CapabilityData,
+    DataResponse,
+    EnabledData,
+    ExistsData,
+    ExpungeData,
+    RecentData,
+    UnreadResponse,
+)
 from mailproto.imap.sequence import UIDSet
+from mailproto.imap.status import Bad, No, Ok, StatusResponse
+from mailproto.imap.view import MailboxView
 
-__all__ = ["Alert", "Expunged", "FlagsChanged", "MailboxChanged", "NewMessages", "Update"]
+__all__ = [
+    "Alert",
+    "Expunged",
+    "FlagsChanged",
+    "MailboxChanged",
+    "NewMessages",
+    "News",
+    "Update",
+    "news_of",
+]
 
 
 @final
@@ -56,3 +78,56 @@ class Alert:
 
 
 Update: TypeAlias = NewMessages | Expunged | FlagsChanged | MailboxChanged | Alert
+
+News: TypeAlias = Update | ExistsData
+"""What a response that answers no command says; EXISTS stands for new messages whose UIDs are not known."""
+
+
+def news_of(event: object, view: MailboxView | None) -> News | None:
+    """Return what *event*, a response that answers no command, says as *view* stands now; None: nothing."""
+    return _NEWS.get(type(event), _changed)(event, view)
+
+
+def _flags_changed(event: object, view: MailboxView | None) -> News | None:
+    data = cast(FetchData, event)
+    flags = data.get(FLAGS)
+    if flags is None:
+        return None
+    uid = data.get(UID)
+    if uid is None and view is not None:
+        uid = view.uid(data.sequence_number)
+    return FlagsChanged(data.sequence_number, uid, flags)
+
+
+def _expunged(event: object, view: MailboxView | None) -> News | None:
+    number = cast(ExpungeData, event).sequence_number
+    return Expunged(number, None if view is None else view.expunged_uid)
+
+
+def _alert(event: object, _view: MailboxView | None) -> News | None:
+    return Alert(cast(StatusResponse, event).text)
+
+
+def _exists(event: object, _view: MailboxView | None) -> News | None:
+    return cast(ExistsData, event)
+
+
+def _changed(event: object, _view: MailboxView | None) -> News | None:
+    return MailboxChanged(cast(DataResponse, event))
+
+
+def _nothing(_event: object, _view: MailboxView | None) -> News | None:
+    return None
+
+
+_NEWS: Final[dict[type, Callable[[object, MailboxView | None], News | None]]] = {
+    FetchData: _flags_changed,
+    ExpungeData: _expunged,
+    ExistsData: _exists,
+    RecentData: _nothing,
+    CapabilityData: _nothing,
+    EnabledData: _nothing,
+    UnreadResponse: _nothing,
+    **dict.fromkeys((Ok, No, Bad), _alert),
+}
+"""Kind of response -> what it says, if it answers no command; `MailboxChanged` for one that is not here."""

@@ -66,8 +66,8 @@ class Message:
     __slots__ = ("literals", "text")
 
     def __init__(self, text: bytes, literals: tuple[Content, ...] = ()) -> None:
-        self.text = text
-        self.literals = literals
+        self.text: bytes = text
+        self.literals: tuple[Content, ...] = literals
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):

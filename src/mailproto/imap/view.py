@@ -183,18 +183,18 @@ class MailboxView:
     )
 
     def __init__(self, mailbox: str, *, is_read_only: bool) -> None:
-        self.mailbox = mailbox
-        self.is_read_only = is_read_only
+        self.mailbox: str = mailbox
+        self.is_read_only: bool = is_read_only
         self.exists: int | None = None
         self.expunged_uid: int | None = None
         self.recent: int | None = None
         self.unseen: int | None = None
         self.uid_next: int | None = None
         self.uid_validity: int | None = None
-        self.uid_not_sticky = False
+        self.uid_not_sticky: bool = False
         self.flags: frozenset[str] = frozenset()
         self.permanent_flags: frozenset[str] | None = None
-        self.numbers = NumberMap()
+        self.numbers: NumberMap = NumberMap()
 
     def uid(self, sequence_number: int) -> int | None:
         """Return the UID of the message with this number, or None if no response told it."""

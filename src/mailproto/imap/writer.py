@@ -8,7 +8,7 @@ CR and LF leave a writer only inside a literal, and NUL never does.
 from __future__ import annotations
 
 import enum
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
@@ -106,7 +106,7 @@ class Writer:
         self._max_nonsync = max_nonsync
         self._fragments: list[Fragment] = []
         self._octets: list[bytes] = []
-        self.write = self._octets.append
+        self.write: Callable[[bytes], None] = self._octets.append
         """Append octets as they are: for delimiters, keywords and what was checked before."""
 
     def fragments(self) -> list[Fragment]:

@@ -30,7 +30,7 @@ class PasswordAuthenticator:
     name is unknown or the password is wrong.
     """
 
-    mechanisms = ("PLAIN", "LOGIN")
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
 
     def __init__(self, passwords: Mapping[str, str | Secret[str]]) -> None:
         self._passwords = passwords

@@ -80,7 +80,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self, limits: SMTPLimits = _DEFAULT_LIMITS, *, lmtp: bool = False, strict: bool = False
     ) -> None:
         super().__init__()
-        self.limits = limits
+        self.limits: SMTPLimits = limits
         """What this connection accepts."""
         self._lmtp = lmtp
         self._strict = strict

@@ -126,15 +126,15 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         start_tls: bool = False,
     ) -> None:
         super().__init__()
-        self.limits = limits
+        self.limits: SMTPLimits = limits
         """What this connection accepts."""
-        self.hostname = hostname
+        self.hostname: str = hostname
         """What `ehlo_reply` calls this server."""
-        self.auth_mechanisms = tuple(auth_mechanisms)
+        self.auth_mechanisms: tuple[str, ...] = tuple(auth_mechanisms)
         """The SASL mechanisms that the next EHLO reply offers."""
-        self.start_tls = start_tls
+        self.start_tls: bool = start_tls
         """Whether the next EHLO reply offers STARTTLS; it never does when TLS is active."""
-        self.dropped = 0
+        self.dropped: int = 0
         """Octets that came in the clear before a TLS handshake and were dropped: most likely an attack."""
         self._lmtp = lmtp
         self._strict = strict

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 __all__ = [
     "Condition",
@@ -52,8 +52,9 @@ class State(enum.Enum):
     CLOSED = "closed"
     """Nothing more is said."""
 
-    # Enum hashes by name, in Python: a fifth of the time that a command takes at a server.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:  # to a type checker it would be an override of unclear type
+        # Enum hashes by name, in Python: a fifth of the time that a command takes at a server.
+        __hash__ = object.__hash__
 
 
 class Condition(enum.Enum):

@@ -47,7 +47,7 @@ class Delivery(SMTPHandler):
 
     `route` says where a recipient's messages go, None for unknown ones (550 5.1.1); it is plain and quick.
     Recipients with the same destination get one copy. `hostname` stands in the Received line, and `clock`
-    gives the time with its zone.
+    gives the time with its zone; by default it is the system's.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class Delivery(SMTPHandler):
         route: Callable[[Mailbox], Destination | None],
         *,
         hostname: str,
-        clock: Callable[[], datetime],
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._route = route
         self._hostname = hostname
-        self._clock = clock
+        self._clock = clock or _local_time
 
     def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply | None:
         """Refuse who is unknown."""
@@ -75,6 +75,10 @@ class Delivery(SMTPHandler):
     def _destination(self, rcpt: Rcpt) -> Destination | None:
         mailbox = rcpt.forward_path.mailbox
         return None if mailbox is None else self._route(mailbox)
+
+
+def _local_time() -> datetime:
+    return datetime.now().astimezone()
 
 
 class _Spool:

@@ -1,6 +1,17 @@
 """Clients and servers over blocking sockets."""
 
 from mailproto.sync._server import Server
+from mailproto.sync.imap import Download, IMAPClient, Messages, SelectedMailbox, Updates, serve_imap
 from mailproto.sync.smtp import SMTPClient, serve_smtp
 
-__all__ = ["SMTPClient", "Server", "serve_smtp"]
+__all__ = [
+    "Download",
+    "IMAPClient",
+    "Messages",
+    "SMTPClient",
+    "SelectedMailbox",
+    "Server",
+    "Updates",
+    "serve_imap",
+    "serve_smtp",
+]

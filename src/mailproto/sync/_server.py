@@ -18,7 +18,7 @@ from typing import Final, final
 from mailproto._network import Accepted, Address, ServerTLS, address_of, bind, check_mode, check_target
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
 from mailproto.flow import Connection, Flow, ServerStopping
-from mailproto.sync._driver import CallHook, Driver
+from mailproto.sync._driver import Driver
 from mailproto.sync._wait import Signal, wait, wait_for_signal
 
 __all__ = ["Factory", "Server"]
@@ -38,8 +38,7 @@ class Server:
     *factory* makes `(connection, flow)` for each accepted connection, in the thread of that connection. At
     most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is
     used at once with *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a
-    connection grants its client, in seconds. *call_hook* carries out every `Call` of the flows, where a
-    store wants that. Raises `ConnectionClosed` with phase "listen".
+    connection grants its client, in seconds. Raises `ConnectionClosed` with phase "listen".
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class Server:
         path: str | os.PathLike[str] | None = None,
         sock: socket.socket | None = None,
         timeout: float | None = None,
-        call_hook: CallHook | None = None,
         max_connections: int = 256,
     ) -> None:
         check_mode(tls, ("implicit", "starttls", "none"))
@@ -64,7 +62,6 @@ class Server:
         self._is_implicit = tls == "implicit"
         self._context = ssl_context
         self._timeout = timeout
-        self._call_hook = call_hook
         self._max_connections = max_connections
         self._path = path
         self._stopping = Signal()
@@ -160,7 +157,6 @@ class Server:
             timeout=self._timeout,
             stopping=self._stopping,
         )
-        driver.call_hook = self._call_hook
         thread = threading.Thread(target=self._serve, args=(driver,), daemon=True, name="mailproto-serve")
         with self._changed:
             self._drivers[thread] = driver
@@ -185,4 +181,6 @@ class Server:
         if self._is_implicit:
             driver.shake_hands(None)
         driver.conn, flow = self._factory(driver)
+        if self._is_implicit:
+            driver.feed_decrypted()
         driver.drive(flow)

@@ -30,7 +30,7 @@ class Signal:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pair: tuple[socket.socket, socket.socket] | None = None
-        self.is_set = False
+        self.is_set: bool = False
 
     def set(self) -> None:
         """End the wait that there is, or the next one."""

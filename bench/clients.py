@@ -1,0 +1,153 @@
+"""The clients that are measured, one a process: `python -m bench.clients NAME PORT ARGUMENTS`.
+
+Each prints one line of JSON: `seconds` of the work alone, and `growth`, how many octets the peak of resident
+memory grew during it.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import smtplib
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.servers import PASSWORD, USER
+
+ITEMS = ["UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE"]
+
+
+def mailproto_smtp(port: int, count: str, path: str) -> Callable[[], None]:
+    """Send the file *count* times over one connection."""
+    from mailproto.sync import SMTPClient
+
+    smtp = SMTPClient.connect("127.0.0.1", port, tls="none")
+
+    def work() -> None:
+        for _ in range(int(count)):
+            with Path(path).open("rb") as file:
+                smtp.send_message(file, reverse_path="a@example.org", forward_paths=["b@example.org"])
+
+    return work
+
+
+def smtplib_smtp(port: int, count: str, path: str) -> Callable[[], None]:
+    """Send the file *count* times over one connection, with the standard library."""
+    smtp = smtplib.SMTP("127.0.0.1", port)
+
+    def work() -> None:
+        for _ in range(int(count)):
+            smtp.sendmail("a@example.org", ["b@example.org"], Path(path).read_bytes())
+
+    return work
+
+
+def mailproto_imap(port: int, user: str, password: str, last: str) -> Callable[[], None]:
+    """Fetch everything about messages 1 to *last*, each typed and touched, and keep nothing."""
+    from mailproto.imap import BODYSTRUCTURE, ENVELOPE, FLAGS, INTERNALDATE, RFC822_SIZE, UID
+    from mailproto.sync import IMAPClient
+
+    imap = IMAPClient.connect("127.0.0.1", port, tls="none")
+    imap.login(user, password, allow_cleartext=True)
+    imap.select("INBOX")
+
+    def work() -> None:
+        seen = 0
+        items = (UID, FLAGS, INTERNALDATE, RFC822_SIZE, ENVELOPE, BODYSTRUCTURE)
+        for message in imap.uid_fetch(f"1:{last}", *items):
+            seen += len((message.envelope, message.body_structure, message.internal_date)) // 3
+        if seen != int(last):
+            raise SystemExit(f"{seen} messages of {last}")
+
+    return work
+
+
+def imapclient_imap(port: int, user: str, password: str, last: str) -> Callable[[], None]:
+    """Do the same with IMAPClient, which takes no ranges: a thousand UIDs to a command."""
+    from imapclient import IMAPClient  # type: ignore[import-untyped]  # has no py.typed
+
+    imap = IMAPClient("127.0.0.1", port, ssl=False, use_uid=True)
+    imap.login(user, password)
+    imap.select_folder("INBOX")
+
+    def work() -> None:
+        seen = 0
+        for first in range(1, int(last) + 1, 1000):
+            uids = range(first, min(first + 1000, int(last) + 1))
+            fetched: dict[int, Any] = imap.fetch(list(uids), ITEMS)
+            seen += sum(1 for data in fetched.values() if data[b"ENVELOPE"] and data[b"BODYSTRUCTURE"])
+        if seen != int(last):
+            raise SystemExit(f"{seen} messages of {last}")
+
+    return work
+
+
+def mailproto_download(port: int, user: str, password: str, uid: str) -> Callable[[], None]:
+    """Stream one body and drop it."""
+    from mailproto.sync import IMAPClient
+
+    imap = IMAPClient.connect("127.0.0.1", port, tls="none")
+    imap.login(user, password, allow_cleartext=True)
+    imap.select("INBOX")
+
+    def work() -> None:
+        with imap.download(uid) as part, Path("/dev/null").open("wb") as sink:
+            part.write_to(sink)
+
+    return work
+
+
+def raw_imap(port: int, last: str) -> Callable[[], None]:
+    """Ask for the same fetch over a bare socket and read to the tagged line: what a server alone takes."""
+    connection = socket.create_connection(("127.0.0.1", port))
+    reader = connection.makefile("rb")
+
+    def ask(tag: bytes, command: bytes) -> int:
+        connection.sendall(tag + b" " + command + b"\r\n")
+        fetched = 0
+        for line in reader:
+            if line.startswith(tag + b" "):
+                if not line.startswith(tag + b" OK"):
+                    raise SystemExit(repr(line))
+                return fetched
+            fetched += b" FETCH (" in line and line.startswith(b"* ")
+        raise SystemExit("the server closed the connection")
+
+    ask(b"a", f"LOGIN {USER} {PASSWORD}".encode())
+    ask(b"b", b"SELECT INBOX")
+
+    def work() -> None:
+        fetched = ask(b"c", f"UID FETCH 1:* ({' '.join(ITEMS)})".encode())
+        if fetched != int(last):
+            raise SystemExit(f"{fetched} messages of {last}")
+
+    return work
+
+
+CLIENTS: dict[str, Callable[..., Callable[[], None]]] = {
+    "mailproto-smtp": mailproto_smtp,
+    "smtplib": smtplib_smtp,
+    "mailproto-imap": mailproto_imap,
+    "imapclient": imapclient_imap,
+    "mailproto-download": mailproto_download,
+    "raw-imap": raw_imap,
+}
+
+
+def main() -> None:
+    """Set up, then time the work alone."""
+    work = CLIENTS[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - begin
+    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    print(json.dumps({"seconds": seconds, "growth": growth}))
+
+
+if __name__ == "__main__":
+    main()

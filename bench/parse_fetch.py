@@ -1,0 +1,104 @@
+"""Microseconds per FETCH response: by fused patterns, production by production, and by IMAPClient.
+
+Run as `python -m bench.parse_fetch`. Each number is the best of several rounds over the same responses.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from unittest import mock
+
+from imapclient.response_parser import parse_fetch_response  # type: ignore[import-untyped]  # has no types
+
+from bench.fetch_corpus import responses
+from mailproto.imap import body, envelope, fetch_data
+from mailproto.imap.cursor import Cursor
+from mailproto.imap.fetch_data import FetchData, PreparedFetch, prepare
+from mailproto.imap.responses import parse_response, serialize_response
+from mailproto.imap.values import Message
+
+_NEVER = re.compile(rb"(?!)")
+_FUSED = (
+    (envelope, "_ENVELOPE"),
+    (body, "_LEAF"),
+    (body, "_PARAMETERS"),
+    (body, "_REST"),
+    (fetch_data, "_ITEM"),
+)
+
+
+def _no_skipping(cursor: Cursor) -> bool:
+    return False
+
+
+@contextmanager
+def _general_path() -> Iterator[None]:
+    """Switch off every fused pattern."""
+    with ExitStack() as stack:
+        for module, name in _FUSED:
+            stack.enter_context(mock.patch.object(module, name, _NEVER))
+        stack.enter_context(mock.patch.object(fetch_data, "skip_body", _no_skipping))
+        yield
+
+
+def _parsed(message: Message) -> FetchData:
+    data = parse_response(message)
+    if not isinstance(data, FetchData) or data.defects:
+        raise SystemExit(f"not read as it should be: {data!r}")
+    return data
+
+
+def _parsed_whole(message: Message) -> object:
+    return _parsed(message).body_structure
+
+
+def _by_imapclient(message: Message) -> object:
+    return parse_fetch_response(_as_imapclient_gets_it(message))
+
+
+def _as_imapclient_gets_it(message: Message) -> list[object]:
+    rest, pieces = message.text[2:].replace(b" FETCH", b"", 1), list[object]()
+    for literal in message.literals:
+        line, _, rest = rest.partition(b"\r\n")
+        pieces.append((line, literal))
+    return [*pieces, rest]
+
+
+def _print(what: str, action: Callable[[Message], object], messages: list[Message], rounds: int = 5) -> None:
+    best = float("inf")
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for message in messages:
+            action(message)
+        best = min(best, time.perf_counter() - start)
+    print(f"  {what:40} {best / len(messages) * 1e6:7.1f}")
+
+
+def _size(message: Message) -> int:
+    return len(message.text) + sum(len(octets) for octets in message.literals if isinstance(octets, bytes))
+
+
+def main() -> None:
+    """Print the table."""
+    messages = responses(2_000)
+    parsed = {id(message): _parsed(message) for message in messages}
+    kept = {key: prepare(*data.answers) for key, data in parsed.items()}
+    print(f"us per response of {sum(map(_size, messages)) // len(messages)} octets")
+    _print("parse, structure not read", _parsed, messages)
+    _print("parse, structure read", _parsed_whole, messages)
+    with _general_path():
+        _print("parse production by production", _parsed_whole, messages, 2)
+    _print("IMAPClient", _by_imapclient, messages, 2)
+    _print("serialize", lambda message: serialize_response(parsed[id(message)]), messages, 2)
+    _print(
+        "serialize, items prepared",
+        lambda message: serialize_response(PreparedFetch(7, (kept[id(message)],))),
+        messages,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Who shares an IMAP connection: the tasks of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import final
+
+from mailproto.imap.inbox import Waiter
+
+__all__ = ["TaskSharing"]
+
+
+@final
+class TaskSharing:
+    """The sharing of a connection between tasks: each owns what it has opened."""
+
+    __slots__ = ()
+
+    def owner(self) -> object:
+        """Return the current task."""
+        return asyncio.current_task()
+
+    def is_live(self, owner: object) -> bool:
+        """Whether *owner*, a task, has not ended."""
+        return isinstance(owner, asyncio.Task) and not owner.done()
+
+    def waiter(self) -> Waiter:
+        """Return a waiter of the running loop."""
+        return _FutureWaiter(asyncio.get_running_loop().create_future())
+
+
+@final
+class _FutureWaiter:
+    __slots__ = ("_future",)
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self._future = future
+
+    def set(self) -> None:
+        """End the wait."""
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def wait(self) -> asyncio.Future[None]:
+        """Return what is awaited."""
+        return self._future

@@ -1,0 +1,115 @@
+"""`mailproto imap URL`: list mailboxes, list messages, fetch one, from any server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from mailproto.cli._exit import Exit, Failure
+from mailproto.cli._output import Dialogue, print_table, with_progress
+from mailproto.cli._server_url import (
+    ServerURL,
+    add_connection_options,
+    parse_server_url,
+    ssl_context,
+    tls_mode,
+)
+from mailproto.imap import ENVELOPE, FLAGS, INTERNALDATE, RFC822_SIZE, FetchData
+from mailproto.imap.search import All, Text
+from mailproto.sync import IMAPClient
+
+__all__ = ["add_parser"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "imap", help="list and fetch mail", description=__doc__
+    )
+    parser.add_argument("url", metavar="URL", help="imap:// or imaps://user[:password]@host[:port][/MAILBOX]")
+    add_connection_options(parser)
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    mailboxes = actions.add_parser("mailboxes", help="list mailboxes")
+    mailboxes.add_argument("pattern", nargs="?", default="*", help="with the wildcards * and %%")
+    mailboxes.set_defaults(action=list_mailboxes)
+    messages = actions.add_parser("messages", help="list the messages of the mailbox")
+    messages.add_argument("--search", metavar="TEXT", help="only those that hold TEXT")
+    messages.add_argument("--last", type=int, default=50, metavar="N", help="the newest N (default: 50)")
+    messages.set_defaults(action=list_messages)
+    fetch = actions.add_parser("fetch", help="print a message, or a part of one")
+    fetch.add_argument("uid", type=int)
+    fetch.add_argument("--part", default="", metavar="NUMBER", help="such as 1.2, decoded; default: all")
+    fetch.add_argument("--output", metavar="FILE", help="default: standard output")
+    fetch.set_defaults(action=fetch_message)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Connect, log in and do what was asked for."""
+    url = parse_server_url(arguments.url, ("imap", "imaps"))
+    if url.user is None:
+        raise Failure("expected a URL with a user: imaps://user@host")
+    with IMAPClient.connect(
+        url.host,
+        url.port,
+        tls=tls_mode(url, arguments),
+        ssl_context=ssl_context(arguments),
+        timeout=arguments.timeout,
+        trace=Dialogue() if arguments.trace else None,
+    ) as imap:
+        imap.login(url.user, url.ask_password(), allow_cleartext=arguments.allow_cleartext_login)
+        action: Callable[[IMAPClient, ServerURL, argparse.Namespace], None] = arguments.action
+        action(imap, url, arguments)
+        imap.logout()
+    return Exit.DONE
+
+
+def list_mailboxes(imap: IMAPClient, url: ServerURL, arguments: argparse.Namespace) -> None:
+    """Print one line a mailbox: attributes and name."""
+    listed = imap.list("", arguments.pattern)
+    print_table(
+        ("attributes", "mailbox"), ((" ".join(sorted(row.attributes)), row.mailbox) for row in listed)
+    )
+
+
+def list_messages(imap: IMAPClient, url: ServerURL, arguments: argparse.Namespace) -> None:
+    """Print one line a message: UID, flags, date, size, from, subject."""
+    imap.examine(url.mailbox or "INBOX")
+    uids = imap.uid_search(Text(arguments.search) if arguments.search else All()).last(arguments.last)
+    items = FLAGS, INTERNALDATE, RFC822_SIZE, ENVELOPE
+    messages = imap.uid_fetch(uids, *items) if uids else ()
+    print_table(COLUMNS, (_row(message) for message in messages))
+
+
+COLUMNS: Final = ("uid", "flags", "date", "octets", "from", "subject")
+
+
+def _row(message: FetchData) -> tuple[str, ...]:
+    envelope = message.envelope
+    sender = envelope.from_[0].name_text or envelope.from_[0].address if envelope.from_ else ""
+    return (
+        str(message.uid),
+        " ".join(sorted(message.flags)),
+        f"{message.internal_date:%Y-%m-%d %H:%M}",
+        str(message.size),
+        sender or "",
+        envelope.subject_text or "",
+    )
+
+
+def fetch_message(imap: IMAPClient, url: ServerURL, arguments: argparse.Namespace) -> None:
+    """Stream a message, or one part decoded, to a file or to standard output."""
+    imap.examine(url.mailbox or "INBOX")
+    with ExitStack() as stack:
+        part = stack.enter_context(imap.download(arguments.uid, arguments.part, decode=bool(arguments.part)))
+        sink = (
+            stack.enter_context(Path(arguments.output).open("wb")) if arguments.output else sys.stdout.buffer
+        )
+        chunks: Iterator[bytes] = iter(part)
+        for chunk in with_progress(chunks, part.size, "fetching"):
+            sink.write(chunk)
+        sink.flush()

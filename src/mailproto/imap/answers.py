@@ -1,0 +1,185 @@
+"""The inbox of one command: which responses answer it, and how those of FETCH are put together."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final, final
+
+from mailproto.imap.client import ClientEvent
+from mailproto.imap.commands import Command, SetCommand, Status
+from mailproto.imap.events import Unchecked
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.responses import StatusData
+from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.state import row_of
+from mailproto.imap.status import Bad, No, Ok
+
+__all__ = ["ExchangeInbox", "FetchInbox", "Inbox"]
+
+VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
+"""Items that a server may send on its own, of any message, at any time."""
+
+_ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
+    ("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")
+)
+"""What else answers a command, beside what the table of states says; it may be sent unasked too."""
+
+
+class Inbox:
+    """What has come for one command and was not taken yet.
+
+    `status` is its tagged status once it has come. With `is_drained` set, nobody wants the rest: it is thrown
+    away as it comes.
+    """
+
+    __slots__ = ("_names", "command", "events", "is_drained", "octets", "owner", "status", "tag")
+
+    def __init__(self, tag: str, command: Command | Unchecked, owner: object) -> None:
+        self.tag: str = tag
+        self.command: Command | Unchecked = command
+        self.owner: object = owner
+        self.events: deque[ClientEvent] = deque()
+        self.octets: int = 0
+        self.status: Ok | No | Bad | None = None
+        self.is_drained: bool = False
+        self._names: frozenset[str] = frozenset()
+        if isinstance(command, Command):
+            answers = row_of(command.name).answers + _ALSO_ANSWERS.get(command.name, ())
+            # A FETCH response is offered to the inboxes that can tell whether it is an answer.
+            self._names = frozenset(answers) - {"FETCH"}
+
+    @property
+    def name(self) -> str:
+        """The name of the command."""
+        return self.command.name if isinstance(self.command, Command) else "the octets sent unchecked"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is something to take, or nothing will come any more."""
+        return bool(self.events) or self.status is not None
+
+    def claims(self, name: str, event: ClientEvent) -> bool:
+        """Whether *event*, a response of this name, answers the command."""
+        if isinstance(event, StatusData) and isinstance(self.command, Status):
+            return event.mailbox == self.command.mailbox
+        return name in self._names
+
+    def put(self, event: ClientEvent) -> None:
+        """Keep *event*, unless nobody wants it."""
+        if not self.is_drained:
+            self.events.append(event)
+
+    def take(self) -> list[ClientEvent]:
+        """Return what has come, in order, and keep nothing."""
+        events = list(self.events)
+        self.events.clear()
+        self.octets = 0
+        return events
+
+    def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
+        """Note the tagged status; return what turned out to be news."""
+        self.status = status
+        return ()
+
+
+@final
+class FetchInbox(Inbox):
+    """The inbox of a FETCH, UID FETCH, STORE or UID STORE: joins what a server sends in pieces.
+
+    A response that has everything that was asked for is an answer. Of one that has less, what the server
+    may send unasked (flags) could be either: it waits for the rest, and is news if none comes.
+    """
+
+    __slots__ = ("_keys", "_numbers", "_partial", "_seen")
+
+    def __init__(
+        self,
+        tag: str,
+        command: SetCommand[Any],
+        owner: object,
+        keys: frozenset[str],
+    ) -> None:
+        super().__init__(tag, command, owner)
+        self._numbers: SequenceSet | UIDSet = command.sequence_set
+        self._keys = keys | {"UID"} if isinstance(self._numbers, UIDSet) else keys
+        self._partial: dict[int, FetchData] = {}
+        self._seen: set[int] | None = set() if self._keys <= VOLATILE else None
+
+    def wants(self, key: str) -> bool:
+        """Whether the item with this key was asked for, and somebody waits for it."""
+        return key in self._keys and not self.is_drained
+
+    def offer(self, data: FetchData, known_uid: int | None, *, is_alone: bool) -> bool:
+        """Take *data* if it answers the command; with *is_alone* no other FETCH is in progress."""
+        keys = data.keys
+        if self._keys.issubset(keys):
+            if self._seen is None and is_alone:
+                self._emit(data)
+                return True
+            return self._has(data, known_uid) and self._emit_once(data)
+        if not self._keys.intersection(keys).difference({"UID"}) or not self._has(data, known_uid):
+            return False
+        self._join(data)
+        return True
+
+    def _has(self, data: FetchData, known_uid: int | None) -> bool:
+        """Whether *data* is of a message that was asked for, as far as can be told."""
+        if isinstance(self._numbers, SequenceSet):
+            return self._numbers.has_star or data.sequence_number in self._numbers
+        uid = data.uid if "UID" in data.keys else known_uid
+        return uid is None or self._numbers.has_star or uid in self._numbers
+
+    def _emit_once(self, data: FetchData) -> bool:
+        if self._seen is not None:
+            if data.sequence_number in self._seen:
+                return False
+            self._seen.add(data.sequence_number)
+        self._emit(data)
+        return True
+
+    def _emit(self, data: FetchData) -> None:
+        if self._partial:
+            before = self._partial.pop(data.sequence_number, None)
+            data = data if before is None else before.joined(data)
+        self.put(data)
+
+    def _join(self, data: FetchData) -> None:
+        number = data.sequence_number
+        before = self._partial.pop(number, None)
+        joined = data if before is None else before.joined(data)
+        if self._keys.issubset(joined.keys):
+            self.put(joined)
+        else:
+            self._partial[number] = joined
+
+    def expunge(self, sequence_number: int) -> None:
+        """Move what waits for its rest, as the EXPUNGE of this number moves the messages."""
+        if self._partial:
+            self._partial = {
+                number - (number > sequence_number): data
+                for number, data in self._partial.items()
+                if number != sequence_number
+            }
+
+    def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
+        """Note the tagged status: what waits for its rest is an answer if it has more than flags."""
+        news: list[FetchData] = []
+        for data in self._partial.values():
+            if VOLATILE.issuperset(data.keys):
+                news.append(data)
+            else:
+                self.put(data)
+        self._partial = {}
+        super().complete(status)
+        return tuple(news)
+
+
+@final
+class ExchangeInbox(Inbox):
+    """The inbox of `exchange`: all that comes meanwhile and answers no other command."""
+
+    __slots__ = ()
+
+    def claims(self, name: str, event: ClientEvent) -> bool:
+        """Return True."""
+        return True

@@ -1,0 +1,555 @@
+"""IMAP over blocking sockets: a client, and a server for any mail store.
+
+Every method is one flow of `mailproto.imap.client_flows` and its neighbours; `mailproto.asyncio.imap` has the
+same ones.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import BinaryIO, TypeVar, final
+
+from mailproto._connection import Trace
+from mailproto._imap import (
+    Stores,
+    Users,
+    client_connection,
+    client_mode,
+    default_port,
+    server_factory,
+    store_action,
+)
+from mailproto._network import ServerTLS
+from mailproto._secret import Secret
+from mailproto.flow import Flow, TLSInfo
+from mailproto.imap import client_flows as flows
+from mailproto.imap import session_flows
+from mailproto.imap.capability import Capabilities
+from mailproto.imap.client_flows import Appended, Exchange, MessageSource, Numbers
+from mailproto.imap.commands import (
+    Check,
+    Close,
+    Command,
+    Copy,
+    Create,
+    Delete,
+    Expunge,
+    Rename,
+    StoreAction,
+    Subscribe,
+    UIDCopy,
+    Unsubscribe,
+)
+from mailproto.imap.downloads import Downloading, SectionLike
+from mailproto.imap.ext.id import IDParameters
+from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
+from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.fetching import Fetching, Items
+from mailproto.imap.idling import Idling, poll
+from mailproto.imap.inbox import Inboxes
+from mailproto.imap.responses import ListData, LSubData, NamespaceData, StatusData
+from mailproto.imap.search import SearchKey
+from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.session_flows import TLSMode
+from mailproto.imap.updates import Update
+from mailproto.imap.view import MailboxView
+from mailproto.limits import IMAPLimits
+from mailproto.sasl._mechanism import ClientMechanism
+from mailproto.sync._driver import ClientDriver
+from mailproto.sync._server import Server
+
+ResultT = TypeVar("ResultT")
+
+__all__ = ["Download", "IMAPClient", "Messages", "SelectedMailbox", "Updates", "serve_imap"]
+
+
+@final
+class Messages:
+    """The results of FETCH, as they come: an iterator, a window of messages after the other.
+
+    Closing or dropping it throws away what is on its way. It raises `IMAPStatusError` if the server refuses.
+    """
+
+    def __init__(self, driver: ClientDriver, fetching: Fetching) -> None:
+        self._driver = driver
+        self._fetching = fetching
+
+    def __iter__(self) -> Messages:
+        return self
+
+    def __next__(self) -> FetchData:
+        ready = self._fetching.ready
+        if not ready:
+            self._driver.run(self._fetching.fill())
+            if not ready:
+                raise StopIteration
+        return ready.popleft()
+
+    def all(self) -> list[FetchData]:
+        """Read to the end and return all that was not taken yet."""
+        return list(self)
+
+    def close(self) -> None:
+        """Want no more; without IO."""
+        self._fetching.close()
+
+    __del__ = close
+
+
+@final
+class Download:
+    """One body part as it comes: iterate over its chunks, `read()` it, or `write_to` a file.
+
+    `size` counts octets as they travel. While it is open it has the connection to itself.
+    """
+
+    def __init__(self, driver: ClientDriver, downloading: Downloading) -> None:
+        self._driver = driver
+        self._downloading = downloading
+
+    @property
+    def size(self) -> int:
+        """Octets of the part as they travel, before decoding."""
+        return self._downloading.size or 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        downloading = self._downloading
+        while not downloading.is_finished or downloading.chunks:
+            self._driver.run(downloading.fill())
+            yield from downloading.take()
+
+    def read(self) -> bytes:
+        """Return all that is left, in memory."""
+        return b"".join(self)
+
+    def write_to(self, file: BinaryIO) -> int:
+        """Write all that is left to *file*, and return how many octets that were."""
+        size = 0
+        for chunk in self:
+            size += file.write(chunk)
+        return size
+
+    def close(self) -> None:
+        """Want no more, and let others use the connection; without IO."""
+        self._downloading.close()
+
+    def __enter__(self) -> Download:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@final
+class Updates:
+    """What happens in the selected mailbox, as it happens: an iterator that does not end by itself.
+
+    Between two updates other commands may be given; IDLE goes on after them.
+    """
+
+    def __init__(self, driver: ClientDriver, idling: Idling) -> None:
+        self._driver = driver
+        self._idling = idling
+
+    def __iter__(self) -> Updates:
+        return self
+
+    def __next__(self) -> Update:
+        ready = self._idling.ready
+        if not ready:
+            self._driver.run(self._idling.fill())
+        return ready.popleft()
+
+    def wait(self, timeout: float) -> Update | None:
+        """Return the next update, None if there is none within *timeout* seconds."""
+        ready = self._idling.ready
+        if not ready:
+            self._driver.run(self._idling.fill(timeout))
+        return ready.popleft() if ready else None
+
+    def close(self) -> None:
+        """End IDLE."""
+        if self._driver.is_open:
+            self._driver.run(self._idling.close())
+
+    def __enter__(self) -> Updates:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@final
+class SelectedMailbox:
+    """A mailbox that is selected and held from the beginning of a `with` block to its end."""
+
+    def __init__(self, driver: ClientDriver, session: Inboxes, mailbox: str) -> None:
+        self._driver = driver
+        self._session = session
+        self._mailbox = mailbox
+
+    def __enter__(self) -> MailboxView:
+        return self._driver.run(flows.select_and_hold(self._session, self._mailbox))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._session.leave_mailbox()
+
+
+@final
+class IMAPClient:
+    """A client of an IMAP server: made by `connect`, and a context manager that says LOGOUT.
+
+    Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
+    session is usable then. After `ConnectionClosed` and `RemoteProtocolError` it is closed.
+    """
+
+    def __init__(self, driver: ClientDriver, session: Inboxes) -> None:
+        self._driver = driver
+        self._session = session
+
+    @classmethod
+    def connect(
+        cls,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        tls: TLSMode = "implicit",
+        ssl_context: ssl.SSLContext | None = None,
+        path: str | os.PathLike[str] | None = None,
+        sock: socket.socket | None = None,
+        source_address: tuple[str, int] | None = None,
+        timeout: float | None = None,
+        limits: IMAPLimits | None = None,
+        strict: bool = False,
+        trace: Trace | None = None,
+    ) -> IMAPClient:
+        """Connect to *host*, to the Unix socket *path* or over the connected *sock*, and read the greeting.
+
+        *tls*: "implicit" (port 993), "starttls" (143) or "none" (143). *timeout* bounds, in seconds, the wait
+        for each answer. *trace* sees the dialogue, secrets replaced. Raises `ConnectionClosed` or
+        `TLSUnavailable`.
+        """
+        mode = client_mode(tls)
+        session = Inboxes(client_connection(limits, strict=strict, trace=trace), limits)
+        driver = ClientDriver.connect(
+            session.conn,
+            host,
+            port or default_port(mode),
+            tls=mode,
+            ssl_context=ssl_context,
+            path=path,
+            sock=sock,
+            source_address=source_address,
+            timeout=timeout,
+            is_shared=True,
+        )
+        try:
+            driver.run(session_flows.open_session(session, tls=mode, server_hostname=host))
+        except BaseException:
+            driver.close()
+            raise
+        return cls(driver, session)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server offers now."""
+        return self._session.conn.capabilities or Capabilities()
+
+    @property
+    def mailbox(self) -> MailboxView | None:
+        """The selected mailbox, kept up to date; None if none is selected."""
+        return self._session.conn.view
+
+    @property
+    def tls(self) -> TLSInfo | None:
+        """What the TLS handshake gave; None without TLS."""
+        return self._driver.tls
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is usable, as far as is known without IO."""
+        return self._driver.is_open
+
+    def login(self, user: str, password: str | Secret[str], *, allow_cleartext: bool = False) -> None:
+        """Log in by the strongest mechanism that the server offers too, else by LOGIN.
+
+        A password goes over a connection without TLS only with *allow_cleartext*. Raises
+        `AuthenticationFailed`.
+        """
+        self._run(session_flows.login(self._session, user, password, allow_cleartext=allow_cleartext))
+
+    def authenticate(self, *mechanisms: ClientMechanism, allow_cleartext: bool = False) -> None:
+        """Log in by the first of *mechanisms* that the server offers."""
+        self._run(session_flows.authenticate(self._session, *mechanisms, allow_cleartext=allow_cleartext))
+
+    def select(self, mailbox: str) -> MailboxView:
+        """Select *mailbox*; the result is kept up to date while it is selected."""
+        return self._run(flows.select(self._session, mailbox))
+
+    def examine(self, mailbox: str) -> MailboxView:
+        """Select *mailbox* to read it only."""
+        return self._run(flows.select(self._session, mailbox, is_read_only=True))
+
+    def selected(self, mailbox: str) -> SelectedMailbox:
+        """Select *mailbox* unless it is, and hold it: until the end of the block no other one is selected."""
+        return SelectedMailbox(self._driver, self._session, mailbox)
+
+    def unselect(self) -> None:
+        """Leave the selected mailbox without an expunge (RFC 3691)."""
+        self._run(flows.run(self._session, Unselect()))
+
+    def close_mailbox(self) -> None:
+        """Leave the selected mailbox and expunge what has `\\Deleted` (CLOSE)."""
+        self._run(flows.run(self._session, Close()))
+
+    def check(self) -> None:
+        """Ask for a checkpoint of the mailbox (CHECK)."""
+        self._run(flows.run(self._session, Check()))
+
+    def create(self, mailbox: str) -> None:
+        """Make a mailbox."""
+        self._run(flows.run(self._session, Create(mailbox)))
+
+    def delete(self, mailbox: str) -> None:
+        """Remove a mailbox."""
+        self._run(flows.run(self._session, Delete(mailbox)))
+
+    def rename(self, mailbox: str, new: str) -> None:
+        """Give a mailbox a new name; of INBOX, move its messages there."""
+        self._run(flows.run(self._session, Rename(mailbox, new)))
+
+    def subscribe(self, mailbox: str) -> None:
+        """Add a mailbox to those that `lsub` lists."""
+        self._run(flows.run(self._session, Subscribe(mailbox)))
+
+    def unsubscribe(self, mailbox: str) -> None:
+        """Take a mailbox from those that `lsub` lists."""
+        self._run(flows.run(self._session, Unsubscribe(mailbox)))
+
+    def list(self, reference: str = "", pattern: str = "*") -> tuple[ListData, ...]:
+        """Return the mailboxes below *reference* whose names match *pattern*, with `%` and `*`."""
+        return self._run(flows.list_mailboxes(self._session, reference, pattern))
+
+    def lsub(self, reference: str = "", pattern: str = "*") -> tuple[LSubData, ...]:
+        """Return the subscribed names that match."""
+        return self._run(flows.list_subscribed(self._session, reference, pattern))
+
+    def status(self, mailbox: str, *items: str) -> StatusData:
+        """Return numbers of a mailbox that is not selected: "MESSAGES", "UIDNEXT", "UNSEEN", ..."""
+        return self._run(flows.mailbox_status(self._session, mailbox, items))
+
+    def namespace(self) -> NamespaceData:
+        """Return where personal, other users' and shared mailboxes begin (RFC 2342)."""
+        return self._run(flows.namespace(self._session))
+
+    def id(self, parameters: Mapping[str, str | None] | None = None) -> IDParameters:
+        """Say what software this is, and return what the server says it is (RFC 2971)."""
+        return self._run(flows.identify(self._session, parameters))
+
+    def enable(self, *capabilities: str) -> frozenset[str]:
+        """Switch extensions on and return those that are on now (RFC 5161)."""
+        return self._run(flows.enable(self._session, capabilities))
+
+    def capability(self) -> Capabilities:
+        """Ask the server what it offers."""
+        return self._run(flows.capabilities(self._session))
+
+    def fetch(self, sequence_set: SequenceSet | Numbers, *items: Items) -> Messages:
+        """Iterate over *items* of the messages with these sequence numbers."""
+        return self._fetch(flows.sequence_set(sequence_set), items)
+
+    def uid_fetch(self, uids: UIDSet | Numbers, *items: Items) -> Messages:
+        """Iterate over *items* of the messages with these UIDs; the set may be `1:*`."""
+        return self._fetch(flows.uid_set(uids), items)
+
+    def _fetch(self, numbers: SequenceSet | UIDSet, items: tuple[Items, ...]) -> Messages:
+        return Messages(self._driver, Fetching(self._session, numbers, items))
+
+    def download(self, uid: UIDSet | Numbers, section: SectionLike = "", *, decode: bool = False) -> Download:
+        """Stream one part of the message with this UID: "" is all of it, "2" or "1.3" a part, "HEADER" ...
+
+        With *decode* the content-transfer-encoding of the part is undone. Raises `ItemMissing` if there is no
+        such part.
+        """
+        downloading = Downloading(self._session, flows.uid_set(uid), section, is_decoding=decode)
+        self._driver.run(downloading.open())
+        return Download(self._driver, downloading)
+
+    def search(self, *keys: SearchKey, charset: str | None = None) -> SequenceSet:
+        """Return the sequence numbers of the messages that all *keys* match."""
+        return self._run(flows.search(self._session, keys, charset))
+
+    def uid_search(self, *keys: SearchKey, charset: str | None = None) -> UIDSet:
+        """Return the UIDs of the messages that all *keys* match."""
+        return self._run(flows.uid_search(self._session, keys, charset))
+
+    def store(
+        self,
+        sequence_set: SequenceSet | Numbers,
+        action: StoreAction | str,
+        flags: str | Iterable[str],
+        *,
+        silent: bool = False,
+    ) -> tuple[FetchData, ...]:
+        """Change flags: "FLAGS" replaces, "+FLAGS" adds, "-FLAGS" removes; return the new flags."""
+        numbers = flows.sequence_set(sequence_set)
+        command = flows.store_command(numbers, store_action(action), flags, silent=silent)
+        return self._run(flows.store(self._session, command))
+
+    def uid_store(
+        self,
+        uids: UIDSet | Numbers,
+        action: StoreAction | str,
+        flags: str | Iterable[str],
+        *,
+        silent: bool = False,
+    ) -> tuple[FetchData, ...]:
+        """Change flags by UID, as `store`."""
+        command = flows.store_command(flows.uid_set(uids), store_action(action), flags, silent=silent)
+        return self._run(flows.store(self._session, command))
+
+    def copy(self, sequence_set: SequenceSet | Numbers, mailbox: str) -> CopyUIDCode | None:
+        """Copy messages to *mailbox*; the result has their UIDs there, if the server has UIDPLUS."""
+        return self._run(flows.copy(self._session, Copy(flows.sequence_set(sequence_set), mailbox)))
+
+    def uid_copy(self, uids: UIDSet | Numbers, mailbox: str) -> CopyUIDCode | None:
+        """Copy messages by UID, as `copy`."""
+        return self._run(flows.copy(self._session, UIDCopy(flows.uid_set(uids), mailbox)))
+
+    def move(self, sequence_set: SequenceSet | Numbers, mailbox: str) -> CopyUIDCode | None:
+        """Move messages to *mailbox* (RFC 6851); the result is that of `copy`."""
+        return self._run(flows.move(self._session, Move(flows.sequence_set(sequence_set), mailbox)))
+
+    def uid_move(self, uids: UIDSet | Numbers, mailbox: str) -> CopyUIDCode | None:
+        """Move messages by UID, as `move`."""
+        return self._run(flows.move(self._session, UIDMove(flows.uid_set(uids), mailbox)))
+
+    def expunge(self) -> None:
+        """Remove the messages with `\\Deleted`."""
+        self._run(flows.run(self._session, Expunge()))
+
+    def uid_expunge(self, uids: UIDSet | Numbers) -> None:
+        """Remove those of these messages that have `\\Deleted` (RFC 4315)."""
+        self._run(flows.run(self._session, UIDExpunge(flows.uid_set(uids))))
+
+    def append(
+        self,
+        mailbox: str,
+        message: MessageSource,
+        flags: Iterable[str] = (),
+        internal_date: datetime | None = None,
+        *,
+        size: int | None = None,
+    ) -> Appended | None:
+        """Add a message: octets, an EmailMessage, a file, or chunks of *size* octets in all.
+
+        The result has its UID, if the server has UIDPLUS. A message from a file or in chunks streams; if it
+        ends before its size the connection is closed.
+        """
+        return self._run(flows.append(self._session, mailbox, message, flags, internal_date, size))
+
+    def idle(self) -> Updates:
+        """Wait for what happens in the selected mailbox (RFC 2177)."""
+        idling = Idling(self._session)
+        self._driver.run(idling.open())
+        return Updates(self._driver, idling)
+
+    def noop(self) -> None:
+        """Give the server a chance to say what is new, which `poll` returns."""
+        self._run(flows.noop(self._session))
+
+    def poll(self) -> tuple[Update, ...]:
+        """Ask the server and return what has happened since the last time, in `idle` too."""
+        return self._run(poll(self._session))
+
+    def exchange(self, command: Command | bytes) -> Exchange:
+        """Send a command, or octets exactly as they are, tag and all; a refusal is a value of the result."""
+        return self._run(flows.exchange(self._session, command))
+
+    def logout(self) -> None:
+        """Say LOGOUT and close; on a closed session this does nothing."""
+        if self.is_open:
+            self._run(session_flows.logout(self._session))
+        self.close()
+
+    def close(self) -> None:
+        """Close without a word."""
+        self._driver.close()
+
+    def _run(self, flow: Flow[ResultT]) -> ResultT:
+        return self._driver.run(flow)
+
+    def __enter__(self) -> IMAPClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.logout()
+        else:
+            self.close()
+
+
+def serve_imap(
+    store: Stores,
+    host: str | None = None,
+    port: int = 0,
+    *,
+    tls: ServerTLS = "none",
+    ssl_context: ssl.SSLContext | None = None,
+    path: str | os.PathLike[str] | None = None,
+    sock: socket.socket | None = None,
+    hostname: str | None = None,
+    authenticator: Users | None = None,
+    allow_cleartext: bool = False,
+    timeout: float | None = None,
+    limits: IMAPLimits | None = None,
+    trace: Trace | None = None,
+) -> Server:
+    """Serve IMAP from now on until `stop()` or the end of its `with` block.
+
+    *store* is a `MailStore` that every user sees, or a callable that gives the store of an identity. Without
+    *authenticator* nobody needs to log in; with it, mechanisms that send a password are offered only behind
+    TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit". Port 0
+    picks one: see `addresses`. *hostname* stands in the greeting. *timeout* caps, in seconds, what a client
+    is granted.
+    """
+    factory = server_factory(
+        store,
+        tls=tls,
+        has_context=ssl_context is not None,
+        hostname=hostname,
+        authenticator=authenticator,
+        allow_cleartext=allow_cleartext,
+        limits=limits,
+        trace=trace,
+    )
+    return Server(
+        factory, host, port, tls=tls, ssl_context=ssl_context, path=path, sock=sock, timeout=timeout
+    )

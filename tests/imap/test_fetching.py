@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+
+from mailproto.errors import IMAPStatusError, LocalProtocolError
+from mailproto.imap.client_flows import noop
+from mailproto.imap.fetch import FAST, FLAGS, RFC822_SIZE
+from mailproto.imap.fetching import MAX_RANGES, MAX_WIDTH, WINDOW, Fetching, Windows
+from mailproto.imap.sequence import SequenceSet, UIDSet
+from support_inbox import Line
+
+CUTS = [
+    pytest.param("1:*", 2501, ["1:1000", "1001:2000", "2001:4294967295"], id="star"),
+    pytest.param("1:*", None, ["1:*"], id="unknown end"),
+    pytest.param("5,1:2", None, ["1:2,5"], id="merged"),
+    pytest.param("1:4294967295", 1001, ["1:1000", "1001:4294967295"], id="to the last"),
+    pytest.param("10:*", 10, ["10:*"], id="only new ones"),
+    pytest.param("20:*", 10, ["20:*"], id="beyond"),
+    pytest.param("1:1500,3000", 5000, ["1:1000", "1001:1500,3000"], id="ranges"),
+    pytest.param("1:1500", 14, ["1:1000", "1001:1500"], id="beyond the last"),
+    pytest.param("", 5000, [], id="empty"),
+]
+
+
+@pytest.mark.parametrize("text, uid_next, expected", CUTS)
+def test_windows(text: str, uid_next: int | None, expected: list[str]) -> None:
+    windows = Windows(UIDSet(text), uid_next)
+    found: list[str] = []
+    while (window := windows.next(WINDOW if found else None)) is not None:
+        found.append(str(window))
+    assert found == expected
+
+
+def test_windows_grow_where_uids_are_sparse_and_shrink_again() -> None:
+    windows = Windows(UIDSet("1:*"), 2**31)
+    sizes = [len(window) for found in (None, 0, 10, 5_000, 5_000, WINDOW) if (window := windows.next(found))]
+    assert sizes == [1_000, 2_000, 4_000, 2_000, 1_000, 1_000]
+    for _ in range(30):
+        widest = windows.next(0)
+    assert widest is not None
+    assert len(widest) == MAX_WIDTH
+
+
+def test_windows_have_few_ranges() -> None:
+    windows = Windows(UIDSet.of(range(1, 5_000, 2)), 10_000)
+    window = windows.next(None)
+    assert window is not None
+    assert len(window.ranges) == MAX_RANGES
+
+
+def answers(numbers: range) -> list[bytes]:
+    return [b"* %d FETCH (UID %d FLAGS ())" % (n, n) for n in numbers]
+
+
+def test_messages_come_as_they_are_read_and_the_next_window_is_asked_for() -> None:
+    line = Line()
+    fetching = Fetching(line.session, UIDSet("1:1500"), (FLAGS,))
+    task = line.start(fetching.fill())
+    assert line.sent() == [b"A2 UID FETCH 1:1000 FLAGS"]
+    line.feed(*answers(range(1, 4)))
+    assert task.is_done
+    assert [fetching.ready.popleft().uid for _ in range(3)] == [1, 2, 3]
+    task.run(fetching.fill())
+    line.feed(*answers(range(4, 1001)), b"A2 OK done")
+    assert len(fetching.ready) == 997
+    assert line.sent() == [b"A3 UID FETCH 1001:1500 FLAGS"]
+    fetching.ready.clear()
+    task.run(fetching.fill())
+    line.feed(b"A3 OK done")
+    assert task.is_done
+    assert fetching.is_finished
+    task.run(fetching.fill())
+    assert task.is_done
+
+
+def test_sequence_numbers_are_not_cut() -> None:
+    line = Line()
+    fetching = Fetching(line.session, SequenceSet("1:3"), (FAST, FLAGS))
+    line.start(fetching.fill())
+    assert line.sent() == [b"A2 FETCH 1:3 (FLAGS INTERNALDATE RFC822.SIZE FLAGS)"]
+    line.feed(b"A2 OK done")
+    assert fetching.is_finished
+
+
+def test_nothing_is_asked_for_an_empty_set() -> None:
+    line = Line()
+    for numbers in (UIDSet(), SequenceSet()):
+        fetching = Fetching(line.session, numbers, (FLAGS,))
+        assert fetching.is_finished
+        line.start(fetching.fill())
+    assert line.sent() == []
+    with pytest.raises(LocalProtocolError):
+        Fetching(line.session, UIDSet("1"), ())
+
+
+def test_a_refusal_ends_it() -> None:
+    line = Line()
+    fetching = Fetching(line.session, UIDSet("11"), (FLAGS,))
+    task = line.start(fetching.fill())
+    line.feed(b"A2 NO not now")
+    assert isinstance(task.error, IMAPStatusError)
+    assert fetching.is_finished
+
+
+def test_closing_throws_the_rest_away() -> None:
+    line = Line()
+    fetching = Fetching(line.session, UIDSet("1:*"), (RFC822_SIZE,))
+    task = line.start(fetching.fill())
+    line.feed(b"* 1 FETCH (UID 11 RFC822.SIZE 1)")
+    fetching.close()
+    assert not fetching.ready
+    fetching.close()
+    task.run(noop(line.session))
+    line.feed(b"* 2 FETCH (UID 12 RFC822.SIZE 1)", b"A2 OK done", b"A3 OK done")
+    assert task.is_done
+    assert task.error is None
+    assert not fetching.ready
+
+
+def test_a_cancelled_fill_drains() -> None:
+    line = Line()
+    fetching = Fetching(line.session, UIDSet("1:*"), (RFC822_SIZE,))
+    task = line.start(fetching.fill())
+    task.throw(InterruptedError())
+    assert fetching.is_finished
+    line.feed(b"* 1 FETCH (UID 11 RFC822.SIZE 1)", b"A2 OK done")
+    line.session.pump()
+    assert line.session.error is None

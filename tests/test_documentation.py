@@ -1,0 +1,132 @@
+"""Every code block of README.md and docs/ runs, and what the feature matrix names is there.
+
+The names `smtp.example.org` and `imap.example.org` of the examples lead to servers on loopback, with a
+certificate that the examples trust.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import textwrap
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from mailproto.address import Mailbox
+from mailproto.imap import IMAPServerConnection
+from mailproto.smtp import SMTPServerConnection
+from mailproto.store import Delivery, Destination, MemoryStore
+from mailproto.sync import serve_imap, serve_smtp
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.rst"))]
+MARKDOWN_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RST_BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+USERS = {"alice@example.org": "secret", "bob@example.org": "secret", "alice": "secret", "bob": "secret"}
+
+
+def blocks_of(page: Path) -> list[tuple[int, str]]:
+    """Return each Python block with the line that it begins on."""
+    text = page.read_text()
+    pattern = MARKDOWN_BLOCK if page.suffix == ".md" else RST_BLOCK
+    return [
+        (text.count("\n", 0, found.start(1)), textwrap.dedent(found[1])) for found in pattern.finditer(text)
+    ]
+
+
+@pytest.fixture
+def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serve smtp.example.org:587 and imap.example.org:993 on loopback."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("smtp.example.org", "imap.example.org")
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(server_context)
+    stores = {name: MemoryStore() for name in USERS}
+
+    def route(mailbox: Mailbox) -> Destination | None:
+        store = stores.get(str(mailbox))
+        return None if store is None else Destination(store)
+
+    delivery = Delivery(route, hostname="mx.example.org")
+    lookup, new_context = socket.getaddrinfo, ssl.create_default_context
+
+    def trusting_context(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+        context = new_context(*args, **kwargs)
+        authority.configure_trust(context)
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", trusting_context)
+    with ExitStack() as stack:
+        smtp = stack.enter_context(
+            serve_smtp(
+                *(delivery, "127.0.0.1", 0),
+                tls="starttls",
+                ssl_context=server_context,
+                authenticator=USERS,
+                hostname="smtp.example.org",
+            )
+        )
+        imap = stack.enter_context(
+            serve_imap(
+                *(stores.__getitem__, "127.0.0.1", 0),
+                tls="implicit",
+                ssl_context=server_context,
+                authenticator=USERS,
+            )
+        )
+        ports = {"smtp.example.org": smtp.addresses[0][1], "imap.example.org": imap.addresses[0][1]}
+
+        def lookup_example(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+            if host in ports:
+                host, port = "127.0.0.1", ports[host]
+            return lookup(host, port, *args, **kwargs)
+
+        monkeypatch.setattr(socket, "getaddrinfo", lookup_example)
+        yield
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if blocks_of(page)],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+@pytest.mark.usefixtures("example_servers")
+def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "example"}
+    for line, block in blocks_of(page):
+        exec(compile("\n" * line + block, str(page), "exec"), namespace)
+
+
+def test_the_pages_have_code() -> None:
+    assert sum(len(blocks_of(page)) for page in PAGES) >= 20
+
+
+def test_the_readme_names_its_two_commands() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"^\$ make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert named == ["demo", "test"]
+    assert set(named) <= targets
+
+
+def matrix() -> str:
+    return (ROOT / "docs" / "features.rst").read_text()
+
+
+def test_the_matrix_names_every_smtp_extension_that_the_server_offers() -> None:
+    server = SMTPServerConnection(hostname="mx.example.org")
+    offered = {line.split()[0] for line in server.ehlo_reply().lines[1:]}
+    assert offered
+    assert {keyword for keyword in offered if keyword not in matrix()} == set()
+
+
+def test_the_matrix_names_every_capability_that_the_imap_server_offers() -> None:
+    names = {str(name) for name in IMAPServerConnection().capabilities}
+    assert names
+    named = matrix().upper()
+    assert {name for name in names if not name.startswith("AUTH=") and name not in named} == set()
