@@ -68,7 +68,7 @@ def mailproto_imap(port: int, user: str, password: str, last: str) -> Callable[[
 
 def imapclient_imap(port: int, user: str, password: str, last: str) -> Callable[[], None]:
     """Do the same with IMAPClient, which takes no ranges: a thousand UIDs to a command."""
-    from imapclient import IMAPClient  # type: ignore[import-untyped]  # has no py.typed
+    from imapclient import IMAPClient
 
     imap = IMAPClient("127.0.0.1", port, ssl=False, use_uid=True)
     imap.login(user, password)

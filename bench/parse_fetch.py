@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
-from imapclient.response_parser import parse_fetch_response  # type: ignore[import-untyped]  # has no types
+from imapclient.response_parser import parse_fetch_response
 
 from bench.fetch_corpus import responses
 from mailproto.imap import body, envelope, fetch_data
@@ -25,7 +25,7 @@ _FUSED = (
     (envelope, "_ENVELOPE"),
     (body, "_LEAF"),
     (body, "_PARAMETERS"),
-    (body, "_REST"),
+    (body, "_MULTI_END"),
     (fetch_data, "_ITEM"),
 )
 
