@@ -12,6 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, cast
 
 __all__ = ["call_in_turn"]
@@ -95,7 +96,7 @@ class _Turns:
                 _set(future, error=error)
                 continue
             if hasattr(result, "__await__"):
-                self.go_on(result).add_done_callback(lambda task, future=future: _copy(task, future))  # type: ignore[misc]
+                self.go_on(result).add_done_callback(partial(_copy, future=future))
                 return
             _set(future, result)
         _TURNS.pop(id(self._owner), None)
