@@ -25,7 +25,9 @@ _FUSED = (
     (envelope, "_ENVELOPE"),
     (body, "_LEAF"),
     (body, "_PARAMETERS"),
+    (body, "_ATTACHED"),
     (body, "_MULTI_END"),
+    (fetch_data, "_HEAD"),
     (fetch_data, "_ITEM"),
 )
 

@@ -55,7 +55,9 @@ def general_path() -> Iterator[None]:
             (envelope, "_ENVELOPE"),
             (body, "_LEAF"),
             (body, "_PARAMETERS"),
-            (body, "_REST"),
+            (body, "_ATTACHED"),
+            (body, "_MULTI_END"),
+            (fetch_data, "_HEAD"),
             (fetch_data, "_ITEM"),
             (sections, "_PLAIN"),
         ):

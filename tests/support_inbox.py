@@ -24,6 +24,7 @@ class Line:
         self.conn = IMAPClientConnection(limits)
         self.session = Inboxes(self.conn, limits, self)
         self.current: Task | None = None
+        self.clock = 0.0
         self.tasks: list[Task] = []
         self.woken: deque[Task] = deque()
         self.conn.receive_data(GREETING)
@@ -47,6 +48,9 @@ class Line:
 
     def waiter(self) -> Waiter:
         return _Waiter(cast(Task, self.current))
+
+    def now(self) -> float:
+        return self.clock
 
     # What tests do.
 
@@ -153,6 +157,7 @@ class _Waiter:
         self.task = task
         self.is_set = False
         self.is_waiting = False
+        self.timeout: float | None = None
 
     def set(self) -> None:
         """Wake the task, not now but when the one that sets it has finished its step."""
@@ -161,5 +166,6 @@ class _Waiter:
             if self.is_waiting:
                 self.task.line.woken.append(self.task)
 
-    def wait(self) -> object:
+    def wait(self, timeout: float | None) -> object:
+        self.timeout = timeout
         return self

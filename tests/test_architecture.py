@@ -36,7 +36,17 @@ FLOORS: list[tuple[int, tuple[str, ...]]] = [
         tuple(f"smtp.{name}" for name in ("events", "state", "client", "server", "codec"))
         + tuple(
             f"imap.{name}"
-            for name in ("events", "state", "client", "server", "view", "tracker", "codec", "pipelining")
+            for name in (
+                "events",
+                "state",
+                "client",
+                "server",
+                "view",
+                "tracker",
+                "codec",
+                "pipelining",
+                "refusals",
+            )
         ),
     ),
     (2, ("smtp", "imap")),

@@ -15,6 +15,7 @@ RFC_MINIMUMS = [
     (SMTPLimits().max_reply_line, 512),
     (SMTPLimits().max_message, 65_536),
     (SMTPLimits().max_recipients, 100),
+    (SMTPLimits().max_bad_logins, 3),
     (IMAPLimits().max_line, 8_192),
 ]
 

@@ -36,6 +36,9 @@ class SMTPLimits:
     """Recipients of a transaction. RFC minimum: 100 (RFC 5321 section 4.5.3.1.8)."""
     max_bad_commands: int = 20
     """Bad commands before a server answers 421 and closes. RFC minimum: none."""
+    max_bad_logins: int = 5
+    """Refused or cancelled logins after which a server answers the next AUTH with 421 and closes. RFC
+    minimum: 3 (RFC 4954 section 9)."""
     max_pending: int = 2_048
     """Commands sent by a client and not yet answered. RFC minimum: none."""
     max_buffered: int = 262_144

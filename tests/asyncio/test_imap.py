@@ -7,7 +7,7 @@ import io
 import socket
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from mailproto.asyncio import IMAPClient, serve_imap
 from mailproto.errors import (
     AuthenticationFailed,
     ConnectionClosed,
+    ConnectionTimeout,
     IMAPStatusError,
     ItemMissing,
     LocalProtocolError,
@@ -324,3 +325,171 @@ async def test_serve_imap_and_the_size_of_an_idle_connection() -> None:
         for sock in socks:
             sock.close()
         assert size / 100 < 12_288
+
+
+# What a hostile or a dying server does to those who share a connection.
+
+
+@contextlib.asynccontextmanager
+async def scripted(*answers: bytes, **arguments: Any) -> AsyncIterator[IMAPClient]:
+    """Yield a client of a server that answers one line after the other with these octets, then nothing.
+
+    `%s` in an answer stands for the tag of the line.
+    """
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* PREAUTH [CAPABILITY IMAP4rev1 IDLE LITERAL+ UNSELECT] ready\r\n")
+        for answer in answers:
+            tag = (await reader.readline()).split()[0]
+            writer.write(answer.replace(b"%s", tag))
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
+
+    ended = asyncio.Event()
+    server = await asyncio.start_server(serve, "127.0.0.1")
+    host, port = server.sockets[0].getsockname()
+    imap = await IMAPClient.connect(host, port, tls="none", **arguments)
+    try:
+        yield imap
+    finally:
+        imap.close()
+        await ended.wait()
+        server.close()
+
+
+SELECTED = b"* 1 EXISTS\r\n* OK [UIDVALIDITY 1] .\r\n%s OK done\r\n"
+
+
+@run_async
+async def test_a_command_is_not_awaited_longer_because_another_task_idles() -> None:
+    async with scripted(SELECTED, b"+ idling\r\n", timeout=0.2) as imap:
+        await imap.select("INBOX")
+        async with imap.idle() as updates:
+            idling = asyncio.create_task(updates.wait(60))
+            await asyncio.sleep(0.3)
+            assert not idling.done()
+            async with asyncio.timeout(5):
+                with pytest.raises(ConnectionTimeout):
+                    await imap.noop()
+            with pytest.raises(ConnectionClosed):
+                await idling
+    assert not imap.is_open
+
+
+@run_async
+async def test_a_limit_of_waiting_for_updates_holds_while_another_task_reads() -> None:
+    async with scripted(SELECTED, b"+ idling\r\n", timeout=10) as imap:
+        await imap.select("INBOX")
+        async with imap.idle() as updates:
+            command = asyncio.create_task(imap.noop())
+            await asyncio.sleep(0.05)
+            async with asyncio.timeout(5):
+                assert await updates.wait(0.05) is None
+            imap.close()
+            with pytest.raises(ConnectionClosed):
+                await command
+
+
+LITERAL = b"* 1 FETCH (UID 1 BODY[] {70000}\r\n"
+REST = b"x" * 70_000 + b")\r\nA2 OK done\r\n%s OK done\r\n"
+OPENINGS = [
+    pytest.param(lambda imap: imap.download(1), (LITERAL, REST), b"{70000}", id="download"),
+    pytest.param(lambda imap: imap.selected("Sent"), (SELECTED, SELECTED), b"A2 OK", id="selected"),
+]
+
+
+@run_async
+@pytest.mark.parametrize("open_it, answers, last", OPENINGS)
+async def test_what_is_open_when_its_task_is_cancelled_is_closed(
+    open_it: Callable[[IMAPClient], Any], answers: tuple[bytes, ...], last: bytes
+) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+
+    def cancel(_direction: object, octets: bytes) -> None:
+        if last in octets:
+            task.cancel()
+
+    async with scripted(SELECTED, *answers, trace=cancel) as imap:
+        await imap.select("INBOX")
+        with pytest.raises(asyncio.CancelledError):
+            await open_it(imap)
+        await (imap.select("INBOX") if last == b"A2 OK" else imap.noop())
+
+
+@run_async
+async def test_a_connection_that_is_cancelled_in_its_handshake_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connecting = asyncio.ensure_future(IMAPClient.connect("127.0.0.1", listener.getsockname()[1]))
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        accepted, _ = await loop.sock_accept(listener)
+        with accepted:
+            accepted.setblocking(False)
+            await loop.sock_recv(accepted, 65_536)
+            connecting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await connecting
+            async with asyncio.timeout(5):
+                with contextlib.suppress(ConnectionError):
+                    assert await loop.sock_recv(accepted, 65_536) == b""
+
+
+@run_async
+@pytest.mark.parametrize("size", [1, 65_536, 200_000, 5_000_000])
+async def test_an_append_that_is_cancelled_half_way_closes_the_connection(kind: str, size: int) -> None:
+    async with logged_in(kind, messages=0) as imap:
+        task = asyncio.current_task()
+        assert task is not None
+
+        def chunks() -> Iterator[bytes]:
+            yield b"x" * size
+            task.cancel()
+            while True:
+                yield b"y" * 100_000
+
+        with pytest.raises(asyncio.CancelledError):
+            await imap.append("INBOX", chunks(), size=50_000_000)
+        assert not imap.is_open
+        with pytest.raises(LocalProtocolError):
+            await imap.noop()
+
+
+@run_async
+async def test_a_hundred_commands_at_once_with_some_cancelled(kind: str) -> None:
+    async with logged_in(kind, messages=10) as imap:
+        tasks = [asyncio.create_task(command) for _ in range(20) for command in commands_of(imap)]
+        for number, task in enumerate(tasks):
+            if number % 3 == 0:
+                await asyncio.sleep(0)
+                task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(result) for result in results[::3]} <= {asyncio.CancelledError, *map(type, results)}
+        assert not [result for result in results if isinstance(result, Exception)]
+        assert await imap.uid_search() == UIDSet("1:10")
+
+
+def commands_of(imap: IMAPClient) -> list[Coroutine[Any, Any, object]]:
+    return [
+        imap.noop(),
+        imap.uid_search(Unseen()),
+        imap.status("INBOX", "MESSAGES"),
+        imap.uid_fetch("1:*", BodySection()).all(),
+        imap.list(),
+    ]
+
+
+@run_async
+async def test_another_loop_is_refused(kind: str) -> None:
+    async with logged_in(kind) as imap:
+
+        def use() -> None:
+            with pytest.raises(LocalProtocolError, match="loop"):
+                asyncio.run(imap.noop())
+
+        await asyncio.to_thread(use)
+        await imap.noop()

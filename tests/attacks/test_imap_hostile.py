@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mailproto.errors import LimitExceeded, RemoteProtocolError
 from mailproto.imap.client import IMAPClientConnection
 from mailproto.imap.codec import parse_commands, parse_responses
+from mailproto.imap.command import COMMANDS as REGISTERED
 from mailproto.imap.commands import Authenticate, Logout, Noop, TaggedCommand
 from mailproto.imap.events import ConnectionLost, IdleDone, InvalidCommand, SASLResponse
 from mailproto.imap.ext.idle import Idle
@@ -49,6 +50,30 @@ COMMANDS = [
     b"a IDLE\r\nDONE\r\n",
     b'a ID ("name" "x" "version" NIL)\r\n',
     b"a XYZZY (a (b {1}\r\nc) NIL) 5\r\n",
+    b"a CAPABILITY\r\n",
+    b"a NOOP\r\n",
+    b"a CHECK\r\n",
+    b"a CLOSE\r\n",
+    b"a UNSELECT\r\n",
+    b"a EXPUNGE\r\n",
+    b"a NAMESPACE\r\n",
+    b"a EXAMINE {3}\r\na b\r\n",
+    b'a CREATE "a&-b"\r\n',
+    b"a DELETE {3+}\r\nfoo\r\n",
+    b"a RENAME {3}\r\nfoo {4+}\r\nbars\r\n",
+    b"a SUBSCRIBE #news\r\n",
+    b'a UNSUBSCRIBE "#news"\r\n',
+    b'a LSUB {1}\r\n# "*"\r\n',
+    b"a STATUS {3}\r\nfoo (MESSAGES UIDNEXT)\r\n",
+    b"a FETCH 2:4 (ENVELOPE BODY[1.2.MIME])\r\n",
+    b"a UID SEARCH UID 1:* SENTSINCE 1-Feb-1994\r\n",
+    b"a UID STORE 1 FLAGS \\Seen x\r\n",
+    b"a COPY 1:* {3}\r\nfoo\r\n",
+    b"a UID COPY 1:* foo\r\n",
+    b"a MOVE 1 {3+}\r\nfoo\r\n",
+    b"a UID MOVE 1 foo\r\n",
+    b"a UID EXPUNGE 1:3\r\n",
+    b"a ENABLE CONDSTORE X-Y\r\n",
 ]
 RESPONSES = [
     b'* 12 FETCH (FLAGS (\\Seen) UID 4 ENVELOPE ("d" "s" (("a" NIL "b" "c")) '
@@ -87,6 +112,14 @@ def serve(server: IMAPServerConnection, *pieces: bytes) -> list[ServerEvent]:
 def small_server() -> IMAPServerConnection:
     capabilities = (*DEFAULT_CAPABILITIES, "AUTH=PLAIN")
     return greeted_server(IMAPLimits(max_inline_literal=20), capabilities=capabilities)
+
+
+def test_every_command_is_in_the_table() -> None:
+    values = [parse_commands(octets, exchanges=1)[0] for octets in COMMANDS]
+    assert {value.command.name for value in values if isinstance(value, TaggedCommand)} == {
+        *REGISTERED,
+        "XYZZY",
+    }
 
 
 @pytest.mark.parametrize(

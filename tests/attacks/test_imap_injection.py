@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -11,6 +12,8 @@ from mailproto.errors import LocalProtocolError
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codec import Incomplete, parse_commands, parse_responses, serialize
 from mailproto.imap.codes import BadCharsetCode, CapabilityCode, PermanentFlagsCode, SimpleCode, UnknownCode
+from mailproto.imap.command import COMMANDS as REGISTERED
+from mailproto.imap.command import BareCommand
 from mailproto.imap.commands import (
     Append,
     Authenticate,
@@ -32,12 +35,17 @@ from mailproto.imap.commands import (
     StoreAction,
     Subscribe,
     TaggedCommand,
+    UIDCopy,
     UIDFetch,
+    UIDSearch,
+    UIDStore,
     UnknownCommand,
     Unsubscribe,
 )
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.id import ID
+from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.uidplus import UIDExpunge
 from mailproto.imap.fetch import BodySection, OtherItem
 from mailproto.imap.responses import (
     CapabilityData,
@@ -50,7 +58,8 @@ from mailproto.imap.responses import (
     TaggedStatus,
     UnknownData,
 )
-from mailproto.imap.search import From, Header, Keyword, Text
+from mailproto.imap.search import From, Header, Keyword, Subject, Text
+from mailproto.imap.sections import Specifier
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.status import Bye, No, Ok
 
@@ -71,7 +80,8 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "UNSUBSCRIBE": Unsubscribe,
     "LIST reference": lambda evil: List(evil, "*"),
     "LIST pattern": lambda evil: List("", evil),
-    "LSUB": lambda evil: LSub("", evil),
+    "LSUB reference": lambda evil: LSub(evil, "*"),
+    "LSUB pattern": lambda evil: LSub("", evil),
     "STATUS mailbox": lambda evil: Status(evil, ("MESSAGES",)),
     "STATUS item": lambda evil: Status("x", (evil,)),
     "APPEND mailbox": lambda evil: Append(evil, b"x"),
@@ -86,8 +96,16 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "FETCH item": lambda evil: UIDFetch(UIDSet("1"), (OtherItem(evil),)),
     "STORE flag": lambda evil: Store(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
     "COPY": lambda evil: Copy(SequenceSet("1"), evil),
+    "MOVE": lambda evil: Move(SequenceSet("1"), evil),
+    "UID COPY": lambda evil: UIDCopy(UIDSet("1"), evil),
+    "UID MOVE": lambda evil: UIDMove(UIDSet("1"), evil),
+    "UID EXPUNGE": lambda evil: UIDExpunge(UIDSet(evil)),
+    "UID FETCH section": lambda evil: UIDFetch(UIDSet("1"), (BodySection((), cast("Specifier", evil)),)),
+    "UID SEARCH text": lambda evil: UIDSearch(~Text(evil) | Subject(evil)),
+    "UID STORE flag": lambda evil: UIDStore(UIDSet("1"), StoreAction.REPLACE, frozenset({evil})),
     "ENABLE": lambda evil: Enable(Capabilities([evil])),
-    "ID": lambda evil: ID((("name", evil),)),
+    "ID value": lambda evil: ID((("name", evil),)),
+    "ID field": lambda evil: ID(((evil, "x"),)),
     "unknown name": lambda evil: UnknownCommand(evil),
     "unknown atom": lambda evil: UnknownCommand("X", (evil,)),
     "unknown string": lambda evil: UnknownCommand("X", (evil.encode(),)),
@@ -118,6 +136,18 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
 }
 
 
+BARE = {
+    name
+    for name, parse in REGISTERED.items()
+    if getattr(parse, "__self__", object) in BareCommand.__subclasses__()
+}
+
+
+def test_every_command_with_arguments_is_in_the_table() -> None:
+    names = {" ".join(name.split()[:2]) if name.startswith("UID ") else name.split()[0] for name in COMMANDS}
+    assert names - {"unknown"} == set(REGISTERED) - BARE
+
+
 @pytest.mark.parametrize("evil", EVIL)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands(name: str, evil: str) -> None:
@@ -128,6 +158,37 @@ def test_commands(name: str, evil: str) -> None:
         return
     values = parse_commands(octets + b"y NOOP\r\n")
     assert values == [TaggedCommand("a", command), TaggedCommand("y", Noop())]
+
+
+# Arguments for which the grammar has no string, and so no literal.
+ATOMS = [
+    "AUTHENTICATE",
+    "STATUS item",
+    "APPEND flag",
+    "SEARCH keyword",
+    "FETCH set",
+    "FETCH item",
+    "STORE flag",
+    "UID EXPUNGE",
+    "UID FETCH section",
+    "UID STORE flag",
+    "ENABLE",
+    "unknown name",
+    "unknown atom",
+]
+
+
+@pytest.mark.parametrize("octet", ["\0", "\r", "\n"])
+@pytest.mark.parametrize("name", ATOMS)
+def test_where_no_literal_can_stand(name: str, octet: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        COMMANDS[name](f"1{octet}2")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"AUTHENTICATE response"}))
+def test_nul_stands_nowhere_but_in_base64(name: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        serialize(TaggedCommand("a", COMMANDS[name]("1\0002")))
 
 
 @pytest.mark.parametrize("evil", EVIL)

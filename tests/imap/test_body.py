@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.body import parse_body, parse_exact_body, skip_body, without_extension, write_body
+from mailproto.imap.codec import parse_responses, serialize
 from mailproto.imap.cursor import Cursor, ParseError
+from mailproto.imap.fetch import BODY, BODYSTRUCTURE, NamedItem
+from mailproto.imap.responses import FetchData
 from mailproto.imap.values import Message, Omitted, Streamed
 from mailproto.imap.writer import LiteralForm
 from mailproto.mime.body_structure import (
@@ -22,6 +25,8 @@ from mailproto.mime.body_structure import (
     TextPart,
 )
 from mailproto.mime.envelope import Envelope
+from mailproto.mime.scanner import MAX_DEPTH, scan
+from mailproto.mime.structure import build_body_structure
 from support_fetch import bodies, general_path
 from support_imap_wire import cursor_at, frame, written
 
@@ -369,24 +374,43 @@ def _deep(levels: int) -> BodyStructure:
     return body
 
 
-def test_a_hundred_levels_and_no_more() -> None:
-    body = _deep(100)
+def test_a_hundred_levels_around_a_leaf_and_no_more() -> None:
+    body = _deep(101)
     octets = written(lambda writer: write_body(writer, body), LiteralForm.SERVER)
     assert parse_body(cursor_at(octets, strict=True)) == body
     with pytest.raises(ParseError):
         parse_body(cursor_at(b"(" + octets + b' "MIXED")'))
     with pytest.raises(LocalProtocolError):
-        written(lambda writer: write_body(writer, _deep(101)))
+        written(lambda writer: write_body(writer, _deep(102)))
 
 
 def test_levels_of_messages_count_too() -> None:
     body: BodyStructure = TextPart()
-    for _ in range(99):
+    for _ in range(100):
         body = MessagePart(envelope=Envelope(), body=body)
     octets = written(lambda writer: write_body(writer, body), LiteralForm.SERVER)
     assert parse_body(cursor_at(octets, strict=True)) == body
     with pytest.raises(ParseError):
         parse_body(cursor_at(octets, strict=True, max_depth=99))
+
+
+NESTED = {
+    "multiparts": b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%03d\r\n\r\n--b%03d\r\n" % (level, level)
+        for level in range(2 * MAX_DEPTH)
+    ),
+    "messages": b"Content-Type: message/rfc822\r\n\r\n" * 2 * MAX_DEPTH,
+}
+
+
+@pytest.mark.parametrize("item", [BODY, BODYSTRUCTURE], ids=repr)
+@pytest.mark.parametrize("octets", NESTED.values(), ids=NESTED)
+def test_what_the_scanner_opens_can_be_sent_and_read(octets: bytes, item: NamedItem[BodyStructure]) -> None:
+    data = FetchData(1, item.answer(build_body_structure(octets, scan(octets))))
+    (read,) = parse_responses(serialize(data), strict=True)
+    assert read == data
+    assert isinstance(read, FetchData)
+    assert len(list(read[item].walk())) == MAX_DEPTH + 1
 
 
 def test_levels_of_extension_data() -> None:

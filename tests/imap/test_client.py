@@ -755,6 +755,15 @@ def test_a_continuation_to_starttls_is_an_error() -> None:
         feed(client, b"+ go\r\n")
 
 
+def test_an_answer_to_a_command_behind_an_owed_literal_is_an_error() -> None:
+    client = logged_in_client()
+    client.send_command(Append("x", Streamed(6)), "a")
+    client.send_command(Noop(), "b")
+    feed(client, b"+ go\r\n")
+    with pytest.raises(RemoteProtocolError):
+        feed(client, b"b OK what\r\n")
+
+
 def test_an_answer_to_a_command_that_was_not_sent_yet_is_an_error() -> None:
     client = logged_in_client()
     client.send_command(LINES, "a")

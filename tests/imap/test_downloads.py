@@ -6,6 +6,7 @@ from mailproto.errors import IMAPStatusError, ItemMissing, LocalProtocolError
 from mailproto.imap.client_flows import noop
 from mailproto.imap.downloads import Downloading
 from mailproto.imap.fetch import BodySection
+from mailproto.imap.fetching import Fetching
 from mailproto.imap.sections import Section
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.limits import IMAPLimits
@@ -34,6 +35,20 @@ def test_a_large_part_comes_in_the_chunks_that_were_received() -> None:
     assert chunks == [b"1234", b"5678"]
     assert download.is_finished
     assert task.run(noop(line.session)).error is None
+
+
+def test_a_part_of_another_message_that_is_still_on_its_way_is_not_taken_for_it() -> None:
+    line = Line(LIMITS)
+    fetching = Fetching(line.session, UIDSet("12:13"), (BodySection((2,)),))
+    line.start(fetching.fill())
+    fetching.close()
+    download = Downloading(line.session, UIDSet("11"), "2", is_decoding=False)
+    task = line.start(download.open())
+    line.feed_octets(b"* 2 FETCH (UID 12 BODY[2] {8}\r\n12345678)\r\nA2 OK done\r\n")
+    assert line.sent() == [b"A2 UID FETCH 12:13 BODY.PEEK[2]", b"A3 UID FETCH 11 BODY.PEEK[2]"]
+    line.feed_octets(b"* 1 FETCH (UID 11 BODY[2] {5}\r\nright)\r\nA3 OK done\r\n")
+    assert task.is_done
+    assert download.take() == [b"right"]
 
 
 def test_a_small_part_comes_at_once() -> None:

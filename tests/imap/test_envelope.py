@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap.cursor import Cursor, ParseError
-from mailproto.imap.envelope import parse_envelope, write_envelope
+from mailproto.imap.envelope import MAX_CACHED, MAX_KNOWN, parse_envelope, write_envelope
 from mailproto.imap.values import Message, Omitted, Streamed
 from mailproto.imap.writer import LiteralForm
 from mailproto.mime.addresses import EnvelopeAddress
@@ -202,6 +202,13 @@ def _outcome(message: Message) -> object:
         return parse_envelope(cursor), cursor.position, cursor.literal_index, cursor.defects
     except ParseError as error:
         return str(error)
+
+
+def test_address_lists_that_are_many_or_long_are_read_as_all_others() -> None:
+    for number in range(MAX_KNOWN + 2):
+        host = b"h%d" % number if number else b"h" * MAX_CACHED
+        octets = b'(NIL NIL ((NIL NIL "m" "%b")) NIL NIL NIL NIL NIL NIL NIL)' % host
+        assert parse_envelope(cursor_at(octets)).from_ == (EnvelopeAddress(None, None, b"m", host),)
 
 
 def test_the_same_defect_is_found_at_the_same_place() -> None:

@@ -433,6 +433,28 @@ def test_equal_paths_for_the_corpus() -> None:
         assert isinstance(data.body_structure, MultiPart | TextPart)
 
 
+ITEM_OCTETS = st.sampled_from(
+    (
+        b"UID 5",
+        b"UID 0",
+        b"FLAGS (\\Seen)",
+        b"FLAGS (a  b)",
+        b'INTERNALDATE "17-Jul-1996 02:44:25 -0700"',
+        b'INTERNALDATE "31-Feb-1996 02:44:25 -0700"',
+        b'INTERNALDATE "17-Foo-1996 02:44:25 -0700"',
+        b"RFC822.SIZE 3",
+        b"RFC822.SIZE x",
+        b"X-A 1",
+        b"",
+    )
+)
+
+
+@given(st.lists(ITEM_OCTETS, max_size=6))
+def test_equal_paths_for_items_in_any_order(items: list[bytes]) -> None:
+    _check_equal_paths(Message(b"* 1 FETCH (%b)" % b" ".join(items)))
+
+
 def _check_equal_paths(message: Message) -> object:
     fused = parse_response(message)
     with general_path():

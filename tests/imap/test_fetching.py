@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mailproto.errors import IMAPStatusError, LocalProtocolError
-from mailproto.imap.client_flows import noop
+from mailproto.imap.client_flows import noop, select
 from mailproto.imap.fetch import FAST, FLAGS, RFC822_SIZE
 from mailproto.imap.fetching import MAX_RANGES, MAX_WIDTH, WINDOW, Fetching, Windows
 from mailproto.imap.sequence import SequenceSet, UIDSet
@@ -71,6 +71,21 @@ def test_messages_come_as_they_are_read_and_the_next_window_is_asked_for() -> No
     assert fetching.is_finished
     task.run(fetching.fill())
     assert task.is_done
+
+
+def test_the_next_window_is_not_asked_for_in_another_mailbox() -> None:
+    line = Line()
+    fetching = Fetching(line.session, UIDSet("1:1500"), (FLAGS,))
+    task = line.start(fetching.fill())
+    line.feed(*answers(range(1, 1001)))
+    selecting = line.start(select(line.session, "Sent"))
+    line.feed(b"A2 OK done", b"* 1 EXISTS", b"* OK [UIDVALIDITY 2] .", b"A3 OK done")
+    assert selecting.is_done
+    fetching.ready.clear()
+    task.run(fetching.fill())
+    assert isinstance(task.error, LocalProtocolError)
+    assert line.sent() == [b"A2 UID FETCH 1:1000 FLAGS", b"A3 SELECT Sent"]
+    assert fetching.is_finished
 
 
 def test_sequence_numbers_are_not_cut() -> None:

@@ -85,6 +85,26 @@ def test_a_limit_of_waiting() -> None:
     assert task.result is False
 
 
+def test_lines_that_say_nothing_do_not_start_the_clocks_again() -> None:
+    line = Line()
+    idling = begin(line)
+    task = line.start(idling.fill())
+    for minutes in range(2, 28, 2):
+        line.clock = minutes * 60
+        line.feed(b"* OK Still here")
+        assert task.waits_for == Receive(REISSUE - line.clock)
+    task.throw(InterruptedError())
+    task.run(idling.fill(100))
+    assert task.waits_for == Receive(100)
+    line.clock += 60
+    line.feed(b"* OK Still here")
+    assert task.waits_for == Receive(40)
+    task.step(Received.TIMED_OUT)
+    assert task.result is False
+    task.run(idling.fill(100))
+    assert task.waits_for == Receive(60)
+
+
 def test_a_command_of_another_task_ends_idle_and_it_goes_on_after() -> None:
     line = Line()
     idling = begin(line)

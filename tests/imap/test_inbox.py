@@ -2,13 +2,26 @@ from __future__ import annotations
 
 import pytest
 
-from mailproto.errors import ConnectionClosed, LocalProtocolError, RemoteProtocolError
+from mailproto.errors import ConnectionClosed, IMAPStatusError, LocalProtocolError, RemoteProtocolError
 from mailproto.flow import Flow, Receive, Received
 from mailproto.imap.answers import FetchInbox, Inbox
 from mailproto.imap.client_flows import exchange, list_mailboxes, mailbox_status, noop, run, search, select
-from mailproto.imap.commands import Fetch, List, Logout, Status, StoreAction, UIDFetch, UIDStore
+from mailproto.imap.commands import (
+    Close,
+    Fetch,
+    List,
+    Logout,
+    Select,
+    Status,
+    StoreAction,
+    UIDFetch,
+    UIDStore,
+)
+from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch import BODYSTRUCTURE, ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.holding import Holding
+from mailproto.imap.idling import poll
 from mailproto.imap.inbox import Inboxes, Solitary
 from mailproto.imap.responses import ExistsData, ListData, StatusData
 from mailproto.imap.search import All, Seen
@@ -410,37 +423,69 @@ def test_exclusive_use_of_one_who_is_gone_ends() -> None:
     assert line.sent() == [b'A2 LIST "" *', b"A3 NOOP"]
 
 
-def hold(line: Line) -> Flow[None]:
-    line.session.hold_mailbox()
-    yield from ()
-
-
-def test_a_held_mailbox_is_not_changed() -> None:
+def test_a_held_mailbox_is_not_left() -> None:
     line = Line()
-    owner = line.start(hold(line))
+    holding = Holding(line.session, "inbox")
+    owner = line.start(holding.open())
+    assert owner.result is line.conn.view
     same = line.start(select(line.session, "inbox"))
     line.feed(b"* 3 EXISTS", b"A2 OK done")
     assert same.error is None
     other = line.start(select(line.session, "Sent"))
+    closing = line.start(run(line.session, Close()))
     assert len(line.sent()) == 1
-    owner.run(select(line.session, "Sent"))
-    assert isinstance(owner.error, LocalProtocolError)
-
-    def leave() -> Flow[None]:
-        line.session.leave_mailbox()
-        line.session.leave_mailbox()
-        yield from ()
-
-    owner.run(leave())
-    assert line.sent() == [b"A3 SELECT Sent"]
+    for flow in (select(line.session, "Sent"), run(line.session, Unselect())):
+        owner.run(flow)
+        assert isinstance(owner.error, LocalProtocolError)
+    holding.close()
+    holding.close()
+    line.go_on()
+    assert line.sent() == [b"A3 SELECT Sent", b"A4 CLOSE"]
     line.feed(b"* 1 EXISTS", b"A3 OK done")
     assert other.result.exists == 1
     assert line.session.known_exists == 1
+    line.feed(b"A4 OK done")
+    assert closing.is_done
+
+
+def test_a_mailbox_is_held_after_the_one_that_is_being_selected() -> None:
+    line = Line()
+    other = line.start(select(line.session, "Sent"))
+    holder = line.start(Holding(line.session, "INBOX").open())
+    assert line.sent() == [b"A2 SELECT Sent"]
+    line.feed(b"* 1 EXISTS", b"A2 OK done")
+    assert other.result.mailbox == "Sent"
+    assert line.sent() == [b"A3 SELECT INBOX"]
+    late = line.start(select(line.session, "Sent"))
+    line.feed(b"* 3 EXISTS", b"A3 OK done")
+    assert holder.result.mailbox == "INBOX"
+    assert not late.is_done
+    assert line.sent() == []
+
+
+def test_who_waits_to_leave_a_mailbox_looks_again_whether_it_is_held() -> None:
+    line = Line()
+    owner = line.start(line.session.send(List("", "*"), is_exclusive=True))
+    other = line.start(select(line.session, "Sent"))
+    line.session.release(owner.result)
+    line.start(Holding(line.session, "INBOX").open())
+    line.go_on()
+    assert line.sent() == [b'A2 LIST "" *']
+    assert not other.is_done
+
+
+def test_a_mailbox_that_cannot_be_selected_is_not_held() -> None:
+    line = Line()
+    task = line.start(Holding(line.session, "Sent").open())
+    line.feed(b"A2 NO there is none")
+    assert isinstance(task.error, IMAPStatusError)
+    line.start(select(line.session, "Drafts"))
+    assert line.sent() == [b"A2 SELECT Sent", b"A3 SELECT Drafts"]
 
 
 def test_a_mailbox_held_by_one_who_is_gone_is_free() -> None:
     line = Line()
-    line.start(hold(line)).is_dead = True
+    line.start(Holding(line.session, "INBOX").open()).is_dead = True
     line.start(select(line.session, "Sent"))
     assert line.sent() == [b"A2 SELECT Sent"]
 
@@ -474,6 +519,50 @@ def test_news() -> None:
         Alert("disk is nearly full"),
         MailboxChanged(StatusData("Sent", (("MESSAGES", 1),))),
     ]
+
+
+@pytest.mark.parametrize("leave", ["SELECT", "CLOSE", "UNSELECT"])
+def test_news_of_a_mailbox_that_was_left_are_forgotten_but_no_alert(leave: str) -> None:
+    line = Line()
+    line.conn.receive_data(b"* CAPABILITY IMAP4rev1 UNSELECT\r\n")
+    line.start(run(line.session, {"SELECT": Select("Sent"), "CLOSE": Close(), "UNSELECT": Unselect()}[leave]))
+    line.feed(b"* 5 EXISTS", b"* 1 EXPUNGE", b"* OK [ALERT] read this", b"A2 OK done")
+    assert list(line.session.news) == [Alert("read this")]
+    task = line.start(poll(line.session))
+    line.feed(b"A3 OK done")
+    assert task.result == (Alert("read this"),)
+
+
+def test_a_limit_of_waiting_holds_for_one_who_does_not_read() -> None:
+    line = Line()
+    reader = line.start(noop(line.session))
+    other = line.start(line.session.wait_until(lambda: False, 5))
+    line.clock = 4
+    line.feed(b"* OK nothing")
+    assert not other.is_done
+    line.clock = 5
+    line.session.sharing.waiter()
+    other.step(None)
+    assert other.result is False
+    assert not reader.is_done
+
+
+def test_a_command_sent_while_another_task_reads_wakes_the_reader() -> None:
+    line = Line()
+    woken: list[None] = []
+
+    class Wake:
+        def set(self) -> None:
+            woken.append(None)
+
+    line.session.wake = wake = Wake()
+    reader = line.start(noop(line.session))
+    assert reader.waits_for == Receive(None, wake)
+    assert not woken
+    line.start(noop(line.session))
+    assert woken == [None]
+    reader.step(Received.WOKEN)
+    assert reader.waits_for == Receive(None, wake)
 
 
 def test_exchange_takes_all_that_nobody_else_asked_for() -> None:

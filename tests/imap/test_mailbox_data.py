@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailproto.errors import ItemMissing, LocalProtocolError
+from mailproto.errors import Defect, ItemMissing, LocalProtocolError
 from mailproto.imap._response import DataResponse
 from mailproto.imap.cursor import ParseError
 from mailproto.imap.mailbox_data import (
@@ -134,6 +134,34 @@ def test_deviations(octets: bytes, response: DataResponse, defect: tuple[str, in
 @pytest.mark.parametrize("octets", UNREAD, ids=repr)
 def test_unread(octets: bytes) -> None:
     assert isinstance(parse_response(Message(octets)), UnreadResponse)
+
+
+@pytest.mark.parametrize("octets", [b'* LIST () "/" a&AAA-\r\n', b"* STATUS a&AAA- (MESSAGES 1)\r\n"])
+def test_nul_in_a_mailbox_name_goes_on_as_it_came(octets: bytes) -> None:
+    parsed = parse_response(frame(octets), strict=True)
+    assert isinstance(parsed, ListData | StatusData)
+    assert parsed.mailbox == "a\0"
+    assert serialize_response(parsed) == [octets]
+
+
+NUL_IN_VALUES = [
+    (b"* STATUS a (X {1}\r\n\0)\r\n", 14),
+    (b"* LIST () NIL a (X {1}\r\n\0)\r\n", 19),
+]
+
+
+@pytest.mark.parametrize(("octets", "offset"), NUL_IN_VALUES)
+def test_nul_in_a_value_is_read_and_not_written(octets: bytes, offset: int) -> None:
+    parsed = parse_response(frame(octets))
+    assert isinstance(parsed, ListData | StatusData)
+    assert parsed.defects == (Defect("a literal without NUL", offset, b"{1}\r\n)"),)
+    with pytest.raises(LocalProtocolError):
+        serialize_response(parsed)
+
+
+def test_a_status_value_nested_deeper_than_one_can_be_built_is_read() -> None:
+    octets = b"* STATUS a (X " + b"(" * 150 + b")" * 150 + b")"
+    assert isinstance(parse_response(Message(octets), max_depth=200), StatusData)
 
 
 WRONG: list[Callable[[], DataResponse]] = [

@@ -57,6 +57,26 @@ def test_what_is_owed_is_sent_before_a_drop_takes_effect() -> None:
     assert sent.take() == b"xy13"
 
 
+def test_a_drop_without_a_gate_ahead_leaves_nothing_behind() -> None:
+    sent = Sent()
+    sent.queue.put("a", [StreamedLiteral(2), b"1"])
+    sent.queue.drop("a")
+    sent.queue.put_literal(b"xy")
+    sent.queue.put("a", [b"2", GATE, b"3"])
+    assert (sent.take(), sent.queue.gate) == (b"xy12", "a")
+
+
+def test_who_waits_for_another() -> None:
+    sent = Sent()
+    sent.queue.put("a", [b"1", GATE, StreamedLiteral(2), b"2"])
+    sent.queue.put("b", [b"3"])
+    assert (sent.queue.waits("a"), sent.queue.waits("b")) == (False, True)
+    sent.queue.open()
+    assert (sent.queue.waits("a"), sent.queue.waits("b")) == (False, True)
+    sent.queue.put_literal(b"xy")
+    assert (sent.queue.waits("a"), sent.queue.waits("b")) == (False, False)
+
+
 def test_literals_are_measured() -> None:
     sent = Sent()
     with pytest.raises(LocalProtocolError):

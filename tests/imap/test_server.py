@@ -32,6 +32,7 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.fetch import FLAGS, UID, BodySection
+from mailproto.imap.refusals import TOOBIG
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
@@ -43,7 +44,7 @@ from mailproto.imap.responses import (
     TaggedStatus,
 )
 from mailproto.imap.search import Text
-from mailproto.imap.server import DEFAULT_CAPABILITIES, TOOBIG, IMAPServerConnection
+from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection
 from mailproto.imap.state import State
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
 from mailproto.imap.values import Streamed

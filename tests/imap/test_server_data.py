@@ -48,6 +48,17 @@ CASES: list[tuple[bytes, DataResponse]] = [
 ]
 
 DEVIATIONS: list[tuple[bytes, DataResponse, tuple[str, int]]] = [
+    # So an example of RFC 2342 section 5 has it.
+    (
+        b'* NAMESPACE (("INBOX." ".")) NIL  NIL',
+        NamespaceData((NamespacePrefix("INBOX.", "."),)),
+        ("no space but those of the grammar", 33),
+    ),
+    (
+        b'* NAMESPACE (("" "/") ("#" "/")) NIL NIL',
+        NamespaceData((NamespacePrefix("", "/"), NamespacePrefix("#", "/"))),
+        ("no space but those of the grammar", 21),
+    ),
     (b"* CAPABILITY IMAP4rev1 ", CapabilityData(("IMAP4rev1",)), ("one space before each capability", 22)),
     (b"* ENABLED ", EnabledData(), ("one space before each capability", 9)),
     (
@@ -63,7 +74,6 @@ UNREAD = [
     b"* ID (x)",
     b"* NAMESPACE NIL NIL",
     b"* NAMESPACE () NIL NIL",
-    b'* NAMESPACE (("" "/") ("" "/")) NIL NIL',
     b'* NAMESPACE (("" "/" "X" ())) NIL NIL',
     b'* NAMESPACE (("" "/" "X")) NIL NIL',
 ]

@@ -65,9 +65,10 @@ def test_both_directions(wire: bytes, value: StatusResponse) -> None:
 
 
 DEFECTS: list[tuple[bytes, str, ResponseCode | None, int]] = [
-    (b"OK", "", None, 2),
+    (b"OK", "", None, 1),
     (b"OK ", "", None, 1),
-    (b"OK [ALERT]", "", ALERT, 2),
+    (b"OK [ALERT]", "", ALERT, 1),
+    (b"OK [ALERT] ", "", ALERT, 1),
     (b"OK [ALERT]text", "text", ALERT, 1),
     (b"OK [ALERT text", "[ALERT text", None, 1),
     (b"OK [] text", "[] text", None, 1),

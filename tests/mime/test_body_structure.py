@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
@@ -114,3 +115,49 @@ def test_values_can_be_kept() -> None:
     assert pickle.loads(pickle.dumps(structure)) == structure
     assert hash(pickle.loads(pickle.dumps(structure))) == hash(structure)
     assert structure != MultiPart(parts=structure.parts)
+
+
+PARSED = [
+    (
+        TextPart.of_parsed(
+            b"text", b"x", ((b"a", b"b"),), b"<i>", b"d", b"8bit", 5, 1, SinglePartExtension()
+        ),
+        TextPart(
+            type=b"text",
+            subtype=b"x",
+            parameters=((b"a", b"b"),),
+            content_id=b"<i>",
+            description=b"d",
+            encoding=b"8bit",
+            size=5,
+            lines=1,
+            extension=SinglePartExtension(),
+        ),
+    ),
+    (
+        BasicPart.of_parsed(b"image", b"png", (), None, None, b"base64", 7, None),
+        BasicPart(type=b"image", subtype=b"png", encoding=b"base64", size=7),
+    ),
+    (MultiPart.of_parsed((TEXT,), b"mixed", None), MultiPart(parts=(TEXT,), subtype=b"mixed")),
+    (
+        MultiPartExtension.of_parsed(((b"a", b"b"),), Disposition(b"inline"), (b"en",), b"l", (1,)),
+        MultiPartExtension(
+            parameters=((b"a", b"b"),),
+            disposition=Disposition(b"inline"),
+            language=(b"en",),
+            location=b"l",
+            more=(1,),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("parsed", "built"), PARSED, ids=lambda value: type(value).__name__)
+def test_what_was_read_is_as_what_was_built(
+    parsed: TextPart | BasicPart | MultiPart | MultiPartExtension, built: object
+) -> None:
+    assert type(parsed) is type(built)
+    assert (parsed, hash(parsed), repr(parsed)) == (built, hash(built), repr(built))
+    assert pickle.loads(pickle.dumps(parsed)) == built
+    with pytest.raises(FrozenInstanceError):
+        setattr(parsed, fields(parsed)[0].name, None)

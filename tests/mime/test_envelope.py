@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import FrozenInstanceError
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -108,3 +109,22 @@ def test_any_header_has_an_envelope_without_nul(octets: bytes) -> None:
     envelope = build_envelope(octets, (0, len(octets)))
     assert b"\0" not in (envelope.subject or b"")
     assert b"\0" not in b"".join(part or b"" for address in envelope.from_ for part in address)
+
+
+def test_what_was_read_is_as_what_was_built() -> None:
+    parsed = Envelope.of_parsed(b"d", b"s", TERRY, (), (ALICE,), (BOB,), (CAROL,), (), b"<r>", b"<i>")
+    built = Envelope(
+        date=b"d",
+        subject=b"s",
+        from_=TERRY,
+        reply_to=(ALICE,),
+        to=(BOB,),
+        cc=(CAROL,),
+        in_reply_to=b"<r>",
+        message_id=b"<i>",
+    )
+    assert type(parsed) is Envelope
+    assert (parsed, hash(parsed), repr(parsed)) == (built, hash(built), repr(built))
+    assert pickle.loads(pickle.dumps(parsed)) == built
+    with pytest.raises(FrozenInstanceError):
+        parsed.subject = b""  # type: ignore[misc]  # it is frozen

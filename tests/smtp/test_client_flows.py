@@ -747,7 +747,7 @@ class TestBodyThatCannotBeCompleted:
 
     @pytest.mark.parametrize(
         "answer, kind",
-        [(b"552 too much\r\n", SMTPReplyError), (END, ConnectionClosed), (b"421 x\r\n", SMTPReplyError)],
+        [(b"552 too much\r\n", SMTPReplyError), (END, ConnectionClosed), (b"421 x\r\n", ConnectionClosed)],
     )
     def test_the_server_gives_up_in_the_middle(self, answer: Any, kind: type[MailProtoError]) -> None:
         conn = ready_client(offer=PIPELINING)

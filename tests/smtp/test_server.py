@@ -235,6 +235,49 @@ def test_a_budget_of_bad_commands() -> None:
     assert sent(conn).endswith(b"421 4.7.0 too many bad commands\r\n")
 
 
+def failing_logins(conn: SMTPServerConnection, octets: bytes, code: int) -> list[ServerEvent]:
+    """Feed *octets*; answer AUTH and responses with *code*, whatever the table refuses as it says."""
+    conn.receive_data(octets)
+    events: list[ServerEvent] = []
+    while (event := conn.next_event()) is not None:
+        events.append(event)
+        conn.send_reply(event.reply if isinstance(event, InvalidCommand) else Reply(code))
+    return events
+
+
+PLAIN_GUESS = b"AUTH PLAIN AGEAYg==\r\n"
+
+
+@pytest.mark.parametrize("code, last", [(535, 421), (501, 421), (454, 235)])
+def test_a_budget_of_bad_logins(code: int, last: int) -> None:
+    conn = ready_server(server(SMTPLimits(max_bad_logins=3)))
+    for _ in range(3):
+        assert failing_logins(conn, PLAIN_GUESS, code)[-1] == Auth("PLAIN", Secret(b"\0a\0b"))
+        assert conn.wants is Wants.DATA
+    events = failing_logins(conn, PLAIN_GUESS + b"NOOP\r\n", 235 if last == 235 else 250)
+    assert invalid(events) == ([("AUTH", 421)] if last == 421 else [])
+    assert (conn.wants is Wants.CLOSED) is (last == 421)
+    if last == 421:
+        assert sent(conn).endswith(b"421 4.7.0 too many failed logins\r\n")
+
+
+def test_a_login_refused_behind_a_challenge_counts_once() -> None:
+    conn = ready_server(server(SMTPLimits(max_bad_logins=2)))
+    for _ in range(2):
+        failing_logins(conn, b"AUTH LOGIN\r\n", 334)
+        failing_logins(conn, b"YQ==\r\n", 334)
+        assert invalid(failing_logins(conn, b"YQ==\r\n", 535)) == []
+    assert invalid(failing_logins(conn, b"AUTH LOGIN\r\n", 334)) == [("AUTH", 421)]
+
+
+def test_tls_and_a_message_do_not_renew_the_budget_of_logins() -> None:
+    limits = SMTPLimits(max_bad_logins=1)
+    conn = ready_server(server(limits))
+    failing_logins(conn, PLAIN_GUESS, 535)
+    serve(conn, [b"STARTTLS\r\n", b"EHLO me\r\n" + ENVELOPE + b".\r\n"])
+    assert invalid(failing_logins(conn, PLAIN_GUESS, 535)) == [("AUTH", 421)]
+
+
 def test_what_pipelining_strands_does_not_count() -> None:
     conn = ready_server(server(SMTPLimits(max_bad_commands=1, max_message=10)))
     for _ in range(5):

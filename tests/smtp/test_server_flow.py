@@ -335,6 +335,40 @@ class TestHandler:
         assert isinstance(run.error, HandlerFailed)
 
 
+@pytest.mark.parametrize("answer", [Reply(250), Reply(354), None, "250 ok", SMTPHandler()], ids=repr)
+def test_what_is_neither_a_refusal_nor_a_sink_takes_no_message(answer: Any) -> None:
+    class Odd(SMTPHandler):
+        def message(self, session: SMTPSession) -> Any:
+            return answer
+
+    run = greeted(Odd())
+    assert say(run, ENVELOPE).endswith(b"\r\n421 4.3.0 internal error\r\n")
+    assert isinstance(run.error, HandlerFailed)
+
+
+@pytest.mark.parametrize("method", ["connect", "hello", "mail", "rcpt", "vrfy", "noop"])
+@pytest.mark.parametrize("answer", ["250 ok", 250, b"250 ok", True], ids=repr)
+def test_an_answer_that_is_no_reply(method: str, answer: Any) -> None:
+    handler = Handler()
+    setattr(handler, method, lambda *arguments: answer)
+    run = server(handler)
+    for octets in (b"EHLO me\r\n", b"NOOP\r\nVRFY x\r\n", b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n"):
+        if not run.is_done:
+            run.feed(octets)
+    assert isinstance(run.error, HandlerFailed)
+    assert run.take_sent().endswith(b"421 4.3.0 internal error\r\n")
+
+
+@pytest.mark.parametrize("answer", ["250 ok", 250, [Reply(250)], ("250 ok",), True], ids=repr)
+def test_an_end_that_is_no_reply(answer: Any) -> None:
+    handler = Handler(answer)
+    run = greeted(handler)
+    say(run, ENVELOPE)
+    assert say(run, BODY + b".\r\n") == b"421 4.3.0 internal error\r\n"
+    assert isinstance(run.error, HandlerFailed)
+    assert handler.sinks[0].ends == ["finish"]
+
+
 def test_a_421_of_the_handler_ends_the_session() -> None:
     class Tired(SMTPHandler):
         def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply:
@@ -594,6 +628,14 @@ class TestAuthentication:
         assert say(run, b"AUTH EXTERNAL\r\n=\r\n").endswith(b"235 2.7.0 authenticated\r\n")
         run = greeted(authenticator=Certificates(), tls=TLS)
         assert say(run, b"AUTH EXTERNAL\r\n") == b"504 5.5.4 mechanism not offered\r\n"
+
+    def test_guesses_end_with_421(self) -> None:
+        run = greeted(authenticator=USERS, tls=TLS, limits=SMTPLimits(max_bad_logins=3))
+        for _ in range(3):
+            assert say(run, b"AUTH PLAIN AGEAYg==\r\n") == b"535 5.7.8 credentials not accepted\r\n"
+        assert say(run, self.PLAIN + b"NOOP\r\n") == b"421 4.7.0 too many failed logins\r\n"
+        assert run.is_done
+        assert run.error is None
 
     def test_authenticator_that_raises(self) -> None:
         class Broken(PasswordAuthenticator):

@@ -75,6 +75,23 @@ def test_a_file_is_surveyed_and_then_read(times: int) -> None:
     assert b"".join(read_all(source)) == b"a\r\n\xe4\r\n" * times
 
 
+@pytest.mark.parametrize("octets", [b"\r\n" * CHUNK, b"x\r\n" * CHUNK, b"xy\r\n" * CHUNK], ids=len)
+def test_a_file_with_right_line_ends_is_sent_as_it_is(octets: bytes) -> None:
+    source = source_of(io.BytesIO(octets), "convert")
+    assert run(source.survey()) == Needs(len(octets), False)
+    chunks = read_all(source)
+    assert b"".join(chunks) == octets
+    assert {len(chunk) for chunk in chunks[:-2]} == {CHUNK}
+
+
+@pytest.mark.parametrize("last", [b"\r", b"\n", b"\n\r"], ids=repr)
+def test_one_bare_newline_at_the_end_of_a_large_file(last: bytes) -> None:
+    source = source_of(io.BytesIO(b"x\r\n" * CHUNK + b"y" + last), "convert")
+    ends = last.count(b"\r") + last.count(b"\n")
+    assert run(source.survey()) == Needs(3 * CHUNK + 1 + 2 * ends, False)
+    assert b"".join(read_all(source)) == b"x\r\n" * CHUNK + b"y" + b"\r\n" * ends
+
+
 class Counting(io.BytesIO):
     reads = 0
 

@@ -94,6 +94,21 @@ def test_a_method_that_fails_costs_one_command(method: str, error: Exception, co
     assert client.say(b"b SELECT INBOX\r\n").endswith(b"b OK [READ-WRITE] SELECT completed\r\n")
 
 
+def test_what_was_done_is_not_refused_because_the_news_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Failing(StoreError("INUSE", "busy"))
+    client = prepared(store)
+
+    def append(*args: Any) -> int:
+        store.broken.add("changes")
+        return MemoryStore.append(store, *args)
+
+    monkeypatch.setattr(store, "append", append)
+    answer = client.say(b"a APPEND INBOX {5+}\r\nhello\r\n")
+    assert answer == b"a OK [APPENDUID 1 4] APPEND completed\r\n"
+    store.broken.clear()
+    assert client.say(b"b NOOP\r\n") == b"* 4 EXISTS\r\n* 4 RECENT\r\nb OK NOOP completed\r\n"
+
+
 @pytest.mark.parametrize(
     ("error", "answer"),
     [

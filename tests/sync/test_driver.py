@@ -431,12 +431,30 @@ def test_an_interrupt_is_thrown_into_the_flow_once() -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    for is_shared in (False, True):
-        with paired(is_shared=is_shared) as (driver, conn, _):
-            with pytest.raises(KeyboardInterrupt):
-                driver.run(flow(conn))
-            assert is_open(driver) is is_shared
-    assert seen == ["cleaned up"] * 2
+    with paired() as (driver, conn, _):
+        with pytest.raises(KeyboardInterrupt):
+            driver.run(flow(conn))
+        assert not is_open(driver)
+    assert seen == ["cleaned up"]
+
+
+def test_a_connection_is_used_after_an_interrupt_only_if_it_came_while_nothing_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    for is_waiting in (True, False):
+        with paired(is_shared=True) as (driver, conn, other):
+            with monkeypatch.context() as patched:
+                if is_waiting:
+                    patched.setattr("mailproto.sync._driver.wait", interrupted)
+                else:
+                    other.sendall(b"lost\r\n")
+                    patched.setattr(LineConnection, "receive_data", interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    driver.run(next_line(conn))
+            assert is_open(driver) is is_waiting
 
 
 def test_what_leaves_the_session_usable() -> None:

@@ -4,7 +4,9 @@ import contextlib
 import io
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -263,3 +265,160 @@ def test_serve_imap_over_stores_of_identities() -> None:
     assert dialogue[0][1].startswith(b"* OK [CAPABILITY ")
     assert dialogue[0][1].endswith(b"mail.test ready\r\n")
     assert not any(USER[1].encode() in octets for _, octets in dialogue)
+
+
+def test_downloads_and_commands_between_windows(kind: str) -> None:
+    store = filled(2_200)
+    with imap_server(kind, store) as (host, port), connected(host, port) as imap:
+        imap.select("INBOX")
+        seen = 0
+        for message in imap.uid_fetch("1:*", ENVELOPE):
+            seen += 1
+            assert message.uid == seen
+            if seen % 300 == 1:
+                with imap.download(seen) as part:
+                    assert part.read() == MESSAGE
+                imap.uid_store(seen, "+FLAGS", r"\Seen")
+        assert seen == 2_200
+        assert imap.uid_search(Seen()) == UIDSet("1,301,601,901,1201,1501,1801,2101")
+
+
+def test_a_mailbox_that_is_left_ends_its_iterators(kind: str) -> None:
+    with imap_server(kind, filled(2_200)) as (host, port), connected(host, port) as imap:
+        imap.create("Sent")
+        imap.select("INBOX")
+        messages = imap.uid_fetch("1:*", FLAGS)
+        next(messages)
+        imap.select("Sent")
+        with pytest.raises(LocalProtocolError, match="left"):
+            messages.all()
+        assert imap.uid_search() == UIDSet()
+
+
+def test_another_thread_is_refused(kind: str) -> None:
+    errors: list[BaseException] = []
+    with logged_in(kind) as imap:
+
+        def use() -> None:
+            try:
+                imap.noop()
+            except LocalProtocolError as error:
+                errors.append(error)
+
+        def chunks() -> Iterator[bytes]:
+            other = threading.Thread(target=use)
+            other.start()
+            other.join()
+            yield MESSAGE
+
+        imap.append("INBOX", chunks(), size=len(MESSAGE))
+        assert len(errors) == 1
+        assert imap.is_open
+
+
+def filled(messages: int, octets: bytes = MESSAGE) -> MemoryStore:
+    """Return a store with so many messages in INBOX."""
+    store = MemoryStore()
+    for _ in range(messages):
+        store.append("INBOX", io.BytesIO(octets), frozenset(), datetime.now().astimezone())
+    return store
+
+
+def talk(address: tuple[str, int], octets: bytes, end: bytes) -> socket.socket:
+    """Log in, send *octets* and read until *end* has come."""
+    sock = socket.create_connection(address, timeout=10)
+    sock.sendall(b"a LOGIN bob secret\r\nb SELECT INBOX\r\n" + octets)
+    received = b""
+    while end not in received:
+        received += sock.recv(65_536)
+    return sock
+
+
+def rest(sock: socket.socket) -> bytes:
+    """Return what comes until the server closes."""
+    with sock:
+        return b"".join(iter(lambda: sock.recv(65_536), b""))
+
+
+def test_a_stopped_server_finishes_or_refuses_and_loses_nothing(kind: str) -> None:
+    store = filled(1, LARGE)
+    stack = contextlib.ExitStack()
+    address = stack.enter_context(imap_server(kind, store))
+    idle = talk(address, b"c IDLE\r\n", b"\r\n+ ")
+    quiet = talk(address, b"", b"b OK")
+    half = talk(address, b"c APPEND INBOX {100000+}\r\nhalf", b"b OK")
+    whole = talk(address, b"c APPEND INBOX {5+}\r\nwhole\r\n", b"c OK")
+    reading = talk(address, b"c FETCH 1 BODY.PEEK[]\r\n", b"* 1 FETCH")
+    stopping = threading.Thread(target=stack.close)
+    stopping.start()
+    bye = b"* BYE [UNAVAILABLE] the server stops\r\n"
+    assert rest(reading).endswith(b")\r\nc OK FETCH completed\r\n" + bye)
+    assert [rest(sock) for sock in (quiet, half, whole)] == [bye] * 3
+    assert rest(idle) == b"* 2 EXISTS\r\n* 1 RECENT\r\n" + bye
+    stopping.join()
+    sizes = [info.size for info in store.changes("INBOX", 0).messages]
+    assert sizes == [len(LARGE), 5]
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(address)
+
+
+def test_a_slow_reader_of_many_bodies_costs_little_memory(kind: str) -> None:
+    store = filled(300, b"Subject: large\r\n\r\n" + b"0123456789abcde\r\n" * 6_400)
+    with imap_server(kind, store) as address, talk(address, b"", b"b OK") as sock:
+        tracemalloc.start()
+        try:
+            sock.sendall(b"c FETCH 1:* BODY.PEEK[]\r\n")
+            received, tail = 0, b""
+            while not tail.endswith(b"c OK FETCH completed\r\n"):
+                chunk = sock.recv(65_536)
+                received += len(chunk)
+                tail = (tail + chunk)[-32:]
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert received > 300 * 102_400
+        assert peak < 2**21
+
+
+def test_a_limit_of_waiting_is_not_moved_by_lines_that_say_nothing() -> None:
+    ended = threading.Event()
+
+    def serve() -> None:
+        sock, _ = listener.accept()
+        with sock:
+            sock.sendall(b"* PREAUTH [CAPABILITY IMAP4rev1 IDLE] ready\r\n")
+            sock.recv(1_000)
+            sock.sendall(b"+ idling\r\n")
+            while not ended.wait(0.02):
+                sock.sendall(b"* OK Still here\r\n")
+            sock.sendall(b"A1 OK done\r\n* BYE\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve)
+        server.start()
+        imap = IMAPClient.connect(*listener.getsockname(), tls="none", timeout=10)
+        updates = imap.idle()
+        waiting = threading.Timer(10, ended.set)
+        waiting.start()
+        assert updates.wait(0.1) is None
+        assert not ended.is_set()
+        waiting.cancel()
+        ended.set()
+        server.join()
+        imap.close()
+
+
+def test_an_interrupt_while_waiting_leaves_the_connection_usable(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    with logged_in(kind) as imap:
+        messages = imap.uid_fetch("1:*", FLAGS)
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr("mailproto.sync._driver.wait", interrupted)
+            next(messages)
+        assert messages.all() == []
+        assert imap.uid_search() == UIDSet("1:3")

@@ -140,7 +140,11 @@ class ClientDriver(Driver):
         except OSError as error:
             raise closed(error, "connect") from error
         if tls == "implicit":
-            await driver.run(_implicit_tls(host))
+            try:
+                await driver.run(_implicit_tls(host))
+            except BaseException:
+                driver.abort()
+                raise
         return driver
 
     async def _open(

@@ -327,7 +327,8 @@ class Driver(asyncio.Protocol):
     def _start_clock(self, run: Run[Any], own_timeout: float | None) -> None:
         """Set the deadline of *run*: what is granted since the last progress, or what the flow asked for.
 
-        The cap of the application is for what is granted: a flow that asks for a time waits on purpose.
+        The cap of the application is for answers: a flow that asks for a time, where the connection grants
+        one too, waits on purpose.
         """
         now = self.loop.time()
         progress = self.conn.progress
@@ -337,11 +338,10 @@ class Driver(asyncio.Protocol):
         run.was_receiving = run.waits_for is Receive
         granted = self.conn.timeout
         run.deadline = inf if granted is None else self._clock + granted
-        if own_timeout is None:
-            run.is_own_deadline = False
+        if own_timeout is None or granted is None:
             run.deadline = min(run.deadline, self._clock + self._max_timeout)
-        else:
-            run.is_own_deadline = now + own_timeout <= run.deadline
+        run.is_own_deadline = own_timeout is not None and now + own_timeout <= run.deadline
+        if own_timeout is not None:
             run.deadline = min(run.deadline, now + own_timeout)
         if run.deadline != inf:
             self._arm(run.deadline)
@@ -407,7 +407,8 @@ class Driver(asyncio.Protocol):
 
     def _decrypt(self, data: bytes) -> None:
         tls = cast(TLSStream, self._tls)
-        tls.receive_data(data)
+        if data:
+            tls.receive_data(data)
         run = self._shaker
         if run is not None:
             try:

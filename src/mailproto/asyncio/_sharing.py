@@ -28,6 +28,10 @@ class TaskSharing:
         """Return a waiter of the running loop."""
         return _FutureWaiter(asyncio.get_running_loop().create_future())
 
+    def now(self) -> float:
+        """Return the time of the running loop."""
+        return asyncio.get_running_loop().time()
+
 
 @final
 class _FutureWaiter:
@@ -41,6 +45,9 @@ class _FutureWaiter:
         if not self._future.done():
             self._future.set_result(None)
 
-    def wait(self) -> asyncio.Future[None]:
-        """Return what is awaited."""
+    def wait(self, timeout: float | None) -> asyncio.Future[None]:
+        """Return what is awaited; it is done after *timeout* seconds in any case."""
+        if timeout is not None:
+            timer = self._future.get_loop().call_later(timeout, self.set)
+            self._future.add_done_callback(lambda _: timer.cancel())
         return self._future

@@ -17,8 +17,8 @@ __all__ = ["Acceptor", "SocketTransport"]
 
 _log: Final = logging.getLogger("mailproto.asyncio")
 
-_CHUNK: Final = 262_144
-"""Octets read at a time."""
+_CHUNK: Final = 65_536
+"""Octets read at a time: a larger buffer would be mapped and unmapped by the system for each read."""
 _BATCH: Final = 100
 """Connections accepted at a time, before others have their turn."""
 _PAUSE: Final = 0.5

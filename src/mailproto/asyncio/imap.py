@@ -12,7 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import BinaryIO, TypeVar, final
+from typing import BinaryIO, Protocol, TypeVar, final
 
 from mailproto._connection import Trace
 from mailproto._imap import (
@@ -56,6 +56,7 @@ from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.fetching import Fetching, Items
+from mailproto.imap.holding import Holding
 from mailproto.imap.idling import Idling, poll
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ListData, LSubData, NamespaceData, StatusData
@@ -68,8 +69,15 @@ from mailproto.limits import IMAPLimits
 from mailproto.sasl._mechanism import ClientMechanism
 
 ResultT = TypeVar("ResultT")
+OpenedT = TypeVar("OpenedT", covariant=True)
 
 __all__ = ["Download", "IMAPClient", "Messages", "Updates", "serve_imap"]
+
+
+class _Part(Protocol[OpenedT]):
+    def open(self) -> Flow[OpenedT]: ...
+
+    def close(self) -> None: ...
 
 
 @final
@@ -276,6 +284,7 @@ class IMAPClient:
             timeout=timeout,
             is_shared=True,
         )
+        session.wake = driver.wake
         try:
             await driver.run(session_flows.open_session(session, tls=tls, server_hostname=host))
         except BaseException:
@@ -327,10 +336,20 @@ class IMAPClient:
 
     def selected(self, mailbox: str) -> Opening[MailboxView]:
         """Select *mailbox* unless it is, and hold it: until the end of the block no other one is selected."""
-        return Opening(lambda: self._run(flows.select_and_hold(self._session, mailbox)), self._leave_mailbox)
+        holding = Holding(self._session, mailbox)
 
-    async def _leave_mailbox(self, _view: MailboxView) -> None:
-        self._session.leave_mailbox()
+        async def close(_view: MailboxView) -> None:
+            holding.close()
+
+        return Opening(lambda: self._open_whole(holding), close)
+
+    async def _open_whole(self, part: _Part[ResultT]) -> ResultT:
+        """Open *part*, and close it again if the task is cancelled before it hears that it is open."""
+        try:
+            return await self._driver.run(part.open())
+        except BaseException:
+            part.close()
+            raise
 
     async def unselect(self) -> None:
         """Leave the selected mailbox without an expunge (RFC 3691)."""
@@ -415,7 +434,7 @@ class IMAPClient:
         return Opening(lambda: self._open_download(downloading))
 
     async def _open_download(self, downloading: Downloading) -> Download:
-        await self._driver.run(downloading.open())
+        await self._open_whole(downloading)
         return Download(self._driver, downloading)
 
     async def search(self, *keys: SearchKey, charset: str | None = None) -> SequenceSet:

@@ -105,6 +105,10 @@ class FetchInbox(Inbox):
         self._partial: dict[int, FetchData] = {}
         self._seen: set[int] | None = set() if self._keys <= VOLATILE else None
 
+    def asks_for(self, keys: frozenset[str]) -> bool:
+        """Whether one of the items with these keys was asked for, and may still come."""
+        return not self._keys.isdisjoint(keys)
+
     def wants(self, key: str) -> bool:
         """Whether the item with this key was asked for, and somebody waits for it."""
         return key in self._keys and not self.is_drained

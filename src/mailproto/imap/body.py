@@ -32,7 +32,7 @@ from mailproto.mime.body_structure import (
 )
 from mailproto.mime.envelope import Envelope
 
-__all__ = ["parse_body", "parse_exact_body", "skip_body", "without_extension", "write_body"]
+__all__ = ["parse_body", "parse_exact_body", "parse_leaf", "skip_body", "without_extension", "write_body"]
 
 T = TypeVar("T")
 
@@ -86,8 +86,16 @@ _LEAF: Final = re.compile(
     )
 )
 _PARAMETERS: Final = re.compile(_parameters_pattern(_QUOTED))
-# What stands between the parameters and the end of a multipart.
-_REST: Final = re.compile(_rest_pattern(_QUOTED) + rb"(?=\))")
+# The extension data of an attachment, whose file name makes it another one in each message.
+_ATTACHED: Final = re.compile(
+    rb" %b \(%b (%b)\)(?: %b){0,2}" % (_NIL, _PLAIN, _parameters_pattern(_QUOTED), _NIL)
+)
+# What stands behind the parts of a multipart: the subtype, the parameters and the other extension data.
+_MULTI_END: Final = re.compile(
+    rb" %b(?: (%b)(%b))?\)" % (_PLAIN, _parameters_pattern(_QUOTED), _rest_pattern(_QUOTED))
+)
+# A parameter of a list that _PARAMETERS has accepted, in which nothing is escaped.
+_PLAIN_PAIR: Final = re.compile(rb'"([^"]*+)" "([^"]*+)"')
 _STRINGS: Final = re.compile(_QUOTED)
 _ESCAPE: Final = re.compile(rb"\\(.)")
 
@@ -121,6 +129,11 @@ def skip_body(cursor: Cursor) -> bool:
     return True
 
 
+def parse_leaf(cursor: Cursor) -> BodyStructure | None:
+    """Read a `body` that is one part of the common form; None moves nothing, if it is anything else."""
+    return None if cursor.text.startswith(b"((", cursor.position) else _parse_leaf(cursor)
+
+
 def parse_body(cursor: Cursor) -> BodyStructure:
     """Read a `body`; what is against the grammar in it is a defect, or ParseError when strict."""
     return parse_or_recover(cursor, parse_exact_body, _body_of_tree)
@@ -132,14 +145,15 @@ def parse_exact_body(cursor: Cursor) -> BodyStructure:
 
 
 def _parse_part(cursor: Cursor, depth: int) -> BodyStructure:
-    if depth <= 0:
+    if depth < 0:
         raise cursor.error(f"at most {cursor.max_depth} levels of parts")
+    if cursor.text.startswith(b"((", cursor.position):
+        return _parse_multi(cursor, depth)
     leaf = _parse_leaf(cursor)
     if leaf is not None:
         return leaf
     cursor.expect(b"(")
-    parse = _parse_multi if cursor.text.startswith(b"(", cursor.position) else _parse_single
-    part = parse(cursor, depth)
+    part = _parse_single(cursor, depth)
     cursor.expect(b")")
     return part
 
@@ -156,32 +170,11 @@ class _Fields(NamedTuple):
 
 
 def _basic_part(fields: _Fields, extension: SinglePartExtension | None) -> BasicPart:
-    type_, subtype, parameters, content_id, description, encoding, size = fields
-    return BasicPart(
-        type=type_,
-        subtype=subtype,
-        parameters=parameters,
-        content_id=content_id,
-        description=description,
-        encoding=encoding,
-        size=size,
-        extension=extension,
-    )
+    return BasicPart.of_parsed(*fields, extension)
 
 
 def _text_part(fields: _Fields, lines: int, extension: SinglePartExtension | None) -> TextPart:
-    type_, subtype, parameters, content_id, description, encoding, size = fields
-    return TextPart(
-        type=type_,
-        subtype=subtype,
-        parameters=parameters,
-        content_id=content_id,
-        description=description,
-        encoding=encoding,
-        size=size,
-        lines=lines,
-        extension=extension,
-    )
+    return TextPart.of_parsed(*fields, lines, extension)
 
 
 def _message_part(
@@ -215,10 +208,10 @@ def _parse_leaf(cursor: Cursor) -> BodyStructure | None:
     if (type_.upper() == b"TEXT") != (lines is not None):
         return None
     cursor.position = match.end()
-    fields = _Fields(type_, subtype, _parameters_of(parameters), content_id, description, encoding, int(size))
+    fields = (type_, subtype, _parameters_at(parameters), content_id, description, encoding, int(size))
     if lines is None:
-        return _basic_part(fields, _single_extension_of(extension))
-    return _text_part(fields, int(lines), _single_extension_of(extension))
+        return BasicPart.of_parsed(*fields, _single_extension_of(extension))
+    return TextPart.of_parsed(*fields, int(lines), _single_extension_of(extension))
 
 
 def _remembered(parse: Callable[[Cursor], T]) -> Callable[[bytes], T]:
@@ -237,12 +230,24 @@ def _remembered(parse: Callable[[Cursor], T]) -> Callable[[bytes], T]:
 
 # body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart]
 def _parse_multi(cursor: Cursor, depth: int) -> MultiPart:
+    cursor.expect(b"(")
     parts = [_parse_part(cursor, depth - 1)]
     while cursor.text.startswith(b"(", cursor.position):
         parts.append(_parse_part(cursor, depth - 1))
+    match = cursor.accept_match(_MULTI_END)
+    if match is not None:
+        subtype, parameters, rest = match.groups()
+        extension = None if parameters is None else _multi_extension(parameters, rest)
+        return MultiPart.of_parsed(tuple(parts), subtype, extension)
     cursor.sp()
-    subtype = cursor.string()
-    return MultiPart(parts=tuple(parts), subtype=subtype, extension=_parse_multi_extension(cursor))
+    subtype, extension = cursor.string(), _parse_multi_extension(cursor)
+    cursor.expect(b")")
+    return MultiPart.of_parsed(tuple(parts), subtype, extension)
+
+
+def _multi_extension(parameters: bytes, rest: bytes) -> MultiPartExtension:
+    # The boundary is another one in each message: nothing to remember.
+    return MultiPartExtension.of_parsed(_parameters_of(parameters), *_rest_of(rest))
 
 
 # body-type-1part = (body-type-basic / body-type-msg / body-type-text) [SP body-ext-1part]
@@ -306,8 +311,17 @@ def _parse_parameters(cursor: Cursor) -> Parameters:
 
 
 def _parameters_of(octets: bytes) -> Parameters:
+    if b"\\" not in octets:
+        return tuple(_PLAIN_PAIR.findall(octets))
     strings = map(_string, _STRINGS.findall(octets))
     return tuple(zip(strings, strings, strict=True))
+
+
+_known_parameters: Final = lru_cache(maxsize=1_024)(_parameters_of)
+
+
+def _parameters_at(octets: bytes) -> Parameters:
+    return _known_parameters(octets) if len(octets) <= MAX_CACHED else _parameters_of(octets)
 
 
 def _string(token: bytes) -> bytes:
@@ -352,12 +366,7 @@ def _parse_single_extension(cursor: Cursor) -> SinglePartExtension | None:
 def _parse_multi_extension(cursor: Cursor) -> MultiPartExtension | None:
     if not cursor.accept(b" "):
         return None
-    parameters = _parse_parameters(cursor)
-    match = cursor.accept_match(_REST)
-    disposition, language, location, more = _rest_of(match.group()) if match else _parse_rest(cursor)
-    return MultiPartExtension(
-        parameters=parameters, disposition=disposition, language=language, location=location, more=more
-    )
+    return MultiPartExtension.of_parsed(_parse_parameters(cursor), *_parse_rest(cursor))
 
 
 def _parse_disposition(cursor: Cursor) -> Disposition | None:
@@ -404,7 +413,17 @@ def _parse_extension(cursor: Cursor, depth: int) -> ExtensionValue:
     return tuple(members)
 
 
-_single_extension_of: Final = _remembered(_parse_single_extension)
+_known_single_extension: Final = _remembered(_parse_single_extension)
+
+
+def _single_extension_of(octets: bytes) -> SinglePartExtension | None:
+    match = _ATTACHED.fullmatch(octets)
+    if match is None:
+        return _known_single_extension(octets)
+    disposition, parameters = match.groups()
+    return SinglePartExtension(disposition=Disposition(disposition, _parameters_of(parameters)))
+
+
 _rest_of: Final = _remembered(_parse_rest)
 
 
@@ -508,12 +527,15 @@ def without_extension(body: BodyStructure) -> BodyStructure:
 
 
 def write_body(writer: Writer, body: BodyStructure) -> None:
-    """Write a `body`. Raises LocalProtocolError for NUL in a string and for more than `MAX_DEPTH` levels."""
+    """Write a `body`. Raises LocalProtocolError for NUL in a string, and for more than `MAX_DEPTH` levels.
+
+    A level is a part around another: what `mailproto.mime.scanner` opens can be written, its leaves too.
+    """
     _write_part(writer, body, MAX_DEPTH)
 
 
 def _write_part(writer: Writer, body: BodyStructure, depth: int) -> None:
-    if depth <= 0:
+    if depth < 0:
         raise LocalProtocolError(f"expected at most {MAX_DEPTH} levels of parts, got more")
     writer.write(b"(")
     if isinstance(body, MultiPart):

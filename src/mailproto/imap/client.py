@@ -40,7 +40,7 @@ from mailproto.imap.events import (
     Unchecked,
 )
 from mailproto.imap.ext.idle import Idle
-from mailproto.imap.framer import MAX_SIZE, Framed, Framer, LiteralEnd, Mark
+from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
 from mailproto.imap.outgoing import Outgoing
 from mailproto.imap.pipelining import conflict
 from mailproto.imap.responses import (
@@ -89,11 +89,13 @@ ClientEvent: TypeAlias = (
 class _Pending:
     """A command that was sent and is not completed."""
 
-    __slots__ = ("command", "replies", "row", "streamed", "tag", "view")
+    __slots__ = ("command", "is_select", "replies", "row", "streamed", "tag", "view")
 
     def __init__(self, tag: str, command: Command | Unchecked, row: CommandRow, replies: int = 1) -> None:
         self.tag = tag
         self.command = command
+        # Asked of the oldest command at each response: isinstance with a union takes 0.3 us.
+        self.is_select = isinstance(command, Select | Examine)
         self.row = row
         self.replies = replies
         self.streamed = 0
@@ -332,6 +334,8 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
 
     def _start(self, pending: _Pending, fragments: list[Fragment]) -> None:
         self._next_tag += 1
+        # The answer to this command is awaited from now on.
+        self._progress -= 1
         self._pending[pending.tag] = pending
         self._next_state = pending.row.after_ok or self._next_state
         if isinstance(pending.command, Idle):
@@ -358,6 +362,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
         if self._idle is None:
             raise LocalProtocolError("expected IDLE in progress before DONE")
         idle, self._idle = self._idle, None
+        self._progress -= 1
         self._outgoing.put(idle, [b"DONE\r\n"])
 
     def send_unchecked(self, octets: bytes, replies: int = 1) -> str:
@@ -412,7 +417,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
             piece = self._framer.next()
             if piece is None:
                 return self._lose() if self._eof else None
-            event = self._take(piece)
+            event = self._take_message(piece) if type(piece) is Message else self._take(piece)
             if event is not None:
                 return event
         return None
@@ -433,9 +438,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
         is_secret = gate is not None and isinstance(gate.command, Authenticate) and octets.startswith(b"+")
         self._show_received(b"+ ***\r\n" if is_secret else octets)
 
-    def _take(self, piece: Framed) -> ClientEvent | None:
-        if isinstance(piece, Message):
-            return self._take_message(piece)
+    def _take(self, piece: Mark | bytes | LiteralEnd) -> ClientEvent | None:
         if isinstance(piece, Mark):
             return self._take_mark(piece)
         if isinstance(piece, LiteralEnd):
@@ -571,7 +574,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
     def _find(self, tag: str) -> tuple[str, _Pending]:
         pending = self._pending.get(tag)
         if pending is not None:
-            if self._outgoing.gate is not pending and self._outgoing.gate and self._outgoing.holds(pending):
+            if self._outgoing.waits(pending):
                 raise RemoteProtocolError(f"expected no answer to {tag[:40]!r}, which was not sent yet")
             return tag, pending
         for key, entry in self._pending.items():
@@ -611,8 +614,9 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
 
     def _selecting_first(self) -> _Pending | None:
         """Return the oldest pending command if it is a SELECT: then what comes describes its mailbox."""
-        first = next(iter(self._pending.values()), None)
-        return first if first is not None and isinstance(first.command, Select | Examine) else None
+        for first in self._pending.values():
+            return first if first.is_select else None
+        return None
 
     def _feed_view(self, response: Response) -> None:
         selecting = self._selecting_first()

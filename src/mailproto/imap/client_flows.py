@@ -91,7 +91,6 @@ __all__ = [
     "run",
     "search",
     "select",
-    "select_and_hold",
     "sequence_set",
     "store",
     "store_command",
@@ -238,18 +237,8 @@ def capabilities(session: Inboxes) -> Flow[Capabilities]:
 def select(session: Inboxes, mailbox: str, *, is_read_only: bool = False) -> Flow[MailboxView]:
     """Select *mailbox* and return what is known of it, which the connection keeps up to date."""
     command = (Examine if is_read_only else Select)(mailbox)
-    yield from session.wait_for_mailbox(command.mailbox)
     yield from run(session, command)
     return cast(MailboxView, session.conn.view)
-
-
-def select_and_hold(session: Inboxes, mailbox: str) -> Flow[MailboxView]:
-    """Select *mailbox* unless it is selected, and hold it."""
-    view = session.conn.view
-    if view is None or view.mailbox != Select(mailbox).mailbox or view.is_read_only:
-        view = yield from select(session, mailbox)
-    session.hold_mailbox()
-    return view
 
 
 def list_mailboxes(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[ListData, ...]]:

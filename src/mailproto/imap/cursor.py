@@ -218,8 +218,17 @@ class Cursor:
         return content
 
     def content(self) -> Content:
-        """Read a `string` whose literal may have been streamed or omitted."""
-        return self.quoted() if self.text.startswith(b'"', self.position) else self.literal()
+        """Read a `string` whose literal may have been streamed or omitted.
+
+        NUL is a defect in a `literal`, and none in a `literal8`.
+        """
+        start = self.position
+        if self.text.startswith(b'"', start):
+            return self.quoted()
+        content = self.literal()
+        if isinstance(content, bytes) and b"\0" in content and self.text.startswith(b"{", start):
+            self.defect("a literal without NUL", start)
+        return content
 
     def ncontent(self) -> Content | None:
         """Read an `nstring` whose literal may have been streamed or omitted; None is NIL."""

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, NoReturn, TypeAlias, TypeVar, cast, final
 
 from mailproto.errors import Defect, ItemMissing, LocalProtocolError
 from mailproto.imap._loose import note, skip_value
-from mailproto.imap.body import parse_body, parse_exact_body, skip_body
+from mailproto.imap.body import parse_body, parse_exact_body, parse_leaf, skip_body
 from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
 from mailproto.imap.dates import parse_date_time
 from mailproto.imap.envelope import parse_envelope
@@ -106,15 +106,19 @@ class FetchData:
             raise LocalProtocolError("expected answers to one item or more, each once")
         if not 1 <= sequence_number <= MAX_NUMBER:
             raise LocalProtocolError(f"expected a sequence number, got {str(sequence_number)[:40]}")
-        _fill(self, sequence_number, dict(answers), ())
+        _set_sequence_number(self, sequence_number)
+        _set_values(self, dict(answers))
+        _set_defects(self, ())
 
     @classmethod
     def of_parsed(
         cls, sequence_number: int, values: dict[str, object], defects: tuple[Defect, ...]
     ) -> FetchData:
         """Return a response as it was read; skips validation and takes *values* over."""
-        new = cls.__new__(cls)
-        _fill(new, sequence_number, values, defects)
+        new = _new(cls)
+        _set_sequence_number(new, sequence_number)
+        _set_values(new, values)
+        _set_defects(new, defects)
         return new
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -131,7 +135,7 @@ class FetchData:
             value = _octets(key, value.data)
         elif key in _STREAMABLE:
             value = _octets(key, cast("Content | None", value))
-        return cast(T, value)
+        return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
 
     def get(self, item: FetchItem[T]) -> T | None:
         """Return the value of *item*; None where `message[item]` raises ItemMissing."""
@@ -146,10 +150,11 @@ class FetchData:
         return value.data if isinstance(value, SectionData) else cast("Content | None", value)
 
     def _value(self, key: str) -> object:
-        value = self._values.get(key, _MISSING)
-        if value is _MISSING:
-            raise ItemMissing(key)
-        if isinstance(value, _Deferred):
+        try:
+            value = self._values[key]
+        except KeyError:
+            raise ItemMissing(key) from None
+        if type(value) is _Deferred:
             value = self._values[key] = value.parse()
         return value
 
@@ -272,15 +277,11 @@ class FetchData:
         return f"FetchData({self.sequence_number}{values})"
 
 
-_set: Final = object.__setattr__
-
-
-def _fill(
-    data: FetchData, sequence_number: int, values: dict[str, object], defects: tuple[Defect, ...]
-) -> None:
-    _set(data, "sequence_number", sequence_number)
-    _set(data, "_values", values)
-    _set(data, "defects", defects)
+_new: Final = object.__new__
+# The slots themselves: 0.06 us each where object.__setattr__, which looks the slot up, takes 0.09.
+_set_sequence_number: Final = FetchData.__dict__["sequence_number"].__set__
+_set_values: Final = FetchData.__dict__["_values"].__set__
+_set_defects: Final = FetchData.__dict__["defects"].__set__
 
 
 def _octets(key: str, content: Content | None) -> bytes:
@@ -366,6 +367,40 @@ _ITEM: Final = re.compile(
 )
 
 
+# What a response begins with if its items stand in the order of the macros (RFC 3501 section 6.4.5), as most
+# servers send them: one match for four items.
+_HEAD: Final = re.compile(
+    rb"\((?:UID ([1-9][0-9]{0,8}) )?"
+    rb"(?:FLAGS (\([^\x00-\x1f\x7f-\xff(){\"]{0,500}+\)) )?"
+    rb"(?:INTERNALDATE \"([ 0-3][0-9]-[A-Z][a-z]{2}-[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4})\" )?"
+    rb"(?:RFC822\.SIZE ([0-9]{1,18}) )?"
+    rb"(?=[A-Z])"
+)
+
+
+def _parse_head(cursor: Cursor) -> dict[str, object]:
+    """Read the parenthesis and what items `_HEAD` has; nothing but the parenthesis if one has a defect."""
+    values: dict[str, object] = {}
+    match = _HEAD.match(cursor.text, cursor.position)
+    if match is None:
+        cursor.expect(b"(")
+        return values
+    uid, flags, date, size = match.groups()
+    if uid is not None:
+        values["UID"] = int(uid)
+    if flags is not None:
+        values["FLAGS"] = _known_flags(flags)
+    if date is not None:
+        values["INTERNALDATE"] = _date_of(date)
+    if size is not None:
+        values["RFC822.SIZE"] = int(size)
+    if None in values.values():
+        cursor.position += 1
+        return {}
+    cursor.position = match.end()
+    return values
+
+
 def _read_number(cursor: Cursor, match: re.Match[bytes]) -> object:
     return int(match[match.lastindex or 0])
 
@@ -392,14 +427,27 @@ _MONTH_IN_ISO: Final = {name: f"-{number:02}-" for number, name in enumerate(_MO
 
 
 def _read_date(cursor: Cursor, match: re.Match[bytes]) -> object:
+    date = _date_of(match[3])
+    if date is not None:
+        return date
+    cursor.position = match.start(3) - 1
+    return parse_date_time(cursor)
+
+
+def _date_of(octets: bytes) -> datetime | None:
+    """Return the moment of the common form, or None if there is no such day or time."""
     # datetime.fromisoformat takes half the time of a datetime made of seven numbers.
-    text = match[3].decode("ascii")
+    text = octets.decode("ascii")
     try:
-        month, day = _MONTH_IN_ISO[text[3:6]], text[:2].replace(" ", "0")
-        return datetime.fromisoformat(f"{text[7:11]}{month}{day}T{text[12:20]}{text[21:]}")
+        return datetime.fromisoformat(_iso_day(text[:11]) + text[12:20] + text[21:])
     except (KeyError, ValueError):
-        cursor.position = match.start(3) - 1
-        return parse_date_time(cursor)
+        return None
+
+
+@lru_cache(maxsize=256)
+def _iso_day(day: str) -> str:
+    """Return `22-Nov-2026` as `2026-11-22T`; raises KeyError for an unknown month."""
+    return f"{day[7:11]}{_MONTH_IN_ISO[day[3:6]]}{day[:2].replace(' ', '0')}T"
 
 
 def _read_envelope(cursor: Cursor, match: re.Match[bytes]) -> object:
@@ -407,6 +455,10 @@ def _read_envelope(cursor: Cursor, match: re.Match[bytes]) -> object:
 
 
 def _read_body(cursor: Cursor, match: re.Match[bytes]) -> object:
+    # One part is read at once: that saves 0.9 us where it is asked for, and costs 0.8 where it is not.
+    leaf = parse_leaf(cursor)
+    if leaf is not None:
+        return leaf
     start, index = cursor.position, cursor.literal_index
     # Under strict nothing waits.
     if cursor.strict or not skip_body(cursor):
@@ -441,8 +493,7 @@ def parse_fetch_data(cursor: Cursor, sequence_number: int) -> FetchData:
     An item that cannot be read is a defect and left out. Raises ParseError without a list, and for each
     defect when strict.
     """
-    cursor.expect(b"(")
-    values: dict[str, object] = {}
+    values = _parse_head(cursor)
     more = _parse_common(cursor, values)
     if more and values and cursor.peek() in (b" ", b")"):
         cursor.position -= 1

@@ -9,6 +9,7 @@ from collections import deque
 from typing import Final, TypeAlias, cast, final
 
 from mailproto._ranges import Ranges
+from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow, Flush
 from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import raise_refusal
@@ -91,7 +92,17 @@ class Fetching:
     `ready` holds what has come. `is_finished` says that nothing more will.
     """
 
-    __slots__ = ("_found", "_inbox", "_items", "_keys", "_session", "_windows", "is_finished", "ready")
+    __slots__ = (
+        "_found",
+        "_inbox",
+        "_items",
+        "_keys",
+        "_place",
+        "_session",
+        "_windows",
+        "is_finished",
+        "ready",
+    )
 
     def __init__(self, session: Inboxes, numbers: SequenceSet | UIDSet, items: tuple[Items, ...]) -> None:
         self._session = session
@@ -103,6 +114,7 @@ class Fetching:
             self._windows = Windows(numbers, None if view is None else view.uid_next)
         else:
             self._windows = [numbers] if numbers else []
+        self._place: tuple[str, int | None] | None = None
         self._found: int | None = None
         self._inbox: Inbox | None = None
         self.ready: deque[FetchData] = deque()
@@ -137,9 +149,18 @@ class Fetching:
         if command is None:
             self.is_finished = True
             return
+        yield from self._session.wait_to_send(command)
+        self._check_place()
         self._inbox = yield from self._session.send(command, keys=self._keys)
         self._found = 0
         yield _FLUSH
+
+    def _check_place(self) -> None:
+        """Raise LocalProtocolError if the numbers would mean other messages than in the windows before."""
+        place = _place_of(self._session)
+        if self._place is not None and place != self._place:
+            raise LocalProtocolError(f"{self._place[0]} was left while messages of it were fetched")
+        self._place = place
 
     def _next_command(self) -> Fetch | UIDFetch | None:
         if isinstance(self._windows, list):
@@ -154,6 +175,11 @@ class Fetching:
         inbox, self._inbox = self._inbox, None
         if inbox is not None and inbox.status is None:
             self._session.drain(inbox)
+
+
+def _place_of(session: Inboxes) -> tuple[str, int | None] | None:
+    view = session.conn.view
+    return None if view is None else (view.mailbox, view.uid_validity)
 
 
 def _flattened(

@@ -6,6 +6,7 @@ The server tells how many messages there are; the UIDs of new ones are asked for
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import Final, final
 
 from mailproto.errors import IMAPStatusError, LocalProtocolError
@@ -83,47 +84,60 @@ class Idling:
     IDLE is issued anew when a command of another flow, or of the same between two updates, has ended it.
     """
 
-    __slots__ = ("_inbox", "_session", "ready")
+    __slots__ = ("_begun", "_inbox", "_session", "ready")
 
     def __init__(self, session: Inboxes) -> None:
         self._session = session
         self._inbox: Inbox | None = None
+        self._begun = 0.0
         self.ready: deque[Update] = deque()
 
     def open(self) -> Flow[None]:
         """Begin. Raises LocalProtocolError if the server does not offer IDLE."""
         if "IDLE" not in (self._session.conn.capabilities or ()):
             raise LocalProtocolError("IDLE: the server does not offer it; use poll")
-        self._inbox = yield from self._session.send(Idle())
+        yield from self._begin()
+
+    def _begin(self) -> Flow[Inbox]:
+        inbox = self._inbox = yield from self._session.send(Idle())
+        self._begun = self._session.sharing.now()
+        return inbox
 
     def fill(self, timeout: float | None = None) -> Flow[bool]:
         """Wait until there is an update in `ready`; False if *timeout*, in seconds, passes first."""
         session = self._session
+        now = session.sharing.now
+        end = inf if timeout is None else now() + timeout
         while not self.ready:
             if session.news:
                 self.ready.extend((yield from take_news(session)))
                 continue
-            inbox = yield from self._idle()
+            inbox = yield from self._idle(None if timeout is None else max(0.0, end - now()))
+            if inbox is None:
+                return False
+            reissue = self._begun + REISSUE
             is_done = yield from session.wait_until(
                 lambda inbox=inbox: bool(session.news) or inbox.status is not None,  # type: ignore[misc]  # bound now
-                REISSUE if timeout is None else min(timeout, REISSUE),
+                max(0.0, min(end, reissue) - now()),
             )
             if not is_done:
-                if timeout is not None and timeout <= REISSUE:
+                if end <= reissue:
                     return False
                 self._end()
         return True
 
-    def _idle(self) -> Flow[Inbox]:
-        """Issue IDLE if it is not in progress, and return its inbox."""
+    def _idle(self, timeout: float | None) -> Flow[Inbox | None]:
+        """Issue IDLE if it is not in progress, and return its inbox; None if *timeout* seconds pass first."""
         inbox = self._inbox
         if inbox is not None and inbox.status is not None:
             raise_refusal(inbox)
             inbox = None
         if inbox is None or not self._session.conn.is_idling:
-            if inbox is not None:
-                yield from self._session.wait(inbox, is_whole=True)
-            inbox = self._inbox = yield from self._session.send(Idle())
+            if inbox is not None and not (
+                yield from self._session.wait(inbox, is_whole=True, timeout=timeout)
+            ):
+                return None
+            inbox = yield from self._begin()
         return inbox
 
     def _end(self) -> None:

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Protocol, cast, final
 
-from mailproto.errors import ConnectionClosed, LocalProtocolError, RemoteProtocolError
-from mailproto.flow import Call, Flow, Flush, Receive, Received
+from mailproto.errors import ConnectionClosed, ConnectionTimeout, LocalProtocolError, RemoteProtocolError
+from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
-from mailproto.imap.commands import Command, Examine, Select, SetCommand
+from mailproto.imap.commands import Close, Command, Examine, Select, SetCommand
 from mailproto.imap.events import (
     CommandCompleted,
     ConnectionLost,
@@ -29,6 +30,7 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
+from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.responses import (
@@ -37,17 +39,20 @@ from mailproto.imap.responses import (
     UnreadResponse,
 )
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
-from mailproto.imap.updates import News, news_of
+from mailproto.imap.updates import Alert, News, news_of
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 
-__all__ = ["Inboxes", "Sharing", "Solitary", "Waiter"]
+__all__ = ["Hold", "Inboxes", "Sharing", "Solitary", "Waiter"]
 
 MAX_NEWS: Final = 10_000
 """News that are kept while nobody asks for them; beyond that the oldest are forgotten."""
 
 _ALSO_NEWS: Final = frozenset({"EXISTS", "EXPUNGE", "FETCH"})
 """Responses that are news even though `exchange` collects them."""
+
+_LEAVING: Final = (Select, Examine, Close, Unselect)
+"""The commands that leave the selected mailbox."""
 
 _FLUSH: Final = Flush()
 
@@ -58,8 +63,8 @@ class Waiter(Protocol):
     def set(self) -> None:
         """End the wait."""
 
-    def wait(self) -> object:
-        """Return what a driver awaits; it is given to `Call`."""
+    def wait(self, timeout: float | None) -> object:
+        """Return what a driver awaits, until `set` or *timeout* seconds later; it is given to `Call`."""
 
 
 class Sharing(Protocol):
@@ -74,12 +79,18 @@ class Sharing(Protocol):
     def waiter(self) -> Waiter:
         """Return a new waiter."""
 
+    def now(self) -> float:
+        """Return the seconds of a clock that only goes forward."""
+
 
 @final
 class Solitary:
     """The sharing of a connection that only one thread uses, for one thing at a time."""
 
-    __slots__ = ()
+    __slots__ = ("now",)
+
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
+        self.now: Callable[[], float] = clock
 
     def owner(self) -> object:
         """Return the same for all."""
@@ -118,11 +129,21 @@ class _Wait:
 
 
 @final
+@dataclass(frozen=True, slots=True, eq=False)
+class Hold:
+    """A mailbox that is to stay selected, and for whom."""
+
+    owner: object
+    mailbox: str
+
+
+@final
 class Inboxes:
     """The inboxes of one client connection, and the rules of who reads and who waits.
 
     `news` holds what the responses say that answer no command, the latest last, and `known_exists` the number
-    of messages as of what was taken from it. `error` is what ended the session.
+    of messages as of what was taken from it. `error` is what ended the session. `wake` is set when a command
+    is sent while another flow reads, which waits from then on for an answer.
     """
 
     def __init__(
@@ -137,13 +158,14 @@ class Inboxes:
         self.news: deque[News] = deque(maxlen=MAX_NEWS)
         self.known_exists: int = 0
         self.error: ConnectionClosed | RemoteProtocolError | None = None
+        self.wake: Wake | None = None
         self._bye: Bye | None = None
         self._open: dict[str, Inbox] = {}
         self._fetching: list[FetchInbox] = []
         self._is_reading = False
         self._full: Inbox | None = None
         self._exclusive: Inbox | None = None
-        self._holders: list[object] = []
+        self._holds: list[Hold] = []
         self._literal: _Literal | None = None
         self._collected: list[tuple[BodyItem, bytes]] = []
         self._waits: list[_Wait] = []
@@ -159,6 +181,9 @@ class Inboxes:
         connection to itself until `release`, or until it is completed. An IDLE in progress is ended first.
         """
         yield from self.wait_to_send(command)
+        while is_exclusive and (rival := self._rival(keys)) is not None:
+            yield from self.wait(rival, is_whole=True)
+            yield from self.wait_to_send(command)
         tag = self.conn.send_command(command)
         owner = self.sharing.owner()
         if keys and isinstance(command, SetCommand):
@@ -179,14 +204,26 @@ class Inboxes:
 
     def wait_to_send(self, command: Command | None) -> Flow[None]:
         """Wait until *command* may be sent; None stands for octets. Ends an IDLE that is in progress."""
-        yield from self._wait_for_access()
+        yield from self._wait_for_turn(command)
         self._end_idle()
         while command is not None and self._open and self.conn.conflict(command) is not None:
             oldest = next(iter(self._open.values()))
             yield from self.wait(oldest, is_whole=True)
-            yield from self._wait_for_access()
+            yield from self._wait_for_turn(command)
             self._end_idle()
         self.check()
+
+    def _rival(self, keys: frozenset[str]) -> FetchInbox | None:
+        """Return a FETCH in progress for the same item of other messages: its octets would look alike."""
+        return next((inbox for inbox in self._fetching if inbox.asks_for(keys)), None)
+
+    def _wait_for_turn(self, command: Command | None) -> Flow[None]:
+        """Wait until nobody has the connection to itself, or holds the mailbox that *command* leaves."""
+        while True:
+            yield from self._wait_for_access()
+            if not isinstance(command, _LEAVING) or self._may_leave(command):
+                return
+            yield from self._wait_for_mailbox(command)
 
     def _end_idle(self) -> None:
         if self.conn.is_idling:
@@ -194,14 +231,20 @@ class Inboxes:
 
     def _add(self, inbox: Inbox) -> Inbox:
         self._open[inbox.tag] = inbox
+        if self._is_reading and self.wake is not None:
+            self.wake.set()
         if isinstance(inbox, FetchInbox):
             self._fetching.append(inbox)
         return inbox
 
     def check(self) -> None:
-        """Raise ConnectionClosed if the session has ended, with what ended it as the cause."""
-        if self.error is not None:
-            raise ConnectionClosed(str(self.error), phase="read") from self.error
+        """Raise ConnectionClosed or ConnectionTimeout if the session has ended; the cause is what ended it."""
+        error = self.error
+        if isinstance(error, ConnectionClosed):
+            kind = ConnectionTimeout if isinstance(error, ConnectionTimeout) else ConnectionClosed
+            raise kind(str(error), phase=error.phase) from error
+        if error is not None:
+            raise ConnectionClosed(str(error), phase="read") from error
 
     # Exclusive use: downloads, streamed messages, held mailboxes.
 
@@ -223,31 +266,33 @@ class Inboxes:
             self._exclusive = None
             self._wake()
 
-    def wait_for_mailbox(self, mailbox: str) -> Flow[None]:
-        """Wait until *mailbox* may be selected: nobody holds another one.
+    @property
+    def leaving(self) -> Inbox | None:
+        """The last command in progress that leaves the selected mailbox."""
+        leaving = [inbox for inbox in self._open.values() if isinstance(inbox.command, _LEAVING)]
+        return leaving[-1] if leaving else None
 
-        Raises LocalProtocolError for the one who does.
-        """
-        while not self._is_free_for(mailbox):
-            if self.sharing.owner() in self._holders:
-                raise LocalProtocolError("another mailbox is held; leave it before this one is selected")
-            yield from self._wait(lambda: self._is_free_for(mailbox))
+    def hold(self, mailbox: str) -> Hold:
+        """Hold *mailbox*, for the one who asks: until `let_go` no other one is selected."""
+        hold = Hold(self.sharing.owner(), mailbox)
+        self._holds.append(hold)
+        return hold
 
-    def _is_free_for(self, mailbox: str) -> bool:
-        self._holders = [owner for owner in self._holders if self.sharing.is_live(owner)]
-        view = self.conn.view
-        return not self._holders or (view is not None and view.mailbox == mailbox)
-
-    def hold_mailbox(self) -> None:
-        """Hold the selected mailbox: until `leave_mailbox` no other one is selected."""
-        self._holders.append(self.sharing.owner())
-
-    def leave_mailbox(self) -> None:
-        """Undo one `hold_mailbox`."""
-        owner = self.sharing.owner()
-        if owner in self._holders:
-            self._holders.remove(owner)
+    def let_go(self, hold: Hold) -> None:
+        """End *hold*; doing it again does nothing."""
+        self._holds = [other for other in self._holds if other is not hold]
         self._wake()
+
+    def _wait_for_mailbox(self, command: Command) -> Flow[None]:
+        if any(hold.owner is self.sharing.owner() for hold in self._holds):
+            raise LocalProtocolError(f"{command.name}: the mailbox is held; end that first")
+        yield from self._wait(lambda: self._may_leave(command))
+
+    def _may_leave(self, command: Command) -> bool:
+        """Whether *command*, which leaves the mailbox, leaves none that is held."""
+        self._holds = [hold for hold in self._holds if self.sharing.is_live(hold.owner)]
+        mailbox = getattr(command, "mailbox", None)
+        return all(hold.mailbox == mailbox for hold in self._holds)
 
     # Waiting and reading.
 
@@ -266,17 +311,24 @@ class Inboxes:
     ) -> Flow[bool]:
         """Wait until *is_over*, by reading, or by waiting for the flow that reads."""
         self.pump()
+        deadline = inf if timeout is None else self.sharing.now() + timeout
         while not is_over():
             self.check()
             if not self._is_reading:
-                if not (yield from self._read(is_over, timeout)):
+                if not (yield from self._read(is_over, deadline)):
                     return False
+            elif deadline <= self.sharing.now():
+                return False
             else:
                 self._check_not_blocking(inbox)
                 yield _FLUSH
                 if not is_over() and self.is_being_read:
-                    yield from self._wait(is_over, may_read=True)
+                    yield from self._wait(is_over, deadline, may_read=True)
         return True
+
+    def _until(self, deadline: float) -> float | None:
+        """Return how many seconds are left; None: there is no end."""
+        return None if deadline == inf else max(0.0, deadline - self.sharing.now())
 
     @property
     def is_being_read(self) -> bool:
@@ -294,7 +346,7 @@ class Inboxes:
             f"{full.name}: more than {self.limits.max_backlog} octets have come for it and nobody takes them"
         )
 
-    def _read(self, is_over: Callable[[], bool], timeout: float | None) -> Flow[bool]:
+    def _read(self, is_over: Callable[[], bool], deadline: float) -> Flow[bool]:
         """Read until *is_over*, then hand the reading on. Returns False if the time passed."""
         self._is_reading = True
         try:
@@ -303,7 +355,7 @@ class Inboxes:
                     yield from self._wait_for_room(self._full)
                 elif self.conn.wants is Wants.CLOSED:
                     raise self._closed()
-                elif (yield Receive(timeout)) is Received.TIMED_OUT:
+                elif (yield Receive(self._until(deadline), self.wake)) is Received.TIMED_OUT:
                     return False
                 self.pump()
                 self.check()
@@ -332,11 +384,13 @@ class Inboxes:
                 wait.waiter.set()
         yield from self._wait(lambda: self._full is not full)
 
-    def _wait(self, is_over: Callable[[], bool], *, may_read: bool = False) -> Flow[None]:
+    def _wait(
+        self, is_over: Callable[[], bool], deadline: float = inf, *, may_read: bool = False
+    ) -> Flow[None]:
         wait = _Wait(self.sharing.waiter(), self.sharing.owner(), is_over, may_read)
         self._waits.append(wait)
         try:
-            yield Call(wait.waiter.wait)
+            yield Call(wait.waiter.wait, (self._until(deadline),))
         finally:
             self._waits.remove(wait)
             if not self._is_reading:
@@ -512,12 +566,18 @@ class Inboxes:
             self._fetching.remove(inbox)
         for data in inbox.complete(completed.status):
             self._note(data)
-        if isinstance(completed.command, Select | Examine):
-            self.news.clear()
-            view = self.conn.view
-            self.known_exists = 0 if view is None else view.exists or 0
+        if isinstance(completed.command, _LEAVING):
+            self._forget_mailbox()
         self.release(inbox)
         return None
+
+    def _forget_mailbox(self) -> None:
+        """Keep of the news only what is not about the mailbox that was selected."""
+        alerts = [news for news in self.news if isinstance(news, Alert)]
+        self.news.clear()
+        self.news.extend(alerts)
+        view = self.conn.view
+        self.known_exists = 0 if view is None else view.exists or 0
 
     def _lose(self, _event: ClientEvent) -> Inbox | None:
         self._fail(self._closed())

@@ -243,7 +243,11 @@ class StatusData(DataResponse):
                 cursor.defect("one space before each item", start)
             if cursor.peek() != b")":
                 items.append(_parse_status_item(cursor))
-        return cls(mailbox, tuple(items))
+        new = cls.__new__(cls)
+        object.__setattr__(new, "mailbox", mailbox)
+        object.__setattr__(new, "items", tuple(items))
+        object.__setattr__(new, "defects", ())
+        return new
 
     def write(self, writer: Writer) -> None:
         """Write the name, the mailbox and the items."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
-from mailproto.imap.writer import Fragment, SecretOctets, StreamedLiteral
+from mailproto.imap.writer import Fragment, Gate, SecretOctets, StreamedLiteral
 
 __all__ = ["Outgoing"]
 
@@ -26,7 +26,7 @@ class Outgoing(Generic[OwnerT]):
     next. *wanted* is called with owner and size when the place of a streamed literal is reached.
     """
 
-    __slots__ = ("_dropped", "_queue", "_send", "_wanted", "gate", "owed")
+    __slots__ = ("_dropped", "_owing", "_queue", "_send", "_wanted", "gate", "owed")
 
     def __init__(
         self, send: Callable[[bytes, bytes | None], None], wanted: Callable[[OwnerT, int], None]
@@ -35,6 +35,7 @@ class Outgoing(Generic[OwnerT]):
         self._wanted = wanted
         self._queue: deque[tuple[OwnerT, Fragment]] = deque()
         self._dropped: list[OwnerT] = []
+        self._owing: OwnerT | None = None
         self.gate: OwnerT | None = None
         self.owed: int = 0
 
@@ -53,7 +54,7 @@ class Outgoing(Generic[OwnerT]):
         if self.gate is owner:
             self._forget(owner)
             self.open()
-        elif self.holds(owner):
+        elif any(entry[0] is owner and isinstance(entry[1], Gate) for entry in self._queue):
             self._dropped.append(owner)
 
     def _forget(self, owner: OwnerT) -> None:
@@ -62,6 +63,11 @@ class Outgoing(Generic[OwnerT]):
     def holds(self, owner: OwnerT) -> bool:
         """Whether octets of *owner* are not sent yet."""
         return any(entry[0] is owner for entry in self._queue)
+
+    def waits(self, owner: OwnerT) -> bool:
+        """Whether octets of *owner* come only after what another one is asked for first."""
+        first = self.gate if self.gate is not None else self._owing
+        return first is not owner and self.holds(owner)
 
     def put_literal(self, chunk: bytes) -> None:
         """Send octets of the literal that is owed; raises LocalProtocolError for too many, or for NUL."""
@@ -78,6 +84,7 @@ class Outgoing(Generic[OwnerT]):
         """Forget everything that was not handed out."""
         self._queue.clear()
         self._dropped.clear()
+        self._owing = None
         self.gate = None
         self.owed = 0
 
@@ -90,6 +97,7 @@ class Outgoing(Generic[OwnerT]):
                 self._send(fragment.octets, b"***")
             elif isinstance(fragment, StreamedLiteral):
                 self.owed = fragment.size
+                self._owing = owner
                 self._wanted(owner, fragment.size)
             elif owner in self._dropped:
                 self._dropped.remove(owner)

@@ -17,16 +17,13 @@ from mailproto._connection import Endpoint
 from mailproto._secret import Secret
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.codes import PRIVACYREQUIRED, SimpleCode
 from mailproto.imap.commands import (
     Authenticate,
     Examine,
-    Login,
     Logout,
     Select,
     StartTLS,
     TaggedCommand,
-    UnknownCommand,
     parse_command,
 )
 from mailproto.imap.cursor import ParseError
@@ -41,8 +38,10 @@ from mailproto.imap.events import (
     command_excerpt,
 )
 from mailproto.imap.ext.idle import Idle
-from mailproto.imap.framer import MAX_SIZE, Framed, Framer, LiteralEnd, Mark
+from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
+from mailproto.imap.offering import DEFAULT_CAPABILITIES, capabilities_offered
 from mailproto.imap.outgoing import Outgoing
+from mailproto.imap.refusals import TOOBIG, refusal_of_command, refusal_of_literal
 from mailproto.imap.responses import (
     ContinuationRequest,
     EnabledData,
@@ -59,7 +58,7 @@ from mailproto.imap.state import State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
 from mailproto.imap.streaming import streamed_command
 from mailproto.imap.values import Message, Streamed
-from mailproto.imap.writer import Fragment, LiteralForm
+from mailproto.imap.writer import Fragment
 from mailproto.limits import IMAPLimits
 from mailproto.sasl import _base64
 from mailproto.wants import Wants
@@ -78,38 +77,11 @@ ServerEvent: TypeAlias = (
 )
 """What `IMAPServerConnection.next_event` returns."""
 
-DEFAULT_CAPABILITIES: Final = Capabilities(
-    (
-        "IMAP4rev1",
-        "CHILDREN",
-        "ENABLE",
-        "ID",
-        "IDLE",
-        "LITERAL+",
-        "MOVE",
-        "NAMESPACE",
-        "SASL-IR",
-        "STARTTLS",
-        "UIDPLUS",
-        "UNSELECT",
-    )
-)
-"""What the connection knows how to carry; the application adds AUTH= names, or leaves some out."""
-
 AUTOLOGOUT: Final = 30 * 60.0
 """Seconds: RFC 3501 section 5.4 wants at least 30 minutes before an idle session is ended."""
 
 LOGIN_TIMEOUT: Final = 180.0
 """Seconds that a connection may stay without login; RFC 9051 section 5.4 grants nothing before it."""
-
-MAX_MINUS: Final = 4_096
-"""Octets up to which LITERAL- allows a non-synchronizing literal (RFC 7888 section 5)."""
-
-CLEARTEXT_MECHANISMS: Final = frozenset({"AUTH=PLAIN", "AUTH=LOGIN", "AUTH=XOAUTH2", "AUTH=OAUTHBEARER"})
-"""Capabilities of mechanisms that send what must not be read on the way."""
-
-TOOBIG: Final = SimpleCode("TOOBIG")
-"""A literal of APPEND is too large (RFC 4469 section 4.2, RFC 7889 section 3)."""
 
 _ABOUT_MESSAGES: Final = (ExistsData, ExpungeData, FetchData, PreparedFetch, RecentData)
 
@@ -206,32 +178,21 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
     def _enter(self, state: State) -> None:
         """Be in *state*, with the capabilities and limits of that."""
         self._state = state
-        self._capabilities = self._offered_now()
+        self._offer_capabilities()
         limits = self._limits
         self._framer.max_line = limits.max_line if self._is_logged_in else limits.max_line_before_login
+
+    def _offer_capabilities(self) -> None:
+        self._capabilities = capabilities_offered(
+            self._all_capabilities,
+            is_logged_in=self._is_logged_in,
+            is_tls=self._is_tls,
+            allow_cleartext=self._allow_cleartext,
+        )
 
     @property
     def _is_logged_in(self) -> bool:
         return self._state in (State.AUTHENTICATED, State.SELECTED)
-
-    @property
-    def _is_private(self) -> bool:
-        return self._is_tls or self._allow_cleartext
-
-    def _offered_now(self) -> Capabilities:
-        names = {name for name in self._all_capabilities if self._is_offered(name)}
-        if not self._is_logged_in and not self._is_private:
-            names.add("LOGINDISABLED")
-        return Capabilities(names)
-
-    def _is_offered(self, name: str) -> bool:
-        if name == "STARTTLS":
-            return not self._is_tls and not self._is_logged_in
-        if name in CLEARTEXT_MECHANISMS and not self._is_private:
-            return False
-        return not self._is_logged_in or not (
-            name.startswith("AUTH=") or name in ("SASL-IR", "LOGINDISABLED")
-        )
 
     @property
     def state(self) -> State:
@@ -246,7 +207,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
     def set_capabilities(self, capabilities: Iterable[str]) -> None:
         """Replace what the application can do."""
         self._all_capabilities = Capabilities(capabilities)
-        self._capabilities = self._offered_now()
+        self._offer_capabilities()
 
     @property
     def command(self) -> TaggedCommand | None:
@@ -614,7 +575,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
             )
         except ParseError as error:
             return self._refuse(error.tag or "*", Bad(_one_line(str(error))), message.text)
-        status = self._refusal(tagged)
+        status = refusal_of_command(tagged.command, self._state, self._capabilities, self._all_capabilities)
         if status is not None:
             return self._refuse(tagged.tag, status, message.text)
         if self._framer.defects:
@@ -623,51 +584,18 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         self._mode = _Mode.ANSWER
         return tagged
 
-    def _refusal(self, tagged: TaggedCommand) -> No | Bad | None:
-        """Return why the command is not carried out, or None."""
-        command = tagged.command
-        if isinstance(command, UnknownCommand):
-            return Bad("unknown command")
-        if isinstance(command, Authenticate):
-            return self._refusal_of_name(command.name) or self._refusal_of_mechanism(command)
-        return self._refusal_of_name(command.name)
-
-    def _refusal_of_name(self, name: str) -> No | Bad | None:
-        row = row_of(name)
-        if not self._has_extension(row.capability):
-            return Bad(f"{name} is not offered now")
-        if self._state not in row.legal:
-            return Bad(f"{name} is not legal in the state {self._state.value!r}")
-        if name == Login.name and "LOGINDISABLED" in self._capabilities:
-            return No("LOGIN needs TLS", PRIVACYREQUIRED)
-        return None
-
-    def _has_extension(self, capability: str) -> bool:
-        if not capability or capability in self._capabilities:
-            return True
-        # RFC 9051 section 2 made these extensions part of the protocol, all but this one everywhere.
-        return "IMAP4REV2" in self._capabilities and capability != "STARTTLS"
-
-    def _refusal_of_mechanism(self, command: Authenticate) -> No | Bad | None:
-        name = f"AUTH={command.mechanism.upper()}"
-        if command.initial_response is not None and "SASL-IR" not in self._capabilities:
-            return Bad("an initial response needs SASL-IR, which is not offered")
-        if name in self._capabilities:
-            return None
-        if name in self._all_capabilities:
-            return No("this mechanism needs TLS", PRIVACYREQUIRED)
-        return No("no such mechanism")
-
     def _take_mark(self, mark: Mark) -> ServerEvent | None:
         start = self._framer.start
         match = _NAME.match(start)
         tag, name = (match[1].decode("ascii"), match[2].decode("ascii").upper()) if match else ("*", "")
-        status = self._refusal_of_mark(mark, name)
+        status = refusal_of_literal(mark, name, self._state, self._capabilities, self._limits)
         if status is None and mark.size > self._limits.max_inline_literal:
             offer = self._offer_literal(mark)
             if offer is not None:
                 return offer
             status = Bad(f"a literal of {mark.size} octets is too large here", TOOBIG)
+        elif status is None and not self._framer.may_keep(mark.size):
+            status = Bad("too many or too large literals", TOOBIG)
         if status is not None:
             event = self._refuse(tag, status, start)
             self._drop(mark)
@@ -685,31 +613,6 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         self._mode = _Mode.OFFER
         self._offer = tagged.tag, mark
         return LiteralOffered(tagged.tag, tagged.command, index, mark.size, mark.is_synchronizing)
-
-    def _refusal_of_mark(self, mark: Mark, name: str) -> No | Bad | None:
-        """Return why an announced literal is refused before an octet of it is read, or None."""
-        limits = self._limits
-        if not mark.is_well_placed or mark.size > MAX_SIZE or not name:
-            return Bad("expected a literal only where a string can stand")
-        if not self._is_logged_in and mark.size > limits.max_literal_before_login:
-            return Bad("a literal of this size only after login", TOOBIG)
-        if not mark.is_synchronizing:
-            refusal = self._refusal_of_nonsync(mark.size)
-            if refusal is not None:
-                return refusal
-        if name == "APPEND" and limits.max_append and mark.size > limits.max_append:
-            return No(f"expected a message of at most {limits.max_append} octets", TOOBIG)
-        if mark.size <= limits.max_inline_literal and not self._framer.may_keep(mark.size):
-            return Bad("too many or too large literals", TOOBIG)
-        return self._refusal_of_name(name)
-
-    def _refusal_of_nonsync(self, size: int) -> Bad | None:
-        form = LiteralForm.offered_by(self._capabilities)
-        if form is LiteralForm.SYNCHRONIZING:
-            return Bad("non-synchronizing literals are not offered")
-        if form is LiteralForm.MINUS and size > MAX_MINUS:
-            return Bad(f"expected a non-synchronizing literal of at most {MAX_MINUS} octets", TOOBIG)
-        return None
 
 
 def _owe(owner: None, size: int) -> None:

@@ -3,9 +3,10 @@ and NAMESPACE (RFC 2342)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar, Self, final
+from typing import ClassVar, Final, Self, final
 
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap import utf7
@@ -125,6 +126,8 @@ class NamespacePrefix:
 # Namespace_Response_Extension = SP string SP "(" string *(SP string) ")"
 Namespaces = tuple[NamespacePrefix, ...]
 
+_SPACES: Final = re.compile(rb" +")
+
 
 @final
 @register_response
@@ -153,13 +156,21 @@ class NamespaceData(DataResponse):
 
 def _parse_namespace(cursor: Cursor) -> Namespaces:
     cursor.sp()
+    _pass_spaces(cursor)
     if cursor.accept_word(b"NIL"):
         return ()
     cursor.expect(b"(")
     prefixes = [_parse_prefix(cursor)]
     while not cursor.accept(b")"):
+        _pass_spaces(cursor)
         prefixes.append(_parse_prefix(cursor))
     return tuple(prefixes)
+
+
+def _pass_spaces(cursor: Cursor) -> None:
+    start = cursor.position
+    if cursor.accept_match(_SPACES):
+        cursor.defect("no space but those of the grammar", start)
 
 
 def _parse_prefix(cursor: Cursor) -> NamespacePrefix:

@@ -124,12 +124,12 @@ STATUSES: Final[dict[str, type[StatusResponse]]] = {kind.name: kind for kind in 
 
 def parse_status(cursor: Cursor, kind: type[StatusResponse]) -> StatusResponse:
     """Read `SP resp-text` up to the end, the name having been read."""
+    # Servers are known to send a status with nothing behind it, or a code with nothing behind that.
     if cursor.is_at_end:
         cursor.defect("text after the status")
-    else:
-        cursor.sp()
-    text, code = parse_resp_text(cursor)
-    return kind.of_parsed(text, code)
+        return kind.of_parsed("", None)
+    cursor.sp()
+    return kind.of_parsed(*parse_resp_text(cursor))
 
 
 def write_status(writer: Writer, status: StatusResponse) -> None:
@@ -140,20 +140,25 @@ def write_status(writer: Writer, status: StatusResponse) -> None:
 
 def parse_resp_text(cursor: Cursor) -> tuple[str, ResponseCode | None]:
     """Read `["[" resp-text-code "]" SP] text` up to the end; a code that never closes counts as text."""
-    code = None
+    code = _parse_code(cursor) if cursor.peek() == b"[" else None
+    if code is None or cursor.accept(b" "):
+        return _parse_text(cursor), code
+    cursor.defect("a space and text after the response code")
+    return "" if cursor.is_at_end else _parse_text(cursor), code
+
+
+def _parse_code(cursor: Cursor) -> ResponseCode | None:
+    """Read a code in brackets; where it cannot be read, move nothing, note a defect and return None."""
     start = cursor.position
-    if cursor.accept(b"["):
-        try:
-            code = parse_resp_text_code(cursor)
-            cursor.expect(b"]")
-        except ParseError:
-            code = None
-            cursor.position = start
-            cursor.defect("a response code", start)
-        else:
-            if not cursor.accept(b" "):
-                cursor.defect("a space and text after the response code")
-    return _parse_text(cursor), code
+    try:
+        cursor.expect(b"[")
+        code = parse_resp_text_code(cursor)
+        cursor.expect(b"]")
+    except ParseError:
+        cursor.position = start
+        cursor.defect("a response code", start)
+        return None
+    return code
 
 
 def _parse_text(cursor: Cursor) -> str:

@@ -87,7 +87,11 @@ class NumberMap:
     def put(self, sequence_number: int, uid: int) -> None:
         """Note that the message with this number has this UID."""
         last = self._runs[-1] if self._runs else None
-        if last is not None and sequence_number == last.end and last.uids[-1] < uid <= MAX_UID:
+        if (
+            last is not None
+            and sequence_number == last.first + len(last.uids)
+            and last.uids[-1] < uid <= MAX_UID
+        ):
             # What a FETCH of many messages brings, one after the other.
             last.uids.append(uid)
             return

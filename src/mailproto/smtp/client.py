@@ -261,7 +261,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             return None
         if self._state is State.TLS and self._input:
             raise _injection(len(self._input))
-        while (line := self._take_line()) is not None:
+        while self._input and (line := self._take_line()) is not None:
             reply = self._reader.read_line(line, self._awaited)
             if reply is not None:
                 return self._received(reply)
@@ -272,13 +272,12 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         return self._pending[0] if self._pending and self._state is not State.GREETING else None
 
     def _take_line(self) -> bytes | None:
-        end = self._input.find(b"\n")
-        size = len(self._input) if end < 0 else end + 1
+        line = self._input.take_line()
+        size = len(line) or len(self._input)
         if size > self.limits.max_reply_line:
             raise LimitExceeded("max_reply_line", size, self.limits.max_reply_line)
-        if end < 0:
+        if not line:
             return None
-        line = self._input.take(size)
         self._show_received(line)
         return line
 

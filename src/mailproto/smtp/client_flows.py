@@ -93,11 +93,14 @@ def next_reply(conn: SMTPClientConnection) -> Flow[Reply]:
 def read_reply(conn: SMTPClientConnection) -> Flow[Reply]:
     """Return the next reply, negative ones too. Raises ConnectionClosed at a 421."""
     reply = yield from next_reply(conn)
-    if reply.code == 421:
-        raise ConnectionClosed(f"the server ends the session: 421 {reply.text}", phase="read") from _error(
-            reply
-        )
+    _raise_if_closing(reply)
     return reply
+
+
+def _raise_if_closing(reply: Reply) -> None:
+    if reply.code == 421:
+        error = ConnectionClosed(f"the server ends the session: 421 {reply.text}", phase="read")
+        raise error from _error(reply)
 
 
 def command(conn: SMTPClientConnection, request: Command) -> Flow[Reply]:
@@ -436,7 +439,8 @@ def _raise_early_refusal(conn: SMTPClientConnection) -> None:
     if isinstance(event, ConnectionLost):
         raise ConnectionClosed("the server closed the connection in the middle of the message", phase="write")
     if event is not None:
-        raise SMTPReplyError(event, "message")
+        _raise_if_closing(event)
+        raise _error(event)
 
 
 def _read_outcome(

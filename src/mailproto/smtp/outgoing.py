@@ -85,6 +85,21 @@ class Refuser:
         raise LocalProtocolError("expected CRLF at the end of each line, got a bare CR or LF")
 
 
+@final
+class AsItIs:
+    """Changes nothing: for a message that was read once and had no bare CR or LF."""
+
+    __slots__ = ()
+
+    def convert(self, chunk: bytes) -> bytes:
+        """Return *chunk*."""
+        return chunk
+
+    def finish(self) -> bytes:
+        """Return nothing."""
+        return b""
+
+
 _POLICIES: Final[dict[str, type[Converter] | type[Refuser]]] = {"convert": Converter, "reject": Refuser}
 
 
@@ -100,23 +115,24 @@ def newlines_of(policy: Newlines) -> Converter | Refuser:
 class Survey:
     """Finds what a message needs, in one pass over chunks whose line ends are converted."""
 
-    __slots__ = ("_is_eight_bit", "_last", "_size")
+    __slots__ = ("_is_eight_bit", "_last", "size")
 
     def __init__(self) -> None:
-        self._size = 0
+        self.size: int = 0
+        """Octets seen so far."""
         self._is_eight_bit = False
         self._last = b"\r\n"
 
     def see(self, chunk: bytes) -> None:
         """Count *chunk*."""
         if chunk:
-            self._size += len(chunk)
+            self.size += len(chunk)
             self._is_eight_bit = self._is_eight_bit or not chunk.isascii()
             self._last = (self._last + chunk[-2:])[-2:]
 
     def needs(self) -> Needs:
         """Return what was found; a CRLF that is missing at the end is counted, since it will be sent."""
-        return Needs(self._size + (0 if self._last == b"\r\n" else 2), self._is_eight_bit)
+        return Needs(self.size + (0 if self._last == b"\r\n" else 2), self._is_eight_bit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ class Reply:
     enhanced_code: EnhancedCode | None = None
     command: Request | None = field(default=None, compare=False, repr=False, kw_only=True)
     defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+    # A server says the same few replies again and again.
+    _octets: bytes | None = field(default=None, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 200 <= self.code <= 599:
@@ -100,6 +102,7 @@ class Reply:
         _set(reply, "enhanced_code", enhanced_code)
         _set(reply, "command", command)
         _set(reply, "defects", defects)
+        _set(reply, "_octets", None)
         return reply
 
     @classmethod
@@ -158,6 +161,11 @@ class Reply:
 
     def serialize(self) -> bytes:
         """Return all lines with their CRLF; a space stands behind the code even if there is no text."""
+        if self._octets is None:
+            _set(self, "_octets", self._serialize())
+        return self._octets or b""
+
+    def _serialize(self) -> bytes:
         enhanced = f"{self.enhanced_code} " if self.enhanced_code is not None else ""
         *first, last = self.lines or ("",)
         more = "".join(f"{self.code}-{enhanced}{line}\r\n" for line in first)

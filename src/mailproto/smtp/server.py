@@ -49,6 +49,7 @@ _Pending: TypeAlias = Command | SASLResponse | MessageBody | InvalidCommand | No
 
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
+_TIMEOUT: Final = timeout_of("server")
 
 
 def _reply(code: int, enhanced_code: str, text: str) -> Reply:
@@ -71,6 +72,7 @@ _TOO_BIG: Final = _reply(552, "5.3.4", "message too big")
 _BARE_NEWLINE: Final = _reply(550, "5.6.0", "bare CR or LF in the message")
 _TEXT_LINE_TOO_LONG: Final = _reply(500, "5.6.0", "line of the message too long")
 _TOO_MANY_ERRORS: Final = _reply(421, "4.7.0", "too many bad commands")
+_TOO_MANY_LOGINS: Final = _reply(421, "4.7.0", "too many failed logins")
 
 _NO_FAULT: Final = frozenset(
     {_NO_RECIPIENTS, _NO_RECIPIENTS_LMTP, _TOO_MANY_RECIPIENTS, _TOO_BIG, _NOT_ASCII}
@@ -91,6 +93,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     __slots__ = (
         "_authenticated",
         "_bad_commands",
+        "_bad_logins",
         "_body",
         "_declined_mail",
         "_discarded",
@@ -151,6 +154,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._body = _Body(limits)
         self._discarded: bytes | None = None
         self._bad_commands = 0
+        self._bad_logins = 0
         self._tls_active = False
         self._authenticated = False
 
@@ -206,7 +210,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     @property
     def timeout(self) -> float | None:
         """Seconds to wait for a command or for more of a message (RFC 5321 section 4.5.3.2.7)."""
-        return timeout_of("server") if self.wants in (Wants.DATA, Wants.TLS) else None
+        return _TIMEOUT if self.wants in (Wants.DATA, Wants.TLS) else None
 
     @property
     def max_buffered(self) -> int:
@@ -326,6 +330,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 self._declined_mail = request.name == "MAIL" and reply.is_negative
             if not reply.is_negative:
                 self._note_success(request, reply)
+            elif reply.is_permanent and isinstance(request, Auth | SASLResponse):
+                self._bad_logins += 1
         self._finish(state)
 
     def _finish(self, state: State) -> None:
@@ -362,6 +368,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _next_event(self) -> ServerEvent | None:
         if self._replies_due or self._state is State.CLOSED:
             return None
+        if not (self._input or self._eof or self._state is State.ENDED):
+            return None
         if self._state is State.ENDED:
             return self._end_body()
         event = self._next_of_body() if self._state is State.BODY else self._next_of_line()
@@ -375,29 +383,35 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _next_of_line(self) -> ServerEvent | None:
         if self._discarded is not None:
             return self._discard_line(self._discarded)
-        end = self._input.find(b"\n")
-        size = len(self._input) if end < 0 else end + 1
-        if size > self.limits.max_command_line and size > self._max_line():
-            self._discarded = excerpt(self._input.peek(self.limits.max_command_line))
-            return self._discard_line(self._discarded)
-        if end < 0:
+        line = self._input.take_line()
+        if not line:
+            self._wait_for_line_end()
             return None
-        line = self._input.take(size)
+        if len(line) > self.limits.max_command_line and len(line) > self._max_line(line):
+            return self._too_long(excerpt(line))
         return self._read_sasl(line) if self._state is State.AUTH else self._read_command(line)
 
-    def _max_line(self) -> int:
-        if self._state is State.AUTH or self._input.peek(5).upper() == b"AUTH ":
+    def _max_line(self, start: bytes) -> int:
+        if self._state is State.AUTH or start[:5].upper() == b"AUTH ":
             return self.limits.max_auth_line
         return self.limits.max_command_line
 
+    def _wait_for_line_end(self) -> None:
+        """Keep what there is of a line, unless it is too long already."""
+        size = len(self._input)
+        if size > self.limits.max_command_line and size > self._max_line(self._input.peek(5)):
+            self._discarded = excerpt(self._input.peek(self.limits.max_command_line))
+            self._input.clear()
+
     def _discard_line(self, start: bytes) -> ServerEvent | None:
         """Drop the rest of a line that is too long; the refusal comes once it has ended."""
-        end = self._input.find(b"\n")
-        if end < 0:
+        if not self._input.take_line():
             self._input.clear()
             return None
-        self._input.skip(end + 1)
         self._discarded = None
+        return self._too_long(start)
+
+    def _too_long(self, start: bytes) -> ServerEvent:
         shown = b"***" if self._state is State.AUTH else _shown(start)
         self._show_received(shown + b"...\r\n")
         if self._state is State.AUTH:
@@ -456,7 +470,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             case Rcpt():
                 return self._check_rcpt(command)
             case Auth():
-                return None if command.mechanism in self._extensions.auth else _BAD_MECHANISM
+                return self._check_auth(command)
         return None
 
     def _out_of_order(self, command: Command) -> Reply:
@@ -486,6 +500,11 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if self._recipients >= self.limits.max_recipients:
             return _TOO_MANY_RECIPIENTS
         return None if command.forward_path.is_ascii or "SMTPUTF8" in self._extensions else _NOT_ASCII
+
+    def _check_auth(self, command: Auth) -> Reply | None:
+        if self._bad_logins >= self.limits.max_bad_logins:
+            return _TOO_MANY_LOGINS
+        return None if command.mechanism in self._extensions.auth else _BAD_MECHANISM
 
     def _are_offered(self, command: Mail | Rcpt) -> bool:
         return all(

@@ -131,6 +131,12 @@ def _say_last(conn: SMTPServerConnection, reply: Reply) -> Flow[None]:
             yield _FLUSH
 
 
+def _checked(answer: object) -> Reply:
+    if not isinstance(answer, Reply):
+        raise HandlerFailed(f"expected a reply, got {answer!r}")
+    return answer
+
+
 @final
 class _Server:
     """The procedure of one connection; each method answers one kind of event."""
@@ -169,15 +175,19 @@ class _Server:
     def clean_up(self) -> Flow[None]:
         """Abort a message that did not end, and tell the handler that all is over."""
         yield from self._abort()
-        if "closed" in self._methods:
-            yield from self._call(self._methods["closed"], self._session)
+        yield from self._tell("closed")
 
     def _ask(self, name: str, *arguments: object) -> Flow[Reply | None]:
         """Return the handler's answer; None without asking if it does not override the method."""
-        method = self._methods.get(name)
-        if method is None:
+        if name not in self._methods:
             return None
-        return cast("Reply | None", (yield from self._call(method, self._session, *arguments)))
+        answer = yield from self._tell(name, *arguments)
+        return None if answer is None else _checked(answer)
+
+    def _tell(self, name: str, *arguments: object) -> Flow[object]:
+        """Call a method of the handler, if it overrides it, and return what it returns."""
+        method = self._methods.get(name)
+        return None if method is None else (yield from self._call(method, self._session, *arguments))
 
     def _call(self, function: Callable[..., object], *arguments: object) -> Flow[Any]:
         """Call into the application; run what it returns if that is a flow."""
@@ -233,11 +243,13 @@ class _Server:
     def _data(self, data: commands.Data) -> Flow[None]:
         method = self._methods.get("message")
         answer = _DISCARDING_SINK if method is None else (yield from self._call(method, self._session))
-        if isinstance(answer, Reply):
+        if isinstance(answer, Reply) and answer.is_negative:
             self._reply(answer)
-        else:
-            self._sink = answer
-            self._reply(_SEND_IT)
+            return
+        if not hasattr(answer, "finish"):
+            raise HandlerFailed(f"expected a refusal or a sink for the message, got {answer!r}")
+        self._sink = cast(MessageSink, answer)
+        self._reply(_SEND_IT)
 
     def _body_data(self, event: BodyData) -> Flow[None]:
         sink = self._sink
@@ -262,12 +274,12 @@ class _Server:
         """
         due = self._conn.replies_due
         if not isinstance(finish, tuple):
-            return (finish or _MESSAGE_OK,) * due
+            return (_MESSAGE_OK if finish is None else _checked(finish),) * due
         if not finish or (self._conn.is_lmtp and len(finish) != due):
             raise HandlerFailed(f"expected {due} replies to a message, got {len(finish)}")
         if not self._conn.is_lmtp:
-            return (next((reply for reply in finish if reply.is_negative), finish[0]),)
-        return finish
+            return (next((reply for reply in finish if _checked(reply).is_negative), finish[0]),)
+        return tuple(map(_checked, finish))
 
     def _invalid(self, event: InvalidCommand) -> Flow[None]:
         if event.name == commands.MessageBody.name:
@@ -347,7 +359,7 @@ class _Server:
 
     def _reset(self) -> Flow[None]:
         if self._session.transaction is not None:
-            yield from self._ask("reset")
+            yield from self._tell("reset")
             self._session.transaction = None
 
     def _abort(self) -> Flow[None]:

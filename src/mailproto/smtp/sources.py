@@ -11,7 +11,18 @@ from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
-from mailproto.smtp.outgoing import Envelope, Needs, Newlines, Survey, envelope_of, newlines_of, without_bcc
+from mailproto.smtp.outgoing import (
+    AsItIs,
+    Converter,
+    Envelope,
+    Needs,
+    Newlines,
+    Refuser,
+    Survey,
+    envelope_of,
+    newlines_of,
+    without_bcc,
+)
 
 __all__ = ["CHUNK", "ChunksSource", "FileSource", "Message", "OctetsSource", "SupportsAsBytes", "source_of"]
 
@@ -95,7 +106,7 @@ class _Streamed:
 
     def __init__(self, newlines: Newlines) -> None:
         self._policy = newlines
-        self._newlines = newlines_of(newlines)
+        self._newlines: AsItIs | Converter | Refuser = newlines_of(newlines)
         self._is_at_end = False
 
     def take_envelope(self) -> Envelope:
@@ -137,7 +148,8 @@ class FileSource(_Streamed):
             self._kept = [*self._kept, chunk] if self._size < CHUNK else []
         if not self._kept:
             yield Call(self._file.seek, (-self._size, 1))
-            self._newlines = newlines_of(self._policy)
+            # Each bare CR or LF that is converted makes a message longer.
+            self._newlines = AsItIs() if survey.size == self._size else newlines_of(self._policy)
             self._is_at_end = False
         return survey.needs()
 

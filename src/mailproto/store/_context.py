@@ -229,11 +229,12 @@ class Context:
         self._is_stale = False
         try:
             changes: Changes = yield Call(self.store.changes, (selected.name, selected.mod_seq))
-        except StoreError as error:
-            if error.code != "NONEXISTENT":
-                raise
-            selected.lose_all()
-            return
+        except BaseException as error:
+            if isinstance(error, StoreError) and error.code == "NONEXISTENT":
+                selected.lose_all()
+                return
+            self._is_stale = True
+            raise
         if changes.uid_validity != selected.uid_validity:
             selected.lose_all()
             return

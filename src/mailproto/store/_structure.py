@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Self
 
-from mailproto.errors import LocalProtocolError
 from mailproto.imap.fetch import BODY, BODYSTRUCTURE, ENVELOPE
 from mailproto.imap.fetch_data import prepare
 from mailproto.mime.envelope import build_envelope
@@ -32,20 +31,9 @@ class Structure:
         """Scan the message *octets*; never raises for their content."""
         root = scan(octets)
         envelope = prepare(ENVELOPE.answer(build_envelope(octets, root.header_span)))
-        try:
-            body, body_structure = _bodies(octets, root)
-        except LocalProtocolError:
-            # Nested deeper than can be sent: shown as one part, whose sections are there all the same.
-            body, body_structure = _bodies(octets, replace(root, content_type=_OPAQUE, children=()))
-        return cls(root, envelope.octets, body, body_structure)
-
-
-_OPAQUE: Final = b"application/octet-stream"
-
-
-def _bodies(octets: bytes, root: Part) -> tuple[bytes, bytes]:
-    structure = build_body_structure(octets, root)
-    return prepare(BODY.answer(structure)).octets, prepare(BODYSTRUCTURE.answer(structure)).octets
+        structure = build_body_structure(octets, root)
+        body, body_structure = prepare(BODY.answer(structure)), prepare(BODYSTRUCTURE.answer(structure))
+        return cls(root, envelope.octets, body.octets, body_structure.octets)
 
 
 def without_nul(octets: bytes) -> bytes:

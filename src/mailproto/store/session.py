@@ -7,6 +7,7 @@ mailboxes, messages, FETCH, SEARCH, APPEND. Sessions share nothing but the store
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -77,11 +78,13 @@ class StoreSession:
         """Carry out *command*, then tell what happened in the mailbox as far as that is allowed."""
         try:
             status = yield from self._carry_out(conn, command, literals)
-            yield from self._context.finish(conn)
         except StoreError as error:
             return refusal(error)
         except Refusal as error:
             return error.status
+        # The command is done: news that cannot be had now come with a later one.
+        with suppress(StoreError):
+            yield from self._context.finish(conn)
         return status
 
     def _carry_out(

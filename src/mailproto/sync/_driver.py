@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from inspect import isawaitable
 from math import inf
 from typing import Any, Final, TypeVar, cast, final
 
@@ -53,8 +52,10 @@ __all__ = ["ClientDriver", "Driver"]
 
 ResultT = TypeVar("ResultT")
 
-_CHUNK: Final = 131_072
-"""Octets read at a time."""
+_CHUNK: Final = 65_536
+"""Octets read at a time: a larger buffer would be mapped and unmapped by the system for each read."""
+_SMALL: Final = 16_384
+"""Octets up to which chunks are joined, which is cheaper than to give the system several."""
 _BATCH: Final = 64
 """Chunks given to the system at a time."""
 
@@ -94,6 +95,7 @@ class Driver:
         self._is_fed = False
         self._is_eof = False
         self._is_closed = False
+        self._is_waiting = False
         self._failure: ConnectionClosed | None = None
 
     def drive(self, flow: Flow[ResultT]) -> ResultT:
@@ -131,7 +133,8 @@ class Driver:
             return result
         own = instruction.timeout
         own_deadline = inf if own is None else time.monotonic() + own
-        deadline = self._deadline(inf if own is not None else self._max_timeout)
+        is_on_purpose = own is not None and self.conn.timeout is not None
+        deadline = self._deadline(inf if is_on_purpose else self._max_timeout)
         wake = instruction.wake if isinstance(instruction.wake, Signal) else None
         while not self._is_fed:
             ready = self._wait(True, bool(self._output), min(own_deadline, deadline), self._stopping, wake)
@@ -187,7 +190,7 @@ class Driver:
     def _call(self, instruction: Call) -> object:
         function, args, owner = instruction.function, instruction.args, instruction.owner
         result = function(*args) if owner is None else call_in_turn(owner, function, args)
-        if result is not None and isawaitable(result):
+        if hasattr(result, "__await__"):
             close = getattr(result, "close", None)
             if close is not None:
                 close()
@@ -252,7 +255,8 @@ class Driver:
     def _deadline(self, most: float) -> float:
         """Return until when the connection lets its peer be silent, counted from its last progress.
 
-        The cap of the application is for that: a flow that asks for a time of its own waits on purpose.
+        The cap of the application is for answers: a flow that asks for a time, where the connection grants
+        one too, waits on purpose.
         """
         now = time.monotonic()
         progress = self.conn.progress
@@ -265,9 +269,12 @@ class Driver:
     def _wait(self, is_reading: bool, is_writing: bool, deadline: float, *signals: Signal | None) -> Ready:
         number = self._sock.fileno() if is_reading or is_writing else -1
         seconds = inf if deadline == inf else max(0.0, deadline - time.monotonic())
-        return wait(
+        self._is_waiting = True
+        ready = wait(
             number, is_reading, is_writing, [signal for signal in signals if signal is not None], seconds
         )
+        self._is_waiting = False
+        return ready
 
     def _check_stopping(self) -> None:
         """Throw `ServerStopping` once."""
@@ -358,10 +365,13 @@ class Driver:
 
     def _send(self) -> None:
         """Send what can be sent now of all that is queued."""
-        if self.conn.unsent:
+        size = self.conn.unsent
+        if size:
             chunks = self.conn.data_to_send()
             if self._failure is not None:
                 return
+            if size <= _SMALL:
+                chunks = [b"".join(chunks)]
             if self._tls is not None:
                 self._tls.write(chunks)
                 self._enqueue(self._tls.data_to_send())
@@ -539,9 +549,9 @@ class ClientDriver(Driver):
         """Connect *conn* to *host*, *path* or over the connected *sock*; shake hands if *tls* is "implicit".
 
         For the other modes the flow yields `StartTLS`, and the context is ready for it. `timeout` caps what
-        the connection grants, in seconds. With *is_shared* a flow that is interrupted does not close the
-        connection unless it has aborted it. Raises `ConnectionClosed` or `ConnectionTimeout` with phase
-        "connect" or "tls".
+        the connection grants, in seconds. With *is_shared* a flow that is interrupted while it waits does not
+        close the connection unless it has aborted it. Raises `ConnectionClosed` or `ConnectionTimeout` with
+        phase "connect" or "tls".
         """
         check_mode(tls, ("implicit", "starttls", "none", "opportunistic"))
         check_target(host, path, sock)
@@ -568,6 +578,7 @@ class ClientDriver(Driver):
             raise LocalProtocolError("the connection is closed")
         if not self._in_use.acquire(blocking=False):
             raise LocalProtocolError("the connection is in use, by another thread or by a running call")
+        self._is_waiting = False
         try:
             result = self.drive(flow)
             if self.conn.wants is Wants.CLOSED:
@@ -582,8 +593,16 @@ class ClientDriver(Driver):
     def _close_after(self, error: BaseException) -> None:
         if self.conn.wants is Wants.CLOSED or isinstance(error, RemoteProtocolError):
             self.close()
-        elif isinstance(error, ConnectionClosed) or not (self.is_shared or is_survivable(error)):
+        elif isinstance(error, ConnectionClosed) or not (self._is_whole_after(error) or is_survivable(error)):
             self.abort()
+
+    def _is_whole_after(self, error: BaseException) -> bool:
+        """Return whether nothing was lost when *error* ended a flow; others may go on then.
+
+        KeyboardInterrupt comes anywhere, between reading octets and feeding them too, but mostly while the
+        driver waits, when nothing is on its way.
+        """
+        return self.is_shared and (self._is_waiting or isinstance(error, Exception))
 
 
 def _connected(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -52,8 +53,9 @@ from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.fetching import Fetching, Items
+from mailproto.imap.holding import Holding
 from mailproto.imap.idling import Idling, poll
-from mailproto.imap.inbox import Inboxes
+from mailproto.imap.inbox import Inboxes, Solitary
 from mailproto.imap.responses import ListData, LSubData, NamespaceData, StatusData
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import SequenceSet, UIDSet
@@ -200,13 +202,12 @@ class Updates:
 class SelectedMailbox:
     """A mailbox that is selected and held from the beginning of a `with` block to its end."""
 
-    def __init__(self, driver: ClientDriver, session: Inboxes, mailbox: str) -> None:
+    def __init__(self, driver: ClientDriver, holding: Holding) -> None:
         self._driver = driver
-        self._session = session
-        self._mailbox = mailbox
+        self._holding = holding
 
     def __enter__(self) -> MailboxView:
-        return self._driver.run(flows.select_and_hold(self._session, self._mailbox))
+        return self._driver.run(self._holding.open())
 
     def __exit__(
         self,
@@ -214,7 +215,7 @@ class SelectedMailbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._session.leave_mailbox()
+        self._holding.close()
 
 
 @final
@@ -252,7 +253,8 @@ class IMAPClient:
         `TLSUnavailable`.
         """
         mode = client_mode(tls)
-        session = Inboxes(client_connection(limits, strict=strict, trace=trace), limits)
+        conn = client_connection(limits, strict=strict, trace=trace)
+        session = Inboxes(conn, limits, Solitary(time.monotonic))
         driver = ClientDriver.connect(
             session.conn,
             host,
@@ -314,7 +316,7 @@ class IMAPClient:
 
     def selected(self, mailbox: str) -> SelectedMailbox:
         """Select *mailbox* unless it is, and hold it: until the end of the block no other one is selected."""
-        return SelectedMailbox(self._driver, self._session, mailbox)
+        return SelectedMailbox(self._driver, Holding(self._session, mailbox))
 
     def unselect(self) -> None:
         """Leave the selected mailbox without an expunge (RFC 3691)."""

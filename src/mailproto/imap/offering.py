@@ -1,0 +1,51 @@
+"""Which capabilities a server offers in the state of its session (RFC 3501 sections 6.1.1 and 6.2.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mailproto.imap.capability import Capabilities
+
+__all__ = ["DEFAULT_CAPABILITIES", "capabilities_offered"]
+
+DEFAULT_CAPABILITIES: Final = Capabilities(
+    (
+        "IMAP4rev1",
+        "CHILDREN",
+        "ENABLE",
+        "ID",
+        "IDLE",
+        "LITERAL+",
+        "MOVE",
+        "NAMESPACE",
+        "SASL-IR",
+        "STARTTLS",
+        "UIDPLUS",
+        "UNSELECT",
+    )
+)
+"""What the connection knows how to carry; the application adds AUTH= names, or leaves some out."""
+
+_CLEARTEXT_MECHANISMS: Final = frozenset({"AUTH=PLAIN", "AUTH=LOGIN", "AUTH=XOAUTH2", "AUTH=OAUTHBEARER"})
+"""Capabilities of mechanisms that send what must not be read on the way."""
+
+
+def capabilities_offered(
+    known: Capabilities, *, is_logged_in: bool, is_tls: bool, allow_cleartext: bool
+) -> Capabilities:
+    """Return what is offered of *known*, the capabilities of the application.
+
+    STARTTLS only before TLS and login, nothing about logging in after it, LOGINDISABLED and no mechanism
+    that sends a password without TLS unless *allow_cleartext*.
+    """
+    if is_logged_in:
+        return Capabilities(name for name in known if not _is_about_login(name))
+    if is_tls:
+        return Capabilities(name for name in known if name != "STARTTLS")
+    if allow_cleartext:
+        return known
+    return Capabilities({*(name for name in known if name not in _CLEARTEXT_MECHANISMS), "LOGINDISABLED"})
+
+
+def _is_about_login(name: str) -> bool:
+    return name.startswith("AUTH=") or name in ("SASL-IR", "LOGINDISABLED", "STARTTLS")

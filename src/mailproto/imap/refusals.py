@@ -1,0 +1,96 @@
+"""What a server refuses before the application sees it: commands and literals, by state and capabilities.
+
+The status that a refusal suggests goes to the client as it is. Grammar is not judged here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mailproto.imap.capability import Capabilities
+from mailproto.imap.codes import PRIVACYREQUIRED, SimpleCode
+from mailproto.imap.commands import Authenticate, Command, Login, UnknownCommand
+from mailproto.imap.framer import MAX_SIZE, Mark
+from mailproto.imap.state import State, row_of
+from mailproto.imap.status import Bad, No
+from mailproto.imap.writer import MAX_MINUS, LiteralForm
+from mailproto.limits import IMAPLimits
+
+__all__ = ["TOOBIG", "refusal_of_command", "refusal_of_literal"]
+
+TOOBIG: Final = SimpleCode("TOOBIG")
+"""A literal of APPEND is too large (RFC 4469 section 4.2, RFC 7889 section 3)."""
+
+
+def refusal_of_command(
+    command: Command, state: State, offered: Capabilities, known: Capabilities
+) -> No | Bad | None:
+    """Return why *command* is not carried out in *state*, or None.
+
+    *offered* is what the client was told, *known* what it would be told with TLS.
+    """
+    if isinstance(command, UnknownCommand):
+        return Bad("unknown command")
+    refusal = _refusal_of_name(command.name, state, offered)
+    if refusal is None and isinstance(command, Authenticate):
+        return _refusal_of_mechanism(command, offered, known)
+    return refusal
+
+
+def _refusal_of_name(name: str, state: State, offered: Capabilities) -> No | Bad | None:
+    row = row_of(name)
+    if not _has_extension(row.capability, offered):
+        return Bad(f"{name} is not offered now")
+    if state not in row.legal:
+        return Bad(f"{name} is not legal in the state {state.value!r}")
+    if name == Login.name and "LOGINDISABLED" in offered:
+        return No("LOGIN needs TLS", PRIVACYREQUIRED)
+    return None
+
+
+def _has_extension(capability: str, offered: Capabilities) -> bool:
+    if not capability or capability in offered:
+        return True
+    # RFC 9051 section 2 made these extensions part of the protocol, all but this one everywhere.
+    return "IMAP4REV2" in offered and capability != "STARTTLS"
+
+
+def _refusal_of_mechanism(
+    command: Authenticate, offered: Capabilities, known: Capabilities
+) -> No | Bad | None:
+    name = f"AUTH={command.mechanism.upper()}"
+    if command.initial_response is not None and "SASL-IR" not in offered:
+        return Bad("an initial response needs SASL-IR, which is not offered")
+    if name in offered:
+        return None
+    if name in known:
+        return No("this mechanism needs TLS", PRIVACYREQUIRED)
+    return No("no such mechanism")
+
+
+def refusal_of_literal(
+    mark: Mark, name: str, state: State, offered: Capabilities, limits: IMAPLimits
+) -> No | Bad | None:
+    """Return why the literal at *mark* is refused before an octet of it is read, or None.
+
+    *name* is that of the command so far, "" if it has none. What fits into memory is not judged here.
+    """
+    if not mark.is_well_placed or mark.size > MAX_SIZE or not name:
+        return Bad("expected a literal only where a string can stand")
+    if state is State.NOT_AUTHENTICATED and mark.size > limits.max_literal_before_login:
+        return Bad("a literal of this size only after login", TOOBIG)
+    refusal = None if mark.is_synchronizing else _refusal_of_nonsync(mark.size, offered)
+    if refusal is not None:
+        return refusal
+    if name == "APPEND" and limits.max_append and mark.size > limits.max_append:
+        return No(f"expected a message of at most {limits.max_append} octets", TOOBIG)
+    return _refusal_of_name(name, state, offered)
+
+
+def _refusal_of_nonsync(size: int, offered: Capabilities) -> Bad | None:
+    form = LiteralForm.offered_by(offered)
+    if form is LiteralForm.SYNCHRONIZING:
+        return Bad("non-synchronizing literals are not offered")
+    if form is LiteralForm.MINUS and size > MAX_MINUS:
+        return Bad(f"expected a non-synchronizing literal of at most {MAX_MINUS} octets", TOOBIG)
+    return None
