@@ -238,7 +238,7 @@ class Inboxes:
         return inbox
 
     def check(self) -> None:
-        """Raise ConnectionClosed or ConnectionTimeout if the session has ended; the cause is what ended it."""
+        """Raise ConnectionClosed, or ConnectionTimeout, if the session has ended, from what ended it."""
         error = self.error
         if isinstance(error, ConnectionClosed):
             kind = ConnectionTimeout if isinstance(error, ConnectionTimeout) else ConnectionClosed
