@@ -91,6 +91,7 @@ def smtp_server() -> Iterator[Row]:
                 lambda: load("aiosmtpd"),
                 floor=floor,
                 units=count,
+                rounds=9,
             )
 
 

@@ -336,14 +336,16 @@ class Driver(asyncio.Protocol):
             self._progress = progress
             self._clock = now
         run.was_receiving = run.waits_for is Receive
-        granted = self.conn.timeout
-        run.deadline = inf if granted is None else self._clock + granted
-        if own_timeout is None or granted is None:
-            run.deadline = min(run.deadline, self._clock + self._max_timeout)
-        run.is_own_deadline = own_timeout is not None and now + own_timeout <= run.deadline
-        if own_timeout is not None:
-            run.deadline = min(run.deadline, now + own_timeout)
-        if run.deadline != inf:
+        granted, most = self.conn.timeout, self._max_timeout
+        if own_timeout is None:
+            run.is_own_deadline = False
+            run.deadline = self._clock + (most if granted is None or granted > most else granted)
+        else:
+            deadline = self._clock + (most if granted is None else granted)
+            run.is_own_deadline = now + own_timeout <= deadline
+            run.deadline = min(deadline, now + own_timeout)
+        timer = self._timer
+        if run.deadline != inf and (timer is None or timer.when() > run.deadline):
             self._arm(run.deadline)
 
     def _arm(self, deadline: float) -> None:

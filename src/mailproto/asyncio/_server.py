@@ -28,7 +28,7 @@ from mailproto._network import (
     check_target,
 )
 from mailproto.asyncio._link import Driver, Handshake, Run
-from mailproto.asyncio._transport import Acceptor
+from mailproto.asyncio._transport import Acceptor, SocketTransport
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
 from mailproto.flow import Connection, Flow, Receive, ServerStopping, Sleep
 
@@ -222,6 +222,12 @@ class _Link(Driver):
             self.close()
         else:
             self._linger()
+
+    def close(self) -> None:
+        """Send the last words and close."""
+        if isinstance(self._transport, SocketTransport) and self._tls is None:
+            self._transport.is_ending = True
+        super().close()
 
     def _report(self, error: BaseException) -> None:
         self.loop.call_exception_handler(

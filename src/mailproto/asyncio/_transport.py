@@ -7,6 +7,7 @@ on `add_reader` and `add_writer`, which all event loops over selectors have, and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
@@ -17,6 +18,8 @@ __all__ = ["Acceptor", "SocketTransport"]
 
 _log: Final = logging.getLogger("mailproto.asyncio")
 
+_MORE: Final = getattr(socket, "MSG_MORE", 0)
+"""Where the system has it, it keeps the last octets for the segment that ends the connection."""
 _CHUNK: Final = 65_536
 """Octets read at a time: a larger buffer would be mapped and unmapped by the system for each read."""
 _BATCH: Final = 100
@@ -47,14 +50,14 @@ class Acceptor:
     def _accept(self) -> None:
         for _ in range(_BATCH):
             try:
-                sock, _address = self._sock.accept()
+                sock, address = self._sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 self._rest(error)
                 return
             sock.setblocking(False)
-            SocketTransport(self._loop, sock, self._make())
+            SocketTransport(self._loop, sock, address, self._make())
 
     def _rest(self, error: OSError) -> None:
         """Stop accepting for a moment if the system is exhausted, else for good."""
@@ -92,16 +95,23 @@ class SocketTransport(asyncio.Transport):
         "_is_reading",
         "_loop",
         "_output",
+        "_peername",
         "_protocol",
         "_sock",
+        "is_ending",
     )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, protocol: asyncio.Protocol
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        peername: object,
+        protocol: asyncio.Protocol,
     ) -> None:
         self._loop = loop
         self._sock = sock
         self._fileno = sock.fileno()
+        self._peername = peername
         self._protocol = protocol
         self._output: bytearray | None = None
         self._high = 65_536
@@ -109,6 +119,8 @@ class SocketTransport(asyncio.Transport):
         self._is_eof_wanted = False
         self._is_full = False
         self._is_reading = True
+        self.is_ending = False
+        """Whether nothing is written after the next `write`: its octets then leave together with the end."""
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         loop.add_reader(self._fileno, self._read)
@@ -116,13 +128,11 @@ class SocketTransport(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return the "socket", its "peername" or its "sockname"."""
-        try:
-            if name == "peername":
-                return self._sock.getpeername()
-            if name == "sockname":
+        if name == "peername":
+            return self._peername
+        if name == "sockname":
+            with contextlib.suppress(OSError):
                 return self._sock.getsockname()
-        except OSError:
-            return default
         return self._sock if name == "socket" else default
 
     # Reading.
@@ -168,7 +178,7 @@ class SocketTransport(asyncio.Transport):
             self._output += data
         else:
             try:
-                sent = self._sock.send(data)
+                sent = self._sock.send(data, _MORE if self.is_ending else 0)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError as error:

@@ -113,9 +113,9 @@ class Offer:
     max_message: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Extension:
-    """An extension that a server can offer: its EHLO keyword, when, and what it adds.
+    """An extension that a server can offer: its EHLO keyword, when, and what it adds; equal only to itself.
 
     `offered` returns the parameters of the keyword as text, None if it is not offered now. `verbs` are the
     commands that it adds: the server gives them as `UnknownCommand` and does not answer 500 by itself.

@@ -7,6 +7,7 @@ What the grammar, the table of states or a limit refuses comes as `InvalidComman
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, TypeAlias, final
 
 from mailproto._connection import Endpoint
@@ -78,6 +79,23 @@ _NO_FAULT: Final = frozenset(
     {_NO_RECIPIENTS, _NO_RECIPIENTS_LMTP, _TOO_MANY_RECIPIENTS, _TOO_BIG, _NOT_ASCII}
 )
 """What a client in good faith runs into: it does not count as a bad command."""
+
+
+@lru_cache(maxsize=64)
+def _ehlo_reply(rows: tuple[Extension, ...], offer: Offer, first: str) -> Reply:
+    """Return the reply that offers what *rows* say of *offer*; it is the same for nearly all connections."""
+    pairs = ((row.keyword, row.offered(offer)) for row in rows)
+    offered = Extensions(tuple((keyword, value) for keyword, value in pairs if value is not None))
+    return Reply(250, (first, *offered.lines()))
+
+
+@lru_cache(maxsize=64)
+def _offered_in(
+    rows: tuple[Extension, ...], lines: tuple[str, ...]
+) -> tuple[Extensions, tuple[Extension, ...]]:
+    """Return what the *lines* of an EHLO reply, but the first, offer, and the *rows* that are among it."""
+    extensions = Extensions.parse(lines)
+    return extensions, tuple(row for row in rows if row.keyword in extensions)
 
 
 @final
@@ -210,7 +228,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     @property
     def timeout(self) -> float | None:
         """Seconds to wait for a command or for more of a message (RFC 5321 section 4.5.3.2.7)."""
-        return _TIMEOUT if self.wants in (Wants.DATA, Wants.TLS) else None
+        is_waiting = not self._replies_due and self._state is not State.CLOSED and self._failure is None
+        return _TIMEOUT if is_waiting else None
 
     @property
     def max_buffered(self) -> int:
@@ -235,9 +254,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             auth_mechanisms=self.auth_mechanisms,
             max_message=self.limits.max_message,
         )
-        pairs = ((row.keyword, row.offered(offer)) for row in self._rows)
-        offered = Extensions(tuple((keyword, value) for keyword, value in pairs if value is not None))
-        return Reply(250, (first, *offered.lines()))
+        return _ehlo_reply(self._rows, offer, first)
 
     def send_reply(self, reply: Reply) -> None:
         """Queue *reply* to what `next_event` gave last, or the greeting; its code decides the next state.
@@ -275,7 +292,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if self._state is State.TLS:
             self.dropped += len(data)
         else:
-            super().receive_data(data)
+            Endpoint.receive_data(self, data)
 
     def tls_started(self) -> None:
         """Note that the handshake is done; what the client said is forgotten (RFC 3207 section 4.2).
@@ -362,8 +379,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _accept_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
         self._hello = hello
-        self._extensions = NO_EXTENSIONS if isinstance(hello, Helo) else Extensions.parse(reply.lines[1:])
-        self._offered = tuple(row for row in self._rows if row.keyword in self._extensions)
+        lines = () if isinstance(hello, Helo) else reply.lines[1:]
+        self._extensions, self._offered = _offered_in(self._rows, lines)
 
     def _next_event(self) -> ServerEvent | None:
         if self._replies_due or self._state is State.CLOSED:

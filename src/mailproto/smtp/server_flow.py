@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, cast, final
 
 from mailproto.errors import ConnectionTimeout, LocalProtocolError, MailProtoError
@@ -137,6 +138,11 @@ def _checked(answer: object) -> Reply:
     return answer
 
 
+@lru_cache(maxsize=64)
+def _greeting(hostname: str, protocol: str) -> Reply:
+    return Reply(220, (f"{hostname} {protocol} ready",))
+
+
 @final
 class _Server:
     """The procedure of one connection; each method answers one kind of event."""
@@ -216,8 +222,7 @@ class _Server:
 
     def _greet(self) -> Flow[None]:
         answer = yield from self._ask("connect")
-        protocol = "LMTP" if self._conn.is_lmtp else "ESMTP"
-        self._reply(answer or Reply(220, (f"{self._conn.hostname} {protocol} ready",)))
+        self._reply(answer or _greeting(self._conn.hostname, "LMTP" if self._conn.is_lmtp else "ESMTP"))
 
     def _hello(self, hello: Hello) -> Flow[None]:
         answer = yield from self._ask("hello", hello)
