@@ -6,9 +6,13 @@ certificate that the examples trust.
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import socket
 import ssl
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,10 +27,12 @@ from mailproto.imap import IMAPServerConnection
 from mailproto.smtp import SMTPServerConnection
 from mailproto.store import Delivery, Destination, MemoryStore
 from mailproto.sync import serve_imap, serve_smtp
+from support_interop import free_port, start_mail_server, stop
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.rst"))]
 MARKDOWN_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CONSOLE_BLOCK = re.compile(r"^\.\. code-block:: console\n\n((?:   .*\n|\n)+)", re.MULTILINE)
 RST_BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", re.MULTILINE)
 USERS = {"alice@example.org": "secret", "bob@example.org": "secret", "alice": "secret", "bob": "secret"}
 
@@ -130,3 +136,45 @@ def test_the_matrix_names_every_capability_that_the_imap_server_offers() -> None
     assert names
     named = matrix().upper()
     assert {name for name in names if not name.startswith("AUTH=") and name not in named} == set()
+
+
+def console_commands(page: Path) -> list[str]:
+    """Return each command that stands behind a `$`, its continued lines joined."""
+    text = "".join(CONSOLE_BLOCK.findall(page.read_text())).replace("\\\n", " ")
+    return re.findall(r"^ *\$ (.*)$", text, re.MULTILINE)
+
+
+def test_the_commands_of_the_command_line_page_run(tmp_path: Path) -> None:
+    smtp, imap = free_port(), free_port()
+    commands = [
+        shlex.split(command.replace(":2525", f":{smtp}").replace(":1143", f":{imap}"))
+        for command in console_commands(ROOT / "docs" / "howto" / "command-line.rst")
+    ]
+    assert [command[:2] for command in commands] == [
+        ["mailproto", "serve"],
+        ["mailproto", "send"],
+        *[["mailproto", "imap"]] * 3,
+    ]
+    (tmp_path / "message.eml").write_bytes(b"Subject: from the page\r\n\r\nhello\r\n")
+    server = start_mail_server(*commands[0][2:])
+    printed = []
+    try:
+        assert server.ports == {"smtp": smtp, "imap": imap}
+        for command in commands[1:]:
+            done = subprocess.run(
+                [sys.executable, "-m", *command],
+                cwd=tmp_path,
+                env={**os.environ, "MAILPROTO_PASSWORD": "secret"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            )
+            printed.append(done.stdout)
+    finally:
+        assert stop(server.process) == 0
+    sent, mailboxes, messages, message = printed
+    assert sent == "accepted\tbob@example.org\n"
+    assert mailboxes == "\\HasNoChildren\tINBOX\n"
+    assert messages.rstrip("\n").endswith("from the page")
+    assert message.endswith("Subject: from the page\n\nhello\n")
