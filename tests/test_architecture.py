@@ -70,7 +70,7 @@ def floor_of(module: str) -> int:
     for floor, names in FLOORS:
         if any(module == name or module.startswith(name + ".") for name in names):
             return floor
-    raise AssertionError(f"{module} has no floor: add it to the table and to DESIGN")
+    raise AssertionError(f"{module} has no floor: add it to the table")
 
 
 def imports_of(path: Path) -> Iterator[tuple[str, int]]:
