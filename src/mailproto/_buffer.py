@@ -113,11 +113,13 @@ class ReceiveBuffer:
     def take_line(self) -> bytes:
         """Remove and return the octets up to the first LF and with it, or return b"" if there is none."""
         if not self._needle:
-            end = self._data.find(b"\n", self._offset) + 1
+            data, offset = self._data, self._offset
+            end = data.find(b"\n", offset) + 1
             if end:
-                line = self._data[self._offset : end]
                 self._consume(end)
-                return line
+                return data[offset:end]
+            if offset == len(data) and not self._pending:
+                return b""
         size = self.find(b"\n") + 1
         return self.take(size) if size else b""
 

@@ -90,7 +90,7 @@ class StartTLS:
     server_hostname: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """Call a handler or a store and send its result back, awaited if it is awaitable.
 

@@ -6,8 +6,7 @@ through as the object that it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, final
+from typing import Final, Literal, NamedTuple, TypeAlias, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import find_bare_newline, is_bare_newline_in
@@ -64,8 +63,7 @@ class DotEncoder:
         return b".\r\n" if self._tail == b"\r\n" else _END
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """What `DotDecoder.decode` found: octets of the message, where it stopped reading, whether it ended."""
 
     data: bytes
@@ -129,7 +127,9 @@ def _edge_of(octets: bytes) -> bytes:
 
 
 def _unstuff(octets: bytes, start: int) -> Decoded:
-    first = octets.find(_DOT_LINE, start)
+    # A search for one octet runs at many times the speed of one for three; a chunk may have no dot at all.
+    dot = octets.find(b".", start)
+    first = -1 if dot < 0 else octets.find(_DOT_LINE, max(start, dot - 2))
     if first < 0:
         whole = octets if start == 0 else octets[start:]
         return Decoded(whole, len(octets), False)

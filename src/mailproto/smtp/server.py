@@ -6,9 +6,9 @@ What the grammar, the table of states or a limit refuses comes as `InvalidComman
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final, get_args
 
 from mailproto._connection import Endpoint
 from mailproto.errors import Defect, LocalProtocolError, RemoteProtocolError, excerpt
@@ -35,10 +35,12 @@ from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCo
 from mailproto.smtp.extensions import EXTENSIONS, NO_EXTENSIONS, Extension, Extensions, Offer
 from mailproto.smtp.reply import EnhancedCode, Reply, ReplyReader
 from mailproto.smtp.state import (
+    HELLO,
     REFUSED_HELLO,
+    TRANSITIONS,
     Condition,
+    Row,
     State,
-    has_reply_per_recipient,
     row_of,
     timeout_of,
 )
@@ -48,9 +50,20 @@ __all__ = ["SMTPServerConnection"]
 
 _Pending: TypeAlias = Command | SASLResponse | MessageBody | InvalidCommand | None
 
+# On Python 3.11 a member of an enumeration takes four times as long to reach as a name of the module.
+_AUTH: Final = State.AUTH
+_BODY: Final = State.BODY
+_CLOSED: Final = State.CLOSED
+_ENDED: Final = State.ENDED
+_TLS: Final = State.TLS
+_WANTS_CLOSED: Final = Wants.CLOSED
+_WANTS_DATA: Final = Wants.DATA
+_WANTS_REPLY: Final = Wants.REPLY
+
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
 _TIMEOUT: Final = timeout_of("server")
+_ALL_HELLO: Final = frozenset(name for names in HELLO.values() for name in names)
 
 
 def _reply(code: int, enhanced_code: str, text: str) -> Reply:
@@ -81,6 +94,23 @@ _NO_FAULT: Final = frozenset(
 """What a client in good faith runs into: it does not count as a bad command."""
 
 
+_ANY_BODY: Final = MessageBody()
+_GREETING: Final = TRANSITIONS[State.GREETING, "greeting"]
+_MESSAGE: Final = TRANSITIONS[State.ENDED, MessageBody.name]
+_UNCONDITIONAL: Final = {
+    (state, name): row
+    for (state, name), row in TRANSITIONS.items()
+    if row.is_legal and row.unless is None and row.extension is None and name not in _ALL_HELLO
+}
+"""The rows of which nothing has to be asked but that they are there: those of nearly all commands."""
+_AFTER_REFUSAL: Final = {
+    **{state: Row(positive=state, negative=state) for state in State},
+    State.AUTH: TRANSITIONS[State.AUTH, SASLResponse.name],
+    State.ENDED: _MESSAGE,
+}
+"""What judges the reply to an `InvalidCommand`: it changes nothing, but ends a message or an exchange."""
+
+
 @lru_cache(maxsize=64)
 def _ehlo_reply(rows: tuple[Extension, ...], offer: Offer, first: str) -> Reply:
     """Return the reply that offers what *rows* say of *offer*; it is the same for nearly all connections."""
@@ -108,6 +138,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     LF in a message; `strict` refuses with 501 what would be a defect.
     """
 
+    _body: _Body
+    """The message that is being received; there is none before the first DATA."""
+
     __slots__ = (
         "_authenticated",
         "_bad_commands",
@@ -123,6 +156,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_pending",
         "_recipients",
         "_replies_due",
+        "_row",
         "_rows",
         "_state",
         "_strict",
@@ -166,10 +200,10 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._state = State.GREETING
         self._hello: Ehlo | Helo | Lhlo | None = None
         self._pending: _Pending = None
+        self._row: Row = _GREETING
         self._replies_due = 1
         self._recipients = 0
         self._declined_mail = False
-        self._body = _Body(limits)
         self._discarded: bytes | None = None
         self._bad_commands = 0
         self._bad_logins = 0
@@ -219,16 +253,16 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     @property
     def wants(self) -> Wants:
         """Why `next_event` returned None: REPLY when `send_reply` is due, the greeting included."""
-        if self._failure is not None or self._state is State.CLOSED:
-            return Wants.CLOSED
+        if self._failure is not None or self._state is _CLOSED:
+            return _WANTS_CLOSED
         if self._replies_due:
-            return Wants.REPLY
-        return Wants.TLS if self._state is State.TLS else Wants.DATA
+            return _WANTS_REPLY
+        return Wants.TLS if self._state is _TLS else _WANTS_DATA
 
     @property
     def timeout(self) -> float | None:
         """Seconds to wait for a command or for more of a message (RFC 5321 section 4.5.3.2.7)."""
-        is_waiting = not self._replies_due and self._state is not State.CLOSED and self._failure is None
+        is_waiting = not self._replies_due and self._state is not _CLOSED and self._failure is None
         return _TIMEOUT if is_waiting else None
 
     @property
@@ -276,30 +310,30 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         They stand for *replies* of the replies that are due, and have the effect of the reply that they can
         be read as; if they are none, the session goes on as after a refusal.
         """
-        if self._failure is not None or self._state is State.CLOSED:
+        if self._failure is not None or self._state is _CLOSED:
             raise LocalProtocolError("the connection is closed")
         self._queue(octets)
         reply = _read_reply(octets)
-        state = None if reply is None else self._find_state_after(reply)
+        state = None if reply is None else self._find_state_after(reply.code)
         for _ in range(min(replies, self._replies_due)):
             if reply is None or state is None:
-                self._finish(State.READY if self._state in (State.ENDED, State.AUTH) else self._state)
+                self._finish(State.READY if self._state in (_ENDED, _AUTH) else self._state)
             else:
                 self._answered(reply, state)
 
     def receive_data(self, data: bytes) -> None:
         """Buffer *data*; in the clear behind STARTTLS it is dropped and counted in `dropped`."""
-        if self._state is State.TLS:
+        if self._state is _TLS:
             self.dropped += len(data)
-        else:
-            Endpoint.receive_data(self, data)
+        elif self._failure is None and not self._eof:
+            self._input.feed(data)
 
     def tls_started(self) -> None:
         """Note that the handshake is done; what the client said is forgotten (RFC 3207 section 4.2).
 
         Before the greeting this is implicit TLS. Raises LocalProtocolError if no handshake is due.
         """
-        if self._state is State.TLS:
+        if self._state is _TLS:
             self._state = State.START
             self._hello = None
             self._extensions = NO_EXTENSIONS
@@ -313,69 +347,79 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def abort(self) -> None:
         """End the connection at once: `wants` is CLOSED and no event comes any more."""
-        self._state = State.CLOSED
+        self._state = _CLOSED
         self._pending = None
         self._replies_due = 0
 
     def _state_after(self, reply: Reply) -> State:
-        if self._failure is not None or self._state is State.CLOSED:
-            raise LocalProtocolError("reply: the connection is closed")
-        if not self._replies_due and reply.code != _SERVICE_CLOSING:
-            raise LocalProtocolError(f"reply: no command waits for {reply.code}")
-        state = self._find_state_after(reply)
+        code = reply.code
+        if not self._replies_due:
+            if self._failure is not None or self._state is _CLOSED:
+                raise LocalProtocolError("reply: the connection is closed")
+            if code != _SERVICE_CLOSING:
+                raise LocalProtocolError(f"reply: no command waits for {code}")
+        state = self._find_state_after(code)
         if state is None:
-            raise LocalProtocolError(f"{self._name_of_pending()}: {reply.code} is no answer to it")
+            raise LocalProtocolError(f"{self._name_of_pending()}: {code} is no answer to it")
         return state
 
-    def _find_state_after(self, reply: Reply) -> State | None:
-        if reply.code == _SERVICE_CLOSING:
-            return State.CLOSED
-        pending = self._pending
-        if isinstance(pending, InvalidCommand) and self._state not in (State.ENDED, State.AUTH):
-            return None if reply.is_intermediate else self._state
-        known = not isinstance(pending, UnknownCommand)
-        row = row_of(self._state, self._name_of_pending(), known=known)
-        return None if row is None else row.after(reply.code)
+    def _find_state_after(self, code: int) -> State | None:
+        return _CLOSED if code == _SERVICE_CLOSING else self._row.after(code)
 
     def _name_of_pending(self) -> str:
         return "greeting" if self._pending is None else self._pending.name
 
     def _answered(self, reply: Reply, state: State) -> None:
         request = self._pending
-        if request is not None:
-            if request.name not in ("RCPT", "DATA"):
-                self._declined_mail = request.name == "MAIL" and reply.is_negative
-            if not reply.is_negative:
-                self._note_success(request, reply)
-            elif reply.is_permanent and isinstance(request, Auth | SASLResponse):
-                self._bad_logins += 1
+        note = _NOTES.get(type(request))
+        if note is not None:
+            note(self, request, reply)
         self._finish(state)
 
     def _finish(self, state: State) -> None:
         """Count one reply, and go on to *state* after the last."""
         self._progress += 1
-        self._replies_due = max(0, self._replies_due - 1) if state is not State.CLOSED else 0
+        self._replies_due = 0 if state is _CLOSED else self._replies_due - 1
         if self._replies_due:
             return
         self._pending = None
         self._state = state
         if state not in _IN_TRANSACTION:
             self._recipients = 0
-        if state is State.TLS:
+        if state is _TLS:
             self.dropped += self._input.clear()
 
-    def _note_success(self, request: _Pending, reply: Reply) -> None:
-        match request:
-            case Rcpt():
-                self._recipients += 1
-            case Ehlo() | Helo() | Lhlo():
-                self._accept_hello(request, reply)
-            case Auth() | SASLResponse():
-                self._authenticated = self._authenticated or reply.is_positive
-            case Data():
-                self._body = _Body(self.limits)
-            case MessageBody():
-                self._bad_commands = 0
+    def _note_mail(self, mail: Mail, reply: Reply) -> None:
+        self._declined_mail = reply.is_negative
+
+    def _note_rcpt(self, rcpt: Rcpt, reply: Reply) -> None:
+        self._recipients += reply.is_positive
+
+    def _note_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
+        self._declined_mail = False
+        if reply.is_positive:
+            self._accept_hello(hello, reply)
+
+    def _note_login(self, request: Auth | SASLResponse, reply: Reply) -> None:
+        self._declined_mail = False
+        self._authenticated = self._authenticated or reply.is_positive
+        self._bad_logins += reply.is_permanent
+
+    def _note_data(self, data: Data, reply: Reply) -> None:
+        if reply.is_intermediate:
+            self._body = _Body(self.limits)
+
+    def _note_message(self, message: MessageBody, reply: Reply) -> None:
+        self._declined_mail = False
+        if not reply.is_negative:
+            self._bad_commands = 0
+
+    def _note_invalid(self, event: InvalidCommand, reply: Reply) -> None:
+        if event.name not in ("RCPT", "DATA"):
+            self._declined_mail = event.name == "MAIL" and reply.is_negative
+
+    def _note_other(self, request: Command, reply: Reply) -> None:
+        self._declined_mail = False
 
     def _accept_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
         self._hello = hello
@@ -383,14 +427,15 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._extensions, self._offered = _offered_in(self._rows, lines)
 
     def _next_event(self) -> ServerEvent | None:
-        if self._replies_due or self._state is State.CLOSED:
+        if self._replies_due:
             return None
-        if not (self._input or self._eof or self._state is State.ENDED):
-            return None
-        if self._state is State.ENDED:
-            return self._end_body()
-        event = self._next_of_body() if self._state is State.BODY else self._next_of_line()
-        return self._lost() if event is None and self._eof else event
+        event = _READERS[self._state](self)
+        if event is None and self._eof and self._state is not _CLOSED:
+            return self._lost()
+        return event
+
+    def _nothing(self) -> None:
+        return None
 
     def _lost(self) -> ConnectionLost:
         clean = not self._input and self._discarded is None and self._state in (State.START, State.READY)
@@ -402,14 +447,15 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._discard_line(self._discarded)
         line = self._input.take_line()
         if not line:
-            self._wait_for_line_end()
+            if self._input:
+                self._wait_for_line_end()
             return None
         if len(line) > self.limits.max_command_line and len(line) > self._max_line(line):
             return self._too_long(excerpt(line))
-        return self._read_sasl(line) if self._state is State.AUTH else self._read_command(line)
+        return self._read_sasl(line) if self._state is _AUTH else self._read_command(line)
 
     def _max_line(self, start: bytes) -> int:
-        if self._state is State.AUTH or start[:5].upper() == b"AUTH ":
+        if self._state is _AUTH or start[:5].upper() == b"AUTH ":
             return self.limits.max_auth_line
         return self.limits.max_command_line
 
@@ -429,14 +475,18 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return self._too_long(start)
 
     def _too_long(self, start: bytes) -> ServerEvent:
-        shown = b"***" if self._state is State.AUTH else _shown(start)
+        shown = b"***" if self._state is _AUTH else _shown(start)
         self._show_received(shown + b"...\r\n")
-        if self._state is State.AUTH:
+        if self._state is _AUTH:
             return self._invalid(_TOO_LONG_SASL, b"***", SASLResponse.name)
         return self._invalid(_TOO_LONG, start, _verb_of(start) if b" " in start else "")
 
     def _read_command(self, line: bytes) -> ServerEvent:
-        content, defects = _without_line_end(line)
+        defects: tuple[Defect, ...] = ()
+        if line.endswith(b"\r\n"):
+            content = line[:-2]
+        else:
+            content, defects = _without_bare_lf(line)
         try:
             command = parse_command(content)
         except CommandSyntaxError as error:
@@ -454,7 +504,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return command
 
     def _read_sasl(self, line: bytes) -> ServerEvent:
-        content, defects = _without_line_end(line)
+        is_bare = not line.endswith(b"\r\n")
+        content, defects = _without_bare_lf(line) if is_bare else (line[:-2], ())
         self._show_received(b"*\r\n" if content == b"*" else b"***\r\n")
         try:
             response = parse_sasl_response(content)
@@ -465,11 +516,23 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 return self._invalid(_DEVIATION, b"***", SASLResponse.name)
             response = add_defects(response, defects)
         self._pending = response
+        self._row = TRANSITIONS[_AUTH, SASLResponse.name]
         self._replies_due = 1
         return response
 
     def _refusal_of(self, command: Command) -> Reply | None:
         """Return the reply that the table, an extension or a limit has for *command*; None: it is legal."""
+        row = _UNCONDITIONAL.get((self._state, command.name))
+        if row is None or command.defects:
+            refusal = self._refusal_by_condition(command)
+            if refusal is not None:
+                return refusal
+        else:
+            self._row = row
+        check = _CHECKS.get(type(command))
+        return None if check is None else check(self, command)
+
+    def _refusal_by_condition(self, command: Command) -> Reply | None:
         if command.name in REFUSED_HELLO[self._lmtp] or not self._is_known(command):
             return _UNKNOWN
         if command.defects and self._strict:
@@ -481,13 +544,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return _BAD_SEQUENCE
         if row.extension is not None and row.extension not in self._extensions:
             return _NOT_IMPLEMENTED
-        match command:
-            case Mail():
-                return self._check_mail(command)
-            case Rcpt():
-                return self._check_rcpt(command)
-            case Auth():
-                return self._check_auth(command)
+        self._row = row
         return None
 
     def _out_of_order(self, command: Command) -> Reply:
@@ -536,6 +593,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 reply = _TOO_MANY_ERRORS
         event = InvalidCommand(excerpt(_shown(line)), reply, name)
         self._pending = event
+        self._row = _AFTER_REFUSAL[self._state]
         self._replies_due = 1
         return event
 
@@ -554,7 +612,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             data = body.take(decoded.data)
             is_progress = body.is_progress(len(raw))
             if decoded.is_end:
-                self._state = State.ENDED
+                self._state = _ENDED
                 return BodyData(data) if data else self._end_body()
             if data:
                 # Each event starts the clock again, but one octet at a time must not.
@@ -571,8 +629,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             event = self._invalid(refusal, b"", MessageBody.name)
         else:
             event = BodyEnded(body.size, defects=body.defects)
-            self._pending = MessageBody()
-        is_per_recipient = has_reply_per_recipient(State.ENDED, MessageBody.name, lmtp=self._lmtp)
+            self._pending = _ANY_BODY
+            self._row = _MESSAGE
+        is_per_recipient = self._lmtp and _MESSAGE.is_per_recipient
         self._replies_due = max(1, self._recipients) if is_per_recipient else 1
         return event
 
@@ -628,12 +687,37 @@ class _Body:
         return None
 
 
+_READERS: Final[dict[State, Callable[[SMTPServerConnection], ServerEvent | None]]] = {
+    **dict.fromkeys(State, SMTPServerConnection._next_of_line),
+    State.BODY: SMTPServerConnection._next_of_body,
+    State.ENDED: SMTPServerConnection._end_body,
+    State.CLOSED: SMTPServerConnection._nothing,
+}
+"""What reads the next event in each state."""
+
+_NOTES: Final[dict[type, Callable[[SMTPServerConnection, Any, Reply], None]]] = {
+    **dict.fromkeys(get_args(Command), SMTPServerConnection._note_other),
+    **dict.fromkeys((Ehlo, Helo, Lhlo), SMTPServerConnection._note_hello),
+    **dict.fromkeys((Auth, SASLResponse), SMTPServerConnection._note_login),
+    Mail: SMTPServerConnection._note_mail,
+    Rcpt: SMTPServerConnection._note_rcpt,
+    Data: SMTPServerConnection._note_data,
+    MessageBody: SMTPServerConnection._note_message,
+    InvalidCommand: SMTPServerConnection._note_invalid,
+}
+"""What the reply to each kind of request changes beside the state."""
+
+_CHECKS: Final[dict[type, Callable[[SMTPServerConnection, Any], Reply | None]]] = {
+    Mail: SMTPServerConnection._check_mail,
+    Rcpt: SMTPServerConnection._check_rcpt,
+    Auth: SMTPServerConnection._check_auth,
+}
+"""What forbids a command that the table of states allows."""
+
 _IN_TRANSACTION: Final = frozenset({State.TRANSACTION, State.RECIPIENTS, State.BODY, State.ENDED})
 
 
-def _without_line_end(line: bytes) -> tuple[bytes, tuple[Defect, ...]]:
-    if line.endswith(b"\r\n"):
-        return line[:-2], ()
+def _without_bare_lf(line: bytes) -> tuple[bytes, tuple[Defect, ...]]:
     return line[:-1], (Defect("bare-lf", len(line) - 1, b"\n"),)
 
 

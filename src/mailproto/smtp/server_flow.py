@@ -7,10 +7,11 @@ promises of `MessageSink`. Nothing here checks order, syntax or sizes: the conne
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, cast, final
+from types import GeneratorType
+from typing import Any, Final, TypeAlias, cast, final
 
 from mailproto.errors import ConnectionTimeout, LocalProtocolError, MailProtoError
 from mailproto.flow import Call, Flow, Flush, Receive, ServerStopping, StartTLS, TLSInfo
@@ -34,6 +35,7 @@ from mailproto.wants import Wants
 
 __all__ = ["HandlerFailed", "Service", "serve"]
 
+_CLOSED: Final = Wants.CLOSED
 _RECEIVE: Final = Receive()
 _FLUSH: Final = Flush()
 _DISCARDING_SINK: Final = DiscardingSink()
@@ -143,6 +145,10 @@ def _greeting(hostname: str, protocol: str) -> Reply:
     return Reply(220, (f"{hostname} {protocol} ready",))
 
 
+Answering: TypeAlias = Callable[["_Server", Any], Flow[None] | None]
+Then: TypeAlias = Callable[["_Server", Any, Reply], None]
+
+
 @final
 class _Server:
     """The procedure of one connection; each method answers one kind of event."""
@@ -166,7 +172,7 @@ class _Server:
         while True:
             event = conn.next_event()
             if event is None:
-                if conn.wants is Wants.CLOSED:
+                if conn.wants is _CLOSED:
                     return
                 # Receive flushes first.
                 yield _RECEIVE
@@ -175,7 +181,9 @@ class _Server:
             if is_flush_due:
                 yield _FLUSH
             kind = type(event)
-            yield from _ANSWERS[kind](self, event)
+            answering = _ANSWERS[kind](self, event)
+            if answering is not None:
+                yield from answering
             is_flush_due = kind not in _BATCHED or conn.unsent > conn.max_unsent
 
     def clean_up(self) -> Flow[None]:
@@ -190,6 +198,22 @@ class _Server:
         answer = yield from self._tell(name, *arguments)
         return None if answer is None else _checked(answer)
 
+    def _answer(self, name: str, event: object, usual: Reply, then: Then) -> Flow[None] | None:
+        """Answer as the handler's method *name* says; without one *usual*, at once and with no flow.
+
+        *then* takes the event and its reply once that is queued.
+        """
+        if name in self._methods:
+            return self._ask_and_answer(name, event, usual, then)
+        self._reply(usual)
+        then(self, event, usual)
+        return None
+
+    def _ask_and_answer(self, name: str, event: object, usual: Reply, then: Then) -> Flow[None]:
+        answer = (yield from self._ask(name, event)) or usual
+        self._reply(answer)
+        then(self, event, answer)
+
     def _tell(self, name: str, *arguments: object) -> Flow[object]:
         """Call a method of the handler, if it overrides it, and return what it returns."""
         method = self._methods.get(name)
@@ -199,7 +223,7 @@ class _Server:
         """Call into the application; run what it returns if that is a flow."""
         try:
             result = yield Call(function, arguments)
-            return (yield from result) if isinstance(result, Generator) else result
+            return (yield from result) if isinstance(result, GeneratorType) else result
         except Exception as error:
             raise HandlerFailed(f"{getattr(function, '__qualname__', function)} failed") from error
 
@@ -224,26 +248,34 @@ class _Server:
         answer = yield from self._ask("connect")
         self._reply(answer or _greeting(self._conn.hostname, "LMTP" if self._conn.is_lmtp else "ESMTP"))
 
-    def _hello(self, hello: Hello) -> Flow[None]:
+    def _hello(self, hello: Hello) -> Flow[None] | None:
+        if "hello" in self._methods or self._session.transaction is not None:
+            return self._ask_hello(hello)
+        self._accept_hello(hello)
+        return None
+
+    def _ask_hello(self, hello: Hello) -> Flow[None]:
         answer = yield from self._ask("hello", hello)
         if answer is not None and answer.is_negative:
             self._reply(answer)
             return
         yield from self._reset()
+        self._accept_hello(hello)
+
+    def _accept_hello(self, hello: Hello) -> None:
         self._session.hello = hello
         self._reply(self._conn.ehlo_reply())
 
-    def _mail(self, mail: commands.Mail) -> Flow[None]:
-        answer = (yield from self._ask("mail", mail)) or _MAIL_OK
-        self._reply(answer)
+    def _mail_answered(self, mail: commands.Mail, answer: Reply) -> None:
         if answer.is_positive:
             self._session.transaction = Transaction(mail)
 
-    def _rcpt(self, rcpt: commands.Rcpt) -> Flow[None]:
-        answer = (yield from self._ask("rcpt", rcpt)) or _RCPT_OK
-        self._reply(answer)
+    def _rcpt_answered(self, rcpt: commands.Rcpt, answer: Reply) -> None:
         if answer.is_positive and self._session.transaction is not None:
             self._session.transaction.recipients.append(rcpt)
+
+    def _answered(self, event: object, answer: Reply) -> None:
+        """Do nothing more."""
 
     def _data(self, data: commands.Data) -> Flow[None]:
         method = self._methods.get("message")
@@ -256,10 +288,9 @@ class _Server:
         self._sink = cast(MessageSink, answer)
         self._reply(_SEND_IT)
 
-    def _body_data(self, event: BodyData) -> Flow[None]:
+    def _body_data(self, event: BodyData) -> Flow[None] | None:
         sink = self._sink
-        if sink is not None and sink is not _DISCARDING_SINK:
-            yield from self._call(sink.write, event.data)
+        return None if sink is None or sink is _DISCARDING_SINK else self._call(sink.write, event.data)
 
     def _body_ended(self, event: BodyEnded) -> Flow[None]:
         sink, self._sink = self._sink, None
@@ -298,24 +329,8 @@ class _Server:
         yield from self._reset()
         self._reply(_RESET_OK)
 
-    def _quit(self, quit_: commands.Quit) -> Flow[None]:
-        yield from ()
+    def _quit(self, quit_: commands.Quit) -> None:
         self._reply(_BYE)
-
-    def _vrfy(self, vrfy: commands.Vrfy) -> Flow[None]:
-        self._reply((yield from self._ask("vrfy", vrfy)) or _NO_VRFY)
-
-    def _expn(self, expn: commands.Expn) -> Flow[None]:
-        self._reply((yield from self._ask("expn", expn)) or _NO_EXPN)
-
-    def _help(self, help_: commands.Help) -> Flow[None]:
-        self._reply((yield from self._ask("help", help_)) or _HELP)
-
-    def _noop(self, noop: commands.Noop) -> Flow[None]:
-        self._reply((yield from self._ask("noop", noop)) or _NOOP_OK)
-
-    def _unknown(self, command: commands.UnknownCommand) -> Flow[None]:
-        self._reply((yield from self._ask("unknown", command)) or _NOT_IMPLEMENTED)
 
     def _start_tls(self, command: commands.StartTLS) -> Flow[None]:
         self._reply(_TLS_OK)
@@ -359,8 +374,8 @@ class _Server:
         else:
             self._reply(_LOGIN_REFUSED)
 
-    def _lost(self, event: ConnectionLost) -> Flow[None]:
-        yield from ()
+    def _lost(self, event: ConnectionLost) -> None:
+        """Do nothing: the next event ends the flow."""
 
     def _reset(self) -> Flow[None]:
         if self._session.transaction is not None:
@@ -373,26 +388,31 @@ class _Server:
             yield from self._call(sink.abort)
 
 
-_ANSWERS: Final[dict[type, Callable[[_Server, Any], Flow[None]]]] = {
+def _asking(name: str, usual: Reply, then: Then = _Server._answered) -> Answering:
+    """Return what answers an event by the handler's method *name*."""
+    return lambda server, event: server._answer(name, event, usual, then)
+
+
+_ANSWERS: Final[dict[type, Answering]] = {
     commands.Ehlo: _Server._hello,
     commands.Lhlo: _Server._hello,
     commands.Helo: _Server._hello,
-    commands.Mail: _Server._mail,
-    commands.Rcpt: _Server._rcpt,
+    commands.Mail: _asking("mail", _MAIL_OK, _Server._mail_answered),
+    commands.Rcpt: _asking("rcpt", _RCPT_OK, _Server._rcpt_answered),
     commands.Data: _Server._data,
     commands.Rset: _Server._rset,
     commands.Quit: _Server._quit,
-    commands.Vrfy: _Server._vrfy,
-    commands.Expn: _Server._expn,
-    commands.Help: _Server._help,
-    commands.Noop: _Server._noop,
+    commands.Vrfy: _asking("vrfy", _NO_VRFY),
+    commands.Expn: _asking("expn", _NO_EXPN),
+    commands.Help: _asking("help", _HELP),
+    commands.Noop: _asking("noop", _NOOP_OK),
     commands.StartTLS: _Server._start_tls,
     commands.Auth: _Server._auth,
     commands.SASLResponse: _Server._sasl_response,
-    commands.UnknownCommand: _Server._unknown,
+    commands.UnknownCommand: _asking("unknown", _NOT_IMPLEMENTED),
     BodyData: _Server._body_data,
     BodyEnded: _Server._body_ended,
     InvalidCommand: _Server._invalid,
     ConnectionLost: _Server._lost,
 }
-"""What answers each kind of event; one row each."""
+"""What answers each kind of event, one row each: a flow, or None if it is answered already."""
