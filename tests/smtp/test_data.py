@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp import DotDecoder, DotEncoder
-from mailproto.smtp._grammar import is_bare_newline_in
+from mailproto.smtp._grammar import _is_bare_newline_counted, is_bare_newline_in
+from mailproto.smtp.data import _find_dot_line
 from support_split import splits
 
 CASES = [
@@ -134,6 +135,19 @@ def test_bare_newlines_are_found_as_a_pattern_finds_them(pieces: list[bytes]) ->
         found = found or is_bare_newline_in(piece, after_cr)
         after_cr = piece[-1:] == b"\r" if piece else after_cr
     assert found == expected
+
+
+@pytest.mark.parametrize("size", [0, 1_000, 200_000], ids=["split", "sampled", "counted"])
+@given(st.text("\r\n.a", max_size=12).map(str.encode))
+def test_bare_newlines_are_found_alike_by_lines_and_by_counts(size: int, octets: bytes) -> None:
+    octets = b"\r\n" * 30 * bool(size) + b"x" * size + octets
+    assert is_bare_newline_in(octets) == _is_bare_newline_counted(octets)
+    assert is_bare_newline_in(octets) == (re.search(rb"\r(?![\n])(?!\Z)|(?<!\r)\n", octets) is not None)
+
+
+@given(st.text("\r\n.a", max_size=20).map(str.encode), st.integers(0, 20))
+def test_the_first_line_with_a_dot_is_found_as_a_search_forwards_finds_it(octets: bytes, start: int) -> None:
+    assert _find_dot_line(octets, start) == octets.find(b"\r\n.", start)
 
 
 @given(st.lists(st.text("\r\n.a", max_size=8).map(str.encode), max_size=6))

@@ -219,7 +219,7 @@ class ClientDriver(Driver):
     async def aclose(self) -> None:
         """Close and wait until the socket is; calling it again does nothing."""
         self.close()
-        if self._transport is not None:
+        if hasattr(self, "_transport"):
             await asyncio.shield(self._lost)
 
 

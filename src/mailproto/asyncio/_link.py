@@ -74,36 +74,34 @@ class Run(Generic[ResultT]):
         self.waits_for: type | None = None
         self.wake: Wake | None = None
 
-    def step(self, value: object = None) -> None:
-        """Send *value* into the flow and carry on until it waits or ends."""
-        self._advance(self.flow.send, value)
-
-    def throw(self, error: BaseException) -> None:
-        """Throw *error* into the flow and carry on until it waits or ends."""
-        self._advance(self.flow.throw, error)
-
-    def _advance(self, resume: Callable[[Any], object], value: object) -> None:
+    def step(self, value: object = None, resume: Callable[[Any], object] | None = None) -> None:
+        """Send *value* into the flow, or give it to *resume*, and carry on until the flow waits or ends."""
         self.waits_for = None
         driver = self.driver
+        go_on: Callable[[Any], object] = resume or self.flow.send
         while True:
             try:
-                instruction = resume(value)
+                instruction = go_on(value)
             except StopIteration as stop:
                 self.finish(stop.value, None)
                 return
             except BaseException as error:
                 self.finish(None, error)
                 return
-            resume = self.flow.send
+            go_on = self.flow.send
             try:
                 if type(instruction) is Receive:
                     value = driver.begin_receive(self, instruction)
                 else:
                     value = driver.begin(self, instruction)
             except BaseException as error:
-                resume, value = self.flow.throw, error
+                go_on, value = self.flow.throw, error
             if value is PENDING:
                 return
+
+    def throw(self, error: BaseException) -> None:
+        """Throw *error* into the flow and carry on until it waits or ends."""
+        self.step(error, self.flow.throw)
 
     @abstractmethod
     def finish(self, result: ResultT | None, error: BaseException | None) -> None:
@@ -165,6 +163,8 @@ class Driver(asyncio.Protocol):
     )
 
     conn: Connection[object]
+    _transport: asyncio.Transport
+    """There from `connection_made` on."""
 
     def __init__(
         self,
@@ -179,7 +179,6 @@ class Driver(asyncio.Protocol):
         self._server_side = server_side
         self._context = context
         self._max_timeout = inf if timeout is None else timeout
-        self._transport: asyncio.Transport | None = None
         self._tls: TLSStream | None = None
         self._receiver: Run[Any] | None = None
         self._shaker: Run[Any] | None = None
@@ -246,7 +245,7 @@ class Driver(asyncio.Protocol):
             self._send()
         if self._failure is not None:
             raise self._failure
-        transport = cast(asyncio.Transport, self._transport)
+        transport = self._transport
         if not self._is_writing_paused and not transport.is_closing():
             return None
         self._start_clock(run, None)
@@ -363,6 +362,11 @@ class Driver(asyncio.Protocol):
         self._rings_at = deadline
         self._timer = self.loop.call_at(deadline, self._ring)
 
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _ring(self) -> None:
         """Time out what is late; if nothing is, this was the timer of something that came in time."""
         self._timer = None
@@ -417,12 +421,12 @@ class Driver(asyncio.Protocol):
         self._is_fed = True
         if self.conn.buffered > self.conn.max_buffered and not self._is_reading_paused:
             self._is_reading_paused = True
-            cast(asyncio.Transport, self._transport).pause_reading()
+            self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
         self._is_reading_paused = False
         if not self._is_eof:
-            cast(asyncio.Transport, self._transport).resume_reading()
+            self._transport.resume_reading()
 
     def _decrypt(self, data: bytes) -> None:
         tls = cast(TLSStream, self._tls)
@@ -494,7 +498,7 @@ class Driver(asyncio.Protocol):
         chunks = self.conn.data_to_send()
         if self._failure is not None or self._is_closing:
             return
-        transport = cast(asyncio.Transport, self._transport)
+        transport = self._transport
         if self._tls is not None:
             self._tls.write(chunks)
             self._write(self._tls.data_to_send())
@@ -505,7 +509,7 @@ class Driver(asyncio.Protocol):
 
     def _write(self, octets: bytes) -> None:
         if octets and self._failure is None:
-            cast(asyncio.Transport, self._transport).write(octets)
+            self._transport.write(octets)
 
     def pause_writing(self) -> None:
         """Note that more than `max_unsent` octets wait in the transport."""
@@ -527,9 +531,7 @@ class Driver(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Feed what can still be read, and EOF; then tell every flow that waits."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
         if error is not None and not self._is_closing and self._tls is None and hasattr(self, "conn"):
             self._salvage()
         is_writing = any(run.waits_for is Flush for run in self._waiting)
@@ -537,7 +539,7 @@ class Driver(asyncio.Protocol):
 
     def _salvage(self) -> None:
         """Feed the octets that came before the connection broke: the peer's last reply may be among them."""
-        own = cast(asyncio.Transport, self._transport).get_extra_info("socket")
+        own = self._transport.get_extra_info("socket")
         with contextlib.suppress(OSError):
             while self.conn.buffered <= self.conn.max_buffered:
                 data = os.read(own.fileno(), _SALVAGE)
@@ -581,7 +583,7 @@ class Driver(asyncio.Protocol):
         return address_of(self._extra("sockname"))
 
     def _extra(self, name: str) -> object:
-        return None if self._transport is None else self._transport.get_extra_info(name)
+        return self._transport.get_extra_info(name) if hasattr(self, "_transport") else None
 
     @property
     def is_open(self) -> bool:
@@ -595,9 +597,9 @@ class Driver(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is queued, without waiting longer than `LINGER_SECONDS` for it, and close."""
-        transport = self._transport
-        if transport is None or self._is_closing:
+        if self._is_closing or not hasattr(self, "_transport"):
             return
+        transport = self._transport
         self._send_last()
         self._is_closing = True
         transport.close()
@@ -614,7 +616,7 @@ class Driver(asyncio.Protocol):
 
     def close_sending(self) -> None:
         """Send what is queued and end the octets sent; reading goes on."""
-        transport = cast(asyncio.Transport, self._transport)
+        transport = self._transport
         self._send_last()
         self._is_closing = True
         transport.write_eof()
@@ -624,7 +626,7 @@ class Driver(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once; what is queued is lost."""
         self._is_closing = True
-        if self._transport is not None:
+        if hasattr(self, "_transport"):
             self._transport.abort()
 
 

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Generator
 from socket import socket
 from types import TracebackType
-from typing import Any, Final, cast, final
+from typing import Any, Final, final
 
 from mailproto._network import (
     LINGER_OCTETS,
@@ -181,14 +181,14 @@ class _Link(Driver):
 
     conn: Connection[object]
 
-    __slots__ = ("_is_lost", "_lingered", "_run", "_server")
+    __slots__ = ("_is_lingering", "_is_lost", "_run", "_server")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, server: Server) -> None:
         super().__init__(loop, server_side=True, context=server.context, timeout=server.timeout)
         self._server = server
         self._run: _LinkRun | None = None
         self._is_lost = False
-        self._lingered = -1
+        self._is_lingering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the flow, behind the handshake if TLS is implicit."""
@@ -206,7 +206,7 @@ class _Link(Driver):
     def _make_flow(self) -> Flow[None]:
         self.conn, flow = self._server.factory(self)
         if self.conn.max_unsent != _DEFAULT_MAX_UNSENT:
-            cast(asyncio.Transport, self._transport).set_write_buffer_limits(self.conn.max_unsent)
+            self._transport.set_write_buffer_limits(self.conn.max_unsent)
         return flow
 
     def ended(self, error: BaseException | None) -> None:
@@ -237,26 +237,12 @@ class _Link(Driver):
     def _linger(self) -> None:
         """Close the sending side only, and read on: a reset would destroy the last words on their way."""
         self.close_sending()
-        self._lingered = 0
+        self._is_lingering = True
+        self._transport.set_protocol(_Lingering(self))
         self._arm(self.loop.time() + LINGER_SECONDS)
 
-    def data_received(self, data: bytes) -> None:
-        """Feed what came; while lingering, drop it."""
-        if self._lingered < 0:
-            super().data_received(data)
-            return
-        self._lingered += len(data)
-        if self._lingered > LINGER_OCTETS:
-            self.abort()
-
-    def eof_received(self) -> bool:
-        """Feed the end; while lingering, it is what was waited for."""
-        if self._lingered >= 0:
-            return False
-        return super().eof_received()
-
     def _ring(self) -> None:
-        if self._lingered >= 0:
+        if self._is_lingering:
             self.abort()
         else:
             super()._ring()
@@ -264,7 +250,10 @@ class _Link(Driver):
     def connection_lost(self, error: Exception | None) -> None:
         """Let the flow see the end; it may still be busy with a call."""
         self._is_lost = True
-        super().connection_lost(error)
+        if self._run is None:
+            self._disarm()
+        else:
+            super().connection_lost(error)
         if self._run is None:
             self._server.drop(self)
 
@@ -287,6 +276,29 @@ class _Link(Driver):
         self.abort()
         if run is not None and run.task is not None:
             run.task.cancel()
+
+
+@final
+class _Lingering(asyncio.Protocol):
+    """What reads a connection whose last words are on their way: it drops the octets, up to a limit."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+        self._size = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Drop what came."""
+        self._size += len(data)
+        if self._size > LINGER_OCTETS:
+            self._link.abort()
+
+    def eof_received(self) -> bool:
+        """Close: the end is what was waited for."""
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Let the link go."""
+        self._link.connection_lost(error)
 
 
 @final

@@ -11,8 +11,9 @@ import contextlib
 import errno
 import logging
 import socket
+import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
 __all__ = ["Acceptor", "SocketTransport"]
 
@@ -36,7 +37,7 @@ class Acceptor:
     Raises NotImplementedError if the loop cannot watch sockets.
     """
 
-    __slots__ = ("_loop", "_make", "_retry", "_sock")
+    __slots__ = ("_loop", "_make", "_retry", "_sets_no_delay", "_sock")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, sock: socket.socket, make: Callable[[], asyncio.Protocol]
@@ -45,6 +46,11 @@ class Acceptor:
         self._sock = sock
         self._make = make
         self._retry: asyncio.TimerHandle | None = None
+        is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
+        if is_tcp:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # On Linux what is accepted inherits it.
+        self._sets_no_delay = is_tcp and sys.platform != "linux"
         loop.add_reader(sock.fileno(), self._accept)
 
     def _accept(self) -> None:
@@ -57,6 +63,8 @@ class Acceptor:
                 self._rest(error)
                 return
             sock.setblocking(False)
+            if self._sets_no_delay:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             SocketTransport(self._loop, sock, address, self._make())
 
     def _rest(self, error: OSError) -> None:
@@ -83,7 +91,7 @@ class Acceptor:
 class SocketTransport(asyncio.Transport):
     """A connected socket; the protocol is told of the connection at once, and of a close with nothing unsent.
 
-    It serves one protocol to the end. Otherwise it is what asyncio's documentation says of `Transport`.
+    Otherwise it is what asyncio's documentation says of `Transport`.
     """
 
     __slots__ = (
@@ -121,8 +129,6 @@ class SocketTransport(asyncio.Transport):
         self._is_reading = True
         self.is_ending = False
         """Whether nothing is written after the next `write`: its octets then leave together with the end."""
-        if sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         loop.add_reader(self._fileno, self._read)
         protocol.connection_made(self)
 
@@ -134,6 +140,10 @@ class SocketTransport(asyncio.Transport):
             with contextlib.suppress(OSError):
                 return self._sock.getsockname()
         return self._sock if name == "socket" else default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Tell *protocol* from now on of what happens."""
+        self._protocol = cast(asyncio.Protocol, protocol)
 
     # Reading.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import ClassVar, Final, Protocol, TypeAlias, TypeVar
 
 from mailproto._secret import Secret
-from mailproto.address import AddressError, Path, match_path, parse_domain_or_literal
+from mailproto.address import MAX_DOMAIN, AddressError, Path, match_path, parse_domain_or_literal
 from mailproto.errors import Defect, LocalProtocolError, excerpt
 from mailproto.sasl import _base64
 from mailproto.smtp._grammar import (
@@ -122,6 +123,14 @@ class Mail(_Value):
     reverse_path: Path
     parameters: Parameters = NO_PARAMETERS
 
+    @classmethod
+    def _of_parsed(cls, path: Path, parameters: Parameters, defects: Defects) -> Mail:
+        mail = _new(cls)
+        _set_reverse_path(mail, path)
+        _set_mail_parameters(mail, parameters)
+        _set_defects(mail, defects)
+        return mail
+
     def __post_init__(self) -> None:
         if type(self.parameters) is not Parameters:
             _set(self, "parameters", Parameters(self.parameters))
@@ -140,6 +149,14 @@ class Rcpt(_Value):
     forward_path: Path
     parameters: Parameters = NO_PARAMETERS
 
+    @classmethod
+    def _of_parsed(cls, path: Path, parameters: Parameters, defects: Defects) -> Rcpt:
+        rcpt = _new(cls)
+        _set_forward_path(rcpt, path)
+        _set_rcpt_parameters(rcpt, parameters)
+        _set_defects(rcpt, defects)
+        return rcpt
+
     def __post_init__(self) -> None:
         if type(self.parameters) is not Parameters:
             _set(self, "parameters", Parameters(self.parameters))
@@ -148,6 +165,14 @@ class Rcpt(_Value):
 
     def serialize(self) -> bytes:
         return b"RCPT TO:%b%b\r\n" % (self.forward_path.serialize(), self.parameters.serialize())
+
+
+# A slot's own setter takes a third of the time of object.__setattr__, and these two are read all the time.
+_set_defects: Final = _Value.__dict__["defects"].__set__
+_set_reverse_path: Final = Mail.__dict__["reverse_path"].__set__
+_set_mail_parameters: Final = Mail.__dict__["parameters"].__set__
+_set_forward_path: Final = Rcpt.__dict__["forward_path"].__set__
+_set_rcpt_parameters: Final = Rcpt.__dict__["parameters"].__set__
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,8 +400,19 @@ class _Parse(Protocol):
     def __call__(self, line: bytes, arguments: bytes, defects: Defects, offset: int, /) -> Command: ...
 
 
+@lru_cache(maxsize=256)
+def _is_plain_domain(octets: bytes) -> bool:
+    """Return whether *octets* are what EHLO may say and no more: the same clients come again and again."""
+    try:
+        return len(octets) <= MAX_DOMAIN and octets.isascii() and bool(parse_domain_or_literal(octets))
+    except AddressError:
+        return False
+
+
 def _parse_hello(kind: type[Ehlo] | type[Helo] | type[Lhlo]) -> _Parse:
     def parse(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
+        if _is_plain_domain(arguments):
+            return kind._parsed(defects, domain=arguments.decode("ascii"))
         domain = _text_of(arguments, 5).strip(" ")
         if not domain or " " in domain or not domain.isascii():
             raise CommandSyntaxError("expected a domain or an address literal", offset=5)
@@ -397,7 +433,7 @@ def _parse_mail(line: bytes, arguments: bytes, defects: Defects, offset: int) ->
     if path.mailbox is not None and not path.mailbox.domain:
         raise CommandSyntaxError("expected a reverse-path with a domain", offset=end)
     parameters = NO_PARAMETERS if end == len(line) else Parameters.parse(line[end:], end)
-    return Mail._parsed(defects, reverse_path=path, parameters=parameters)
+    return Mail._of_parsed(path, parameters, defects)
 
 
 def _parse_rcpt(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
@@ -405,7 +441,7 @@ def _parse_rcpt(line: bytes, arguments: bytes, defects: Defects, offset: int) ->
     if path.mailbox is None:
         raise CommandSyntaxError("expected a forward-path that is not null", offset=end)
     parameters = NO_PARAMETERS if end == len(line) else Parameters.parse(line[end:], end)
-    return Rcpt._parsed(defects, forward_path=path, parameters=parameters)
+    return Rcpt._of_parsed(path, parameters, defects)
 
 
 def _match_path_after(

@@ -112,6 +112,11 @@ _AFTER_REFUSAL: Final = {
 
 
 @lru_cache(maxsize=64)
+def _helo_reply(first: str) -> Reply:
+    return Reply(250, (first,))
+
+
+@lru_cache(maxsize=64)
 def _ehlo_reply(rows: tuple[Extension, ...], offer: Offer, first: str) -> Reply:
     """Return the reply that offers what *rows* say of *offer*; it is the same for nearly all connections."""
     pairs = ((row.keyword, row.offered(offer)) for row in rows)
@@ -282,7 +287,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """
         first = f"{self.hostname} {text}".rstrip()
         if isinstance(self._pending, Helo):
-            return Reply(250, (first,))
+            return _helo_reply(first)
         offer = Offer(
             start_tls=self.start_tls and not self._tls_active,
             auth_mechanisms=self.auth_mechanisms,
@@ -296,7 +301,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         A 421 may be sent at any time and ends the connection. Raises LocalProtocolError, and queues
         nothing, if no reply is due or if the command has no such answer (a 250 to DATA, a 354 to MAIL).
         """
-        state = self._state_after(reply)
+        state = self._state_after(reply.code)
         octets = reply.serialize()
         limit = self.limits.max_reply_line
         if len(octets) > limit and max(map(len, octets.split(b"\n"))) >= limit:
@@ -314,7 +319,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             raise LocalProtocolError("the connection is closed")
         self._queue(octets)
         reply = _read_reply(octets)
-        state = None if reply is None else self._find_state_after(reply.code)
+        state = None
+        if reply is not None:
+            state = _CLOSED if reply.code == _SERVICE_CLOSING else self._row.after(reply.code)
         for _ in range(min(replies, self._replies_due)):
             if reply is None or state is None:
                 self._finish(State.READY if self._state in (_ENDED, _AUTH) else self._state)
@@ -351,29 +358,27 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._pending = None
         self._replies_due = 0
 
-    def _state_after(self, reply: Reply) -> State:
-        code = reply.code
+    def _state_after(self, code: int) -> State:
         if not self._replies_due:
-            if self._failure is not None or self._state is _CLOSED:
-                raise LocalProtocolError("reply: the connection is closed")
-            if code != _SERVICE_CLOSING:
-                raise LocalProtocolError(f"reply: no command waits for {code}")
-        state = self._find_state_after(code)
+            self._require_closing(code)
+        state = self._row.after(code) if code != _SERVICE_CLOSING else _CLOSED
         if state is None:
             raise LocalProtocolError(f"{self._name_of_pending()}: {code} is no answer to it")
         return state
 
-    def _find_state_after(self, code: int) -> State | None:
-        return _CLOSED if code == _SERVICE_CLOSING else self._row.after(code)
+    def _require_closing(self, code: int) -> None:
+        if self._failure is not None or self._state is _CLOSED:
+            raise LocalProtocolError("reply: the connection is closed")
+        if code != _SERVICE_CLOSING:
+            raise LocalProtocolError(f"reply: no command waits for {code}")
 
     def _name_of_pending(self) -> str:
         return "greeting" if self._pending is None else self._pending.name
 
     def _answered(self, reply: Reply, state: State) -> None:
-        request = self._pending
-        note = _NOTES.get(type(request))
+        note = _NOTES.get(type(self._pending))
         if note is not None:
-            note(self, request, reply)
+            note(self, self._pending, reply)
         self._finish(state)
 
     def _finish(self, state: State) -> None:
@@ -390,10 +395,10 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             self.dropped += self._input.clear()
 
     def _note_mail(self, mail: Mail, reply: Reply) -> None:
-        self._declined_mail = reply.is_negative
+        self._declined_mail = reply.code >= 400
 
     def _note_rcpt(self, rcpt: Rcpt, reply: Reply) -> None:
-        self._recipients += reply.is_positive
+        self._recipients += reply.code < 300
 
     def _note_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
         self._declined_mail = False

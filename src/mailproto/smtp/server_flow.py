@@ -63,6 +63,12 @@ _BATCHED: Final = frozenset({commands.Mail, commands.Rcpt, commands.Rset, BodyDa
 """After these a reply may wait for those that follow it (RFC 2920 section 3.2)."""
 
 
+Answering: TypeAlias = Callable[["_Server", Any], Flow[None] | None]
+"""Answers an event at once, or returns the flow that does."""
+Then: TypeAlias = Callable[["_Server", Any, Reply], None]
+"""Takes a command and the reply that was given to it."""
+
+
 class HandlerFailed(RuntimeError):
     """A handler or a sink raised, which is the cause, or gave what is no answer. The client got a 421."""
 
@@ -70,6 +76,8 @@ class HandlerFailed(RuntimeError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """What all connections of a server share. `methods` holds what the handler overrides, by name.
+
+    `answers` holds what answers each kind of event.
 
     Without `authenticator` AUTH is not offered. `start_tls` says that the driver can shake hands.
     """
@@ -79,9 +87,12 @@ class Service:
     allow_cleartext: bool = False
     start_tls: bool = False
     methods: Mapping[str, Callable[..., object]] = field(init=False, repr=False)
+    answers: Mapping[type, Answering] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "methods", _overridden(self.handler))
+        methods = _overridden(self.handler)
+        object.__setattr__(self, "methods", methods)
+        object.__setattr__(self, "answers", {kind: row.answering(methods) for kind, row in _ANSWERS.items()})
 
 
 def _overridden(handler: SMTPHandler) -> dict[str, Callable[..., object]]:
@@ -145,10 +156,6 @@ def _greeting(hostname: str, protocol: str) -> Reply:
     return Reply(220, (f"{hostname} {protocol} ready",))
 
 
-Answering: TypeAlias = Callable[["_Server", Any], Flow[None] | None]
-Then: TypeAlias = Callable[["_Server", Any, Reply], None]
-
-
 @final
 class _Server:
     """The procedure of one connection; each method answers one kind of event."""
@@ -168,7 +175,8 @@ class _Server:
         conn = self._conn
         self._offer()
         yield from self._greet()
-        is_flush_due = True
+        answers = self._service.answers
+        last: type | None = commands.Noop
         while True:
             event = conn.next_event()
             if event is None:
@@ -176,15 +184,14 @@ class _Server:
                     return
                 # Receive flushes first.
                 yield _RECEIVE
-                is_flush_due = False
+                last = None
                 continue
-            if is_flush_due:
+            if last is not None and (last not in _BATCHED or conn.unsent > conn.max_unsent):
                 yield _FLUSH
-            kind = type(event)
-            answering = _ANSWERS[kind](self, event)
+            last = type(event)
+            answering = answers[last](self, event)
             if answering is not None:
                 yield from answering
-            is_flush_due = kind not in _BATCHED or conn.unsent > conn.max_unsent
 
     def clean_up(self) -> Flow[None]:
         """Abort a message that did not end, and tell the handler that all is over."""
@@ -197,22 +204,6 @@ class _Server:
             return None
         answer = yield from self._tell(name, *arguments)
         return None if answer is None else _checked(answer)
-
-    def _answer(self, name: str, event: object, usual: Reply, then: Then) -> Flow[None] | None:
-        """Answer as the handler's method *name* says; without one *usual*, at once and with no flow.
-
-        *then* takes the event and its reply once that is queued.
-        """
-        if name in self._methods:
-            return self._ask_and_answer(name, event, usual, then)
-        self._reply(usual)
-        then(self, event, usual)
-        return None
-
-    def _ask_and_answer(self, name: str, event: object, usual: Reply, then: Then) -> Flow[None]:
-        answer = (yield from self._ask(name, event)) or usual
-        self._reply(answer)
-        then(self, event, answer)
 
     def _tell(self, name: str, *arguments: object) -> Flow[object]:
         """Call a method of the handler, if it overrides it, and return what it returns."""
@@ -388,31 +379,59 @@ class _Server:
             yield from self._call(sink.abort)
 
 
-def _asking(name: str, usual: Reply, then: Then = _Server._answered) -> Answering:
-    """Return what answers an event by the handler's method *name*."""
-    return lambda server, event: server._answer(name, event, usual, then)
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """An event that the procedure answers by itself, or asks about in a way of its own."""
+
+    answer: Answering
+
+    def answering(self, methods: Mapping[str, object]) -> Answering:
+        """Return what answers the event."""
+        return self.answer
 
 
-_ANSWERS: Final[dict[type, Answering]] = {
-    commands.Ehlo: _Server._hello,
-    commands.Lhlo: _Server._hello,
-    commands.Helo: _Server._hello,
-    commands.Mail: _asking("mail", _MAIL_OK, _Server._mail_answered),
-    commands.Rcpt: _asking("rcpt", _RCPT_OK, _Server._rcpt_answered),
-    commands.Data: _Server._data,
-    commands.Rset: _Server._rset,
-    commands.Quit: _Server._quit,
-    commands.Vrfy: _asking("vrfy", _NO_VRFY),
-    commands.Expn: _asking("expn", _NO_EXPN),
-    commands.Help: _asking("help", _HELP),
-    commands.Noop: _asking("noop", _NOOP_OK),
-    commands.StartTLS: _Server._start_tls,
-    commands.Auth: _Server._auth,
-    commands.SASLResponse: _Server._sasl_response,
-    commands.UnknownCommand: _asking("unknown", _NOT_IMPLEMENTED),
-    BodyData: _Server._body_data,
-    BodyEnded: _Server._body_ended,
-    InvalidCommand: _Server._invalid,
-    ConnectionLost: _Server._lost,
+@dataclass(frozen=True, slots=True)
+class _Hook:
+    """A command that the handler's method *name* answers; *then* takes the reply once it is queued."""
+
+    name: str
+    usual: Reply
+    then: Then = _Server._answered
+
+    def answering(self, methods: Mapping[str, object]) -> Answering:
+        """Return what answers the command; if the handler has no such method that takes no flow."""
+        return self._ask if self.name in methods else self._answer
+
+    def _answer(self, server: _Server, command: object) -> None:
+        server._conn.send_reply(self.usual)
+        self.then(server, command, self.usual)
+
+    def _ask(self, server: _Server, command: object) -> Flow[None]:
+        answer = (yield from server._ask(self.name, command)) or self.usual
+        server._reply(answer)
+        self.then(server, command, answer)
+
+
+_ANSWERS: Final[dict[type, _Own | _Hook]] = {
+    commands.Ehlo: _Own(_Server._hello),
+    commands.Lhlo: _Own(_Server._hello),
+    commands.Helo: _Own(_Server._hello),
+    commands.Mail: _Hook("mail", _MAIL_OK, _Server._mail_answered),
+    commands.Rcpt: _Hook("rcpt", _RCPT_OK, _Server._rcpt_answered),
+    commands.Data: _Own(_Server._data),
+    commands.Rset: _Own(_Server._rset),
+    commands.Quit: _Own(_Server._quit),
+    commands.Vrfy: _Hook("vrfy", _NO_VRFY),
+    commands.Expn: _Hook("expn", _NO_EXPN),
+    commands.Help: _Hook("help", _HELP),
+    commands.Noop: _Hook("noop", _NOOP_OK),
+    commands.StartTLS: _Own(_Server._start_tls),
+    commands.Auth: _Own(_Server._auth),
+    commands.SASLResponse: _Own(_Server._sasl_response),
+    commands.UnknownCommand: _Hook("unknown", _NOT_IMPLEMENTED),
+    BodyData: _Own(_Server._body_data),
+    BodyEnded: _Own(_Server._body_ended),
+    InvalidCommand: _Own(_Server._invalid),
+    ConnectionLost: _Own(_Server._lost),
 }
 """What answers each kind of event, one row each: a flow, or None if it is answered already."""
