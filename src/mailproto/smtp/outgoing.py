@@ -48,7 +48,7 @@ class Converter:
         """Return what *chunk* becomes, the same object if nothing changes; a CR at its end waits."""
         if self._has_cr and chunk:
             chunk = b"\r" + chunk
-        elif chunk.count(b"\r\n") == chunk.count(b"\n") == chunk.count(b"\r"):
+        elif not chunk.endswith(b"\r") and not is_bare_newline_in(chunk):
             return chunk
         self._has_cr = chunk.endswith(b"\r")
         return _NEWLINE.sub(b"\r\n", chunk[:-1] if self._has_cr else chunk)
