@@ -149,3 +149,11 @@ def test_front_shows_one_piece_and_what_is_left_of_it() -> None:
     piece, offset = buffer.front()
     assert piece is second
     assert (offset, len(buffer)) == (0, 2)
+
+
+def test_a_line_that_waits_behind_one_that_was_taken_whole_is_found() -> None:
+    buffer = ReceiveBuffer()
+    buffer.feed(b"a\n")
+    buffer.feed(b"b")
+    buffer.feed(b"c\n")
+    assert [buffer.take_line(), buffer.take_line(), buffer.take_line()] == [b"a\n", b"bc\n", b""]

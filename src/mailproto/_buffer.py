@@ -115,12 +115,12 @@ class ReceiveBuffer:
         if not self._needle:
             data, offset = self._data, self._offset
             end = data.find(b"\n", offset) + 1
-            if end == len(data):
-                self._data, self._offset = b"", 0
-                return data[offset:] if offset else data
-            if end:
+            if end and end < len(data):
                 self._offset = end
                 return data[offset:end]
+            if end:
+                self._data, self._offset = b"", 0
+                return data[offset:] if offset else data
             if offset == len(data) and not self._pending:
                 return b""
         size = self.find(b"\n") + 1
