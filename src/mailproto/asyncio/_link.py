@@ -90,8 +90,11 @@ class Run(Generic[ResultT]):
                 return
             go_on = self.flow.send
             try:
+                # These two first: nearly all instructions of a server are one of them.
                 if type(instruction) is Receive:
                     value = driver.begin_receive(self, instruction)
+                elif type(instruction) is Call:
+                    value = driver.begin_call(self, instruction)
                 else:
                     value = driver.begin(self, instruction)
             except BaseException as error:
@@ -251,10 +254,12 @@ class Driver(asyncio.Protocol):
         self._start_clock(run, None)
         return self._wait(run, Flush)
 
-    def _begin_call(self, run: Run[Any], instruction: Call) -> object:
+    def begin_call(self, run: Run[Any], instruction: Call) -> object:
+        """Begin a `Call`, as `begin` does other instructions."""
+        run.was_receiving = False
         function, args, owner = instruction.function, instruction.args, instruction.owner
         result = function(*args) if owner is None else call_in_turn(owner, function, args)
-        if not hasattr(result, "__await__"):
+        if result is None or not hasattr(result, "__await__"):
             return result
         if self.conn.unsent:
             self._send()
@@ -632,7 +637,6 @@ class Driver(asyncio.Protocol):
 
 _BEGIN: Final[dict[type, Callable[[Driver, Run[Any], Any], object]]] = {
     Flush: Driver._begin_flush,
-    Call: Driver._begin_call,
     Sleep: Driver._begin_sleep,
     StartTLS: Driver._begin_start_tls,
     Handshake: Driver._begin_handshake,
