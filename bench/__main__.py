@@ -5,24 +5,35 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import resource
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from bench import _dovecot
-from bench._processes import CLIENT_CORE, free_port, measured, memory_of, running, server_script
+from bench._processes import (
+    CLIENT_CORE,
+    free_port,
+    measured,
+    memory_of,
+    processor_seconds,
+    running,
+    server_script,
+)
 from bench._table import Row, compare, print_rows, versions
 from bench.messages import varied_messages
 
 MAILBOX = 20_000
 SERVED = 1_000
-IDLE = 1_000
+IDLE = 5_000
 MIB = 1024 * 1024
 MAX_IDLE_OCTETS = 12 * 1024
 MAX_DOWNLOAD_GROWTH = 5 * MIB
@@ -57,42 +68,89 @@ def program(name: str) -> str:
     return path
 
 
+SMTP_SERVERS = (
+    (4096, 2_000, 9, {"aiosmtpd": 3.0, "twisted": 1.6}),
+    (MIB, 100, 5, {"aiosmtpd": 8.0, "smtp-sink": 1.0}),
+)
+"""Octets of a message, how many of them, rounds, and the peers with the least ratio to each."""
+
+
 def smtp_server() -> Iterator[Row]:
-    """Time our server against aiosmtpd, driven by smtp-source with twenty sessions at a time."""
-    for size, count, floor in ((4096, 2_000, 2.5), (MIB, 200, 6.0)):
-        with ExitStack() as stack:
-            ports = {}
-            for name in ("mailproto-smtp", "aiosmtpd"):
-                ports[name] = free_port()
-                stack.enter_context(running(server_script(name, ports[name]), ports[name]))
-
-            def load(name: str, size: int = size, count: int = count, ports: dict[str, int] = ports) -> float:
-                options = (
-                    "-c",
-                    "-s",
-                    "20",
-                    "-m",
-                    str(count),
-                    "-l",
-                    str(size),
-                    "-f",
-                    "a@ex.org",
-                    "-t",
-                    "b@ex.org",
+    """Time our server against others, driven by smtp-source with twenty sessions at a time."""
+    for size, count, rounds, peers in SMTP_SERVERS:
+        for peer, floor in peers.items():
+            with ExitStack() as stack:
+                ports = {name: free_port() for name in ("mailproto-smtp", peer)}
+                for name, port in ports.items():
+                    stack.enter_context(running(smtp_server_command(name, port), port))
+                yield compare(
+                    f"SMTP server, {size // 1024:,} KiB messages",
+                    partial(smtp_load, ports["mailproto-smtp"], size, count),
+                    peer,
+                    partial(smtp_load, ports[peer], size, count),
+                    floor=floor,
+                    units=count,
+                    rounds=rounds,
                 )
-                target = f"inet:127.0.0.1:{ports[name]}"
-                return measured(program("smtp-source"), *options, target, core=CLIENT_CORE)
 
-            label = f"SMTP server, {size // 1024} KiB messages"
-            yield compare(
-                label,
-                lambda: load("mailproto-smtp"),
-                "aiosmtpd",
-                lambda: load("aiosmtpd"),
-                floor=floor,
-                units=count,
-                rounds=9,
-            )
+
+def smtp_server_command(name: str, port: int) -> list[str]:
+    """Return the command that runs the SMTP server *name*."""
+    if name == "smtp-sink":
+        return [program("smtp-sink"), "-u", "nobody", f"127.0.0.1:{port}", "64"]
+    return server_script(name, port)
+
+
+def smtp_load(port: int, size: int, count: int, sessions: int = 20) -> float:
+    """Send *count* messages of *size* octets, each in a session of its own; return the seconds."""
+    options = f"-c -s {sessions} -m {count} -l {size} -f a@ex.org -t b@ex.org".split()
+    return measured(program("smtp-source"), *options, f"inet:127.0.0.1:{port}", core=CLIENT_CORE)
+
+
+def smtp_sessions() -> Iterator[Row]:
+    """See what a message costs the server's processor when 1, 20 or 200 sessions run at a time."""
+    port, count = free_port(), 2_000
+    with running(server_script("mailproto-smtp", port), port) as process:
+        smtp_load(port, 4096, count)
+        costs: dict[int, list[float]] = {1: [], 20: [], 200: []}
+        for _ in range(5):
+            for sessions, seconds_taken in costs.items():
+                before = processor_seconds(process.pid)
+                smtp_load(port, 4096, count, sessions)
+                seconds_taken.append((processor_seconds(process.pid) - before) / count)
+    cost = {sessions: statistics.median(taken) for sessions, taken in costs.items()}
+    most = max(cost.values()) / cost[1]
+    figures = ", ".join(f"{taken * 1e6:.0f}" for taken in cost.values())
+    yield Row(
+        what="SMTP server, processor time with 1, 20, 200 sessions",
+        ours=f"{figures} us",
+        theirs="",
+        result=f"{most:.2f} x",
+        floor="<= 1.25 x",
+        is_met=most <= 1.25,
+    )
+
+
+def in_memory() -> Iterator[Row]:
+    """Time a session of one message without sockets, through our connection and flow and Twisted's server."""
+    for size in (4, 64):
+        yield compare(
+            f"SMTP server in memory, {size} KiB",
+            partial(in_memory_seconds, "mailproto", size),
+            "twisted",
+            partial(in_memory_seconds, "twisted", size),
+            floor=2.5,
+            units=1_000,
+            rounds=9,
+        )
+
+
+def in_memory_seconds(name: str, size: int) -> float:
+    """Return the seconds of 1,000 sessions of `bench.in_memory`."""
+    pin = ["taskset", "--cpu-list", str(CLIENT_CORE)]
+    command = [*pin, sys.executable, "-m", "bench.in_memory", name, str(size), "1000"]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    return float(json.loads(printed)["seconds"])
 
 
 def smtp_client() -> Iterator[Row]:
@@ -100,7 +158,7 @@ def smtp_client() -> Iterator[Row]:
     port = free_port()
     sink = [program("smtp-sink"), "-u", "nobody", f"127.0.0.1:{port}", "64"]
     with running(sink, port), tempfile.TemporaryDirectory() as folder:
-        for size, count, floor in ((4096, 2_000, 1.0), (10 * MIB, 10, 1.3)):
+        for size, count, floor in ((4096, 2_000, 1.3), (10 * MIB, 10, 1.5)):
             path = _message_file(folder, size)
             yield compare(
                 f"SMTP client, {size // 1024:,} KiB messages",
@@ -167,6 +225,7 @@ def imap_server() -> Iterator[Row]:
 
 def idle_connections() -> Iterator[Row]:
     """See what an idle connection costs either asyncio server, in resident memory of the process."""
+    raise_file_limit(2 * IDLE + 1_000)
     for name, greeting in (("mailproto-smtp", b"EHLO bench\r\n"), ("mailproto-imap", b"a NOOP\r\n")):
         port = free_port()
         with running(server_script(name, port), port) as process, ExitStack() as stack:
@@ -177,7 +236,16 @@ def idle_connections() -> Iterator[Row]:
                 stack.enter_context(_idle_connection(port, greeting))
             time.sleep(0.5)
             growth = (memory_of(process.pid) - before) / IDLE
-            yield _memory_row(f"{name[-4:].upper()} server, an idle connection", growth, MAX_IDLE_OCTETS)
+            yield _memory_row(
+                f"{name[-4:].upper()} server, each of {IDLE:,} idle connections", growth, MAX_IDLE_OCTETS
+            )
+
+
+def raise_file_limit(files: int) -> None:
+    """Let this process and those it starts open *files* files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, hard), hard))
 
 
 @contextmanager
@@ -202,6 +270,8 @@ def _memory_row(what: str, octets: float, maximum: int) -> Row:
 
 SECTIONS = {
     "smtp-server": smtp_server,
+    "smtp-sessions": smtp_sessions,
+    "smtp-memory": in_memory,
     "smtp-client": smtp_client,
     "imap-client": imap_client,
     "imap-server": imap_server,
@@ -222,7 +292,7 @@ def main() -> int:
             print(f"measured: {row.what}: {row.result}", flush=True)
             rows.append(row)
     print(f"\nPython {platform.python_version()}, {platform.system()} {platform.release()}")
-    print(versions("mailproto", "aiosmtpd", "imapclient", "pymap") + f", {_dovecot.version()}\n")
+    print(versions("mailproto", "aiosmtpd", "twisted", "imapclient", "pymap") + f", {_dovecot.version()}\n")
     print_rows(rows)
     return 0 if all(row.is_met for row in rows) else 1
 

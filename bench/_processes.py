@@ -12,7 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["CLIENT_CORE", "SERVER_CORE", "free_port", "measured", "memory_of", "running", "server_script"]
+__all__ = [
+    "CLIENT_CORE",
+    "SERVER_CORE",
+    "free_port",
+    "measured",
+    "memory_of",
+    "processor_seconds",
+    "running",
+    "server_script",
+]
 
 SERVER_CORE = 0
 CLIENT_CORE = max(os.sched_getaffinity(0))
@@ -73,3 +82,8 @@ def memory_of(pid: int) -> int:
     """Return the resident memory of a process in octets."""
     fields = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()
     return int(fields[0]) * 1024
+
+
+def processor_seconds(pid: int) -> float:
+    """Return how long a process has had a processor, in seconds."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9

@@ -37,6 +37,16 @@ async def aiosmtpd_smtp(port: int) -> None:
         await server.serve_forever()
 
 
+def twisted_smtp(port: int) -> None:
+    """Accept every message, whole, and drop it, with Twisted on its own reactor."""
+    from twisted.internet import reactor
+
+    from bench.twisted_server import factory
+
+    reactor.listenTCP(port, factory(), interface="127.0.0.1", backlog=1_024)
+    reactor.run()
+
+
 async def mailproto_imap(port: int) -> None:
     """Serve a memory store with the varied messages in INBOX."""
     from mailproto.asyncio import serve_imap
@@ -50,16 +60,24 @@ async def mailproto_imap(port: int) -> None:
         await server.serve_forever()
 
 
-SERVERS: dict[str, Callable[[int], Awaitable[None]]] = {
+SERVERS: dict[str, Callable[[int], Awaitable[None] | None]] = {
     "mailproto-smtp": mailproto_smtp,
     "aiosmtpd": aiosmtpd_smtp,
+    "twisted": twisted_smtp,
     "mailproto-imap": mailproto_imap,
 }
 
 
-async def _main() -> None:
-    await SERVERS[sys.argv[1]](int(sys.argv[2]))
+async def _wait_for(serving: Awaitable[None]) -> None:
+    await serving
+
+
+def main() -> None:
+    """Run the server that the command line names, until the process is ended."""
+    serving = SERVERS[sys.argv[1]](int(sys.argv[2]))
+    if serving is not None:
+        asyncio.run(_wait_for(serving))
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    main()

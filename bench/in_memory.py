@@ -1,0 +1,103 @@
+"""One session at a server without sockets, ours and Twisted's: `python -m bench.in_memory NAME KIB COUNT`.
+
+Both get the same octets in the same pieces, from the greeting to QUIT, and drop the message. It prints one
+line of JSON: `seconds`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+LINE: Final = b"X" * 78 + b"\r\n"
+
+
+def pieces_of(size: int) -> tuple[bytes, ...]:
+    """Return what a client says that sends one message of *size* KiB, in the pieces that arrive."""
+    return (
+        b"EHLO bench.example\r\n",
+        b"MAIL FROM:<a@ex.org>\r\n",
+        b"RCPT TO:<b@ex.org>\r\n",
+        b"DATA\r\n",
+        LINE * (size * 1024 // len(LINE)) + b".\r\n",
+        b"QUIT\r\n",
+    )
+
+
+def mailproto(octets: tuple[bytes, ...]) -> Callable[[], None]:
+    """Return what runs one transaction through our connection and its flow."""
+    from mailproto.flow import Call, Receive
+    from mailproto.limits import SMTPLimits
+    from mailproto.smtp import SMTPServerConnection, WholeMessages
+    from mailproto.smtp.server_flow import Service, serve
+
+    service, limits = Service(handler=WholeMessages(lambda session, octets: None)), SMTPLimits()
+
+    def transaction() -> None:
+        conn = SMTPServerConnection(limits, hostname="bench.example")
+        flow = serve(conn, service, peer=("127.0.0.1", 1))
+        pieces, result = iter(octets), None
+        while (instruction := flow.send(result)) is not None:
+            result = None
+            if isinstance(instruction, Receive):
+                conn.data_to_send()
+                piece = next(pieces, None)
+                if piece is None:
+                    return
+                conn.receive_data(piece)
+            elif isinstance(instruction, Call):
+                result = instruction.function(*instruction.args)
+
+    def run() -> None:
+        try:
+            transaction()
+        except StopIteration:
+            return
+        raise SystemExit("the session did not end at QUIT")
+
+    return run
+
+
+def twisted(octets: tuple[bytes, ...]) -> Callable[[], None]:
+    """Return what runs one transaction through Twisted's server, over its transport for tests."""
+    from twisted.internet.testing import StringTransport
+
+    from bench.twisted_server import factory
+
+    servers = factory()
+
+    def transaction() -> None:
+        transport = StringTransport()
+        server = servers.buildProtocol(transport.getPeer())
+        server.timeout = None
+        server.makeConnection(transport)
+        for piece in octets:
+            server.dataReceived(piece)
+        if b"\r\n221 " not in transport.value():
+            raise SystemExit("the session did not end at QUIT")
+
+    return transaction
+
+
+SERVERS: dict[str, Callable[[tuple[bytes, ...]], Callable[[], None]]] = {
+    "mailproto": mailproto,
+    "twisted": twisted,
+}
+
+
+def main() -> None:
+    """Warm up, then time COUNT transactions."""
+    transaction, count = SERVERS[sys.argv[1]](pieces_of(int(sys.argv[2]))), int(sys.argv[3])
+    for _ in range(200):
+        transaction()
+    begin = time.perf_counter()
+    for _ in range(count):
+        transaction()
+    print(json.dumps({"seconds": time.perf_counter() - begin}))
+
+
+if __name__ == "__main__":
+    main()
