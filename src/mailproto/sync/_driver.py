@@ -108,26 +108,19 @@ class Driver:
                 instruction = resume(value)
             except StopIteration as stop:
                 return cast(ResultT, stop.value)
+            carry_out = _CARRY_OUT.get(type(instruction), _refuse)
             try:
-                resume, value = flow.send, self._carry_out(instruction)
+                resume, value = flow.send, carry_out(self, instruction)
             except BaseException as error:
                 resume, value = flow.throw, error
-
-    def _carry_out(self, instruction: object) -> object:
-        carry_out = _CARRY_OUT.get(type(instruction))
-        if carry_out is None:
-            raise TypeError(f"a flow yielded {instruction!r}, which is no instruction")
-        is_receiving = carry_out is _RECEIVE
-        try:
-            return carry_out(self, instruction)
-        finally:
-            self._was_receiving = is_receiving
+            self._was_receiving = carry_out is _RECEIVE
 
     # What the flows ask for.
 
     def _receive(self, instruction: Receive) -> Received:
         self._send()
-        self._check_stopping()
+        if self._stopping is not None:
+            self._check_stopping()
         result = self._received_already(instruction)
         if result is not None:
             return result
@@ -136,8 +129,9 @@ class Driver:
         is_on_purpose = own is not None and self.conn.timeout is not None
         deadline = self._deadline(inf if is_on_purpose else self._max_timeout)
         wake = instruction.wake if isinstance(instruction.wake, Signal) else None
+        until = min(own_deadline, deadline)
         while not self._is_fed:
-            ready = self._wait(True, bool(self._output), min(own_deadline, deadline), self._stopping, wake)
+            ready = self._wait(True, bool(self._output), until, self._stopping, wake)
             if wake is not None and wake.is_set:
                 wake.clear()
                 return Received.WOKEN
@@ -270,9 +264,8 @@ class Driver:
         number = self._sock.fileno() if is_reading or is_writing else -1
         seconds = inf if deadline == inf else max(0.0, deadline - time.monotonic())
         self._is_waiting = True
-        ready = wait(
-            number, is_reading, is_writing, [signal for signal in signals if signal is not None], seconds
-        )
+        asked = [signal for signal in signals if signal is not None]
+        ready = wait(number, is_reading, is_writing, asked, seconds)
         self._is_waiting = False
         return ready
 
@@ -504,6 +497,12 @@ def _name(get: Callable[[], object]) -> Address:
 
 
 _RECEIVE: Final = Driver._receive
+
+
+def _refuse(driver: Driver, instruction: object) -> object:
+    raise TypeError(f"a flow yielded {instruction!r}, which is no instruction")
+
+
 _CARRY_OUT: Final[dict[type, Callable[[Driver, Any], object]]] = {
     Receive: _RECEIVE,
     Flush: Driver._flush,
