@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
+import pytest
+
+from mailproto.errors import LocalProtocolError
 from mailproto.smtp import (
     BodyEnded,
     ClientEvent,
@@ -11,16 +15,21 @@ from mailproto.smtp import (
     InvalidCommand,
     Lhlo,
     Opaque,
+    Parameter,
+    Parameters,
     Reply,
     ServerEvent,
     SMTPClientConnection,
     SMTPServerConnection,
     parse_replies,
 )
+from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.wants import Wants
 
 __all__ = [
     "OFFER",
+    "check_refused_value",
+    "check_value",
     "greeted_client",
     "greeted_server",
     "pull",
@@ -36,6 +45,32 @@ OFFER = (
     b"250-mx.example\r\n250-PIPELINING\r\n250-SIZE 1000000\r\n250-8BITMIME\r\n"
     b"250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250 ENHANCEDSTATUSCODES\r\n"
 )
+
+
+T = TypeVar("T")
+
+
+def check_value(row: Parameter[T], text: str, value: T, written: str | None = None) -> None:
+    """Assert that *text* is read as *value*, and that this is written as *written*, else as *text*."""
+    written = text if written is None else written
+    parameters = Parameters.parse(f" {row.keyword}={text}".encode())
+    assert parameters.value(row) == value
+    assert parameters.get(row.keyword) == text
+    assert row.pair(value) == (row.keyword, written)
+    assert Parameters([row.pair(value)]).serialize() == f" {row.keyword}={written}".encode()
+    assert row.read(written) == value
+
+
+def check_refused_value(row: Parameter[object], text: str | None) -> None:
+    """Assert that no end takes *text*, None for no value, as a value of *row*."""
+    word = row.keyword if text is None else f"{row.keyword}={text}"
+    with pytest.raises(CommandSyntaxError) as caught:
+        Parameters.parse(f" {word}".encode())
+    assert (caught.value.code, caught.value.enhanced_code) == (501, "5.5.4")
+    with pytest.raises(LocalProtocolError):
+        Parameters([(row.keyword, text)])
+    with pytest.raises(LocalProtocolError):
+        row.read(text)
 
 
 def pull(conn: SMTPClientConnection) -> list[ClientEvent]:

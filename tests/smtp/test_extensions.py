@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from mailproto.errors import LocalProtocolError
-from mailproto.smtp import EXTENSIONS, Extension, Extensions, Offer
+from mailproto.smtp import EXTENSIONS, PARAMETERS, Extension, Extensions, Offer
+from mailproto.smtp.extensions import allowed_parameters
 
 LINES = (
     "PIPELINING",
@@ -91,7 +92,7 @@ def test_rows_decide_what_is_offered() -> None:
 
 def test_rows_say_which_parameters_they_allow() -> None:
     size = next(row for row in EXTENSIONS if row.keyword == "SIZE")
-    assert size.allows("MAIL", "SIZE")
-    assert not size.allows("RCPT", "SIZE")
-    assert not size.allows("MAIL", "BODY")
-    assert Extension("X", parameters=(("RCPT", "XP"),)).allows("RCPT", "XP")
+    assert allowed_parameters([size]) == {("MAIL", "SIZE"): PARAMETERS["SIZE"]}
+    allowed = allowed_parameters([Extension("X", parameters=(("RCPT", "XP"), ("RCPT", "RRVS")))])
+    assert set(allowed) == {("RCPT", "XP"), ("RCPT", "RRVS")}
+    assert allowed["RCPT", "RRVS"] is PARAMETERS["RRVS"]

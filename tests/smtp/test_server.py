@@ -139,7 +139,7 @@ REFUSALS: list[tuple[str, Callable[[SMTPServerConnection], SMTPServerConnection]
     ("parameter of another command", READY, b"RCPT TO:<a@b> SIZE=1", "503 5.5.1"),
     ("parameter not offered", READY, b"MAIL FROM:<> SMTPUTF8", "555 5.5.4"),
     ("too big", READY, b"MAIL FROM:<> SIZE=1001", "552 5.3.4"),
-    ("not ASCII", READY, "MAIL FROM:<jürgen@x.example>".encode(), "553 5.6.7"),
+    ("not ASCII", READY, "MAIL FROM:<jürgen@x.example>".encode(), "550 5.6.7"),
     ("STARTTLS with an argument", READY, b"STARTTLS now", "501 5.5.4"),
     ("AUTH mechanism", READY, b"AUTH CRAM-MD5", "504 5.5.4"),
     ("AUTH base64", READY, b"AUTH PLAIN AA", "501 5.5.2"),

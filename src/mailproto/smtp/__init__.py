@@ -39,6 +39,33 @@ from mailproto.smtp.events import (
     InvalidCommand,
     ServerEvent,
 )
+from mailproto.smtp.ext.auth import AUTH
+from mailproto.smtp.ext.conversion import (
+    CONNEG,
+    CONNEG_EXTENSION,
+    CONPERM,
+    CONPERM_EXTENSION,
+    capability_lines,
+    capability_of,
+)
+from mailproto.smtp.ext.deliver_by import BY, ByMode, DeliverBy, deliver_by
+from mailproto.smtp.ext.dsn import ENVID, NOTIFY, ORCPT, RET, Notify, OriginalRecipient, Ret
+from mailproto.smtp.ext.dsn import EXTENSION as DSN
+from mailproto.smtp.ext.eight_bit_mime import BODY
+from mailproto.smtp.ext.future_release import HOLDFOR, HOLDUNTIL, FutureReleaseLimits, future_release
+from mailproto.smtp.ext.limits import EXTENSION as LIMITS
+from mailproto.smtp.ext.limits import AnnouncedLimits
+from mailproto.smtp.ext.mt_priority import MT_PRIORITY, mt_priority
+from mailproto.smtp.ext.mtrk import EXTENSION as MTRK_EXTENSION
+from mailproto.smtp.ext.mtrk import MTRK, Tracking
+from mailproto.smtp.ext.no_soliciting import SOLICIT, no_soliciting
+from mailproto.smtp.ext.require_tls import EXTENSION as REQUIRETLS_EXTENSION
+from mailproto.smtp.ext.require_tls import REQUIRETLS
+from mailproto.smtp.ext.rrvs import EXTENSION as RRVS_EXTENSION
+from mailproto.smtp.ext.rrvs import RRVS, NoSupport, ValidSince
+from mailproto.smtp.ext.size import SIZE
+from mailproto.smtp.ext.smtputf8 import EXTENSION as SMTPUTF8_EXTENSION
+from mailproto.smtp.ext.smtputf8 import SMTPUTF8
 from mailproto.smtp.extensions import EXTENSIONS, Extension, Extensions, Offer
 from mailproto.smtp.handler import (
     DiscardingSink,
@@ -96,6 +123,50 @@ __all__ = [
     "PARAMETERS",
     "Parameter",
     "Parameters",
+    # parameters of MAIL and RCPT, and their values
+    "AUTH",
+    "BODY",
+    "BY",
+    "ByMode",
+    "CONNEG",
+    "CONPERM",
+    "DeliverBy",
+    "ENVID",
+    "HOLDFOR",
+    "HOLDUNTIL",
+    "MTRK",
+    "MT_PRIORITY",
+    "NOTIFY",
+    "NoSupport",
+    "Notify",
+    "ORCPT",
+    "OriginalRecipient",
+    "REQUIRETLS",
+    "RET",
+    "RRVS",
+    "Ret",
+    "SIZE",
+    "SMTPUTF8",
+    "SOLICIT",
+    "Tracking",
+    "ValidSince",
+    "capability_lines",
+    "capability_of",
+    # rows of extensions that a server offers if it is told to, and what EHLO says of them
+    "AnnouncedLimits",
+    "CONNEG_EXTENSION",
+    "CONPERM_EXTENSION",
+    "DSN",
+    "FutureReleaseLimits",
+    "LIMITS",
+    "MTRK_EXTENSION",
+    "REQUIRETLS_EXTENSION",
+    "RRVS_EXTENSION",
+    "SMTPUTF8_EXTENSION",
+    "deliver_by",
+    "future_release",
+    "mt_priority",
+    "no_soliciting",
     # the table of states
     "Row",
     "State",

@@ -15,6 +15,7 @@ from mailproto._secret import Secret
 from mailproto.address import Path
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.limits import SMTPLimits
+from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp.commands import (
     Auth,
     Command,
@@ -29,7 +30,7 @@ from mailproto.smtp.commands import (
 from mailproto.smtp.data import DotEncoder
 from mailproto.smtp.events import ClientEvent, ConnectionLost
 from mailproto.smtp.extensions import NO_EXTENSIONS, Extensions
-from mailproto.smtp.parameters import PARAMETERS
+from mailproto.smtp.parameters import PARAMETERS, Parameter
 from mailproto.smtp.reply import Reply, ReplyReader
 from mailproto.smtp.state import (
     GROUPABLE,
@@ -66,6 +67,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         "_encoder",
         "_extensions",
         "_lmtp",
+        "_mail",
         "_pending",
         "_predicted",
         "_reader",
@@ -89,6 +91,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self._pending: deque[Request] = deque()
         self._reader = ReplyReader(limits)
         self._extensions = NO_EXTENSIONS
+        self._mail: Mail | None = None
         self._recipients: list[Path] = []
         self._encoder = DotEncoder()
         self._body_progress = 0
@@ -340,6 +343,8 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             self._extensions = NO_EXTENSIONS if request.name == "HELO" else Extensions.parse(reply.lines[1:])
         elif request.name in ("AUTH", "SASL response"):
             self._authenticated = self._authenticated or reply.is_positive
+        elif isinstance(request, Mail):
+            self._mail = request
         elif request.name == "DATA":
             self._encoder = DotEncoder()
             self._body_progress = 0
@@ -380,12 +385,42 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         return row
 
     def _require_offered(self, command: Command, row: Row) -> None:
-        needed = _parameters_need(command) if isinstance(command, Mail | Rcpt) else {row.extension}
-        for keyword in needed:
-            if keyword is not None and keyword not in self._extensions:
-                raise LocalProtocolError(f"{command.name}: the server does not offer {keyword}")
+        if isinstance(command, Mail | Rcpt):
+            self._require_parameters(command)
+        if row.extension is not None and row.extension not in self._extensions:
+            raise LocalProtocolError(f"{command.name}: the server does not offer {row.extension}")
         if isinstance(command, Auth) and command.mechanism not in self._extensions.auth:
             raise LocalProtocolError(f"AUTH: the server does not offer {command.mechanism}")
+
+    def _require_parameters(self, command: Mail | Rcpt) -> None:
+        """Refuse what the path and the parameters need and the server does not offer."""
+        path = command.reverse_path if isinstance(command, Mail) else command.forward_path
+        if not path.is_ascii:
+            self._require_utf8(command)
+        for keyword, _ in command.parameters:
+            row = PARAMETERS.get(keyword)
+            if row is not None:
+                self._require_parameter(command, row)
+
+    def _require_utf8(self, command: Mail | Rcpt) -> None:
+        """Refuse a path in UTF-8 unless MAIL says SMTPUTF8 and may (RFC 6531 section 3.4)."""
+        if "SMTPUTF8" not in self._extensions:
+            raise LocalProtocolError(f"{command.name}: the server does not offer SMTPUTF8")
+        sent = (request for request in reversed(self._pending) if isinstance(request, Mail))
+        mail = command if isinstance(command, Mail) else next(sent, self._mail)
+        if mail is None or not mail.parameters.smtputf8:
+            raise LocalProtocolError(f"{command.name}: a path in UTF-8 needs MAIL with SMTPUTF8")
+
+    def _require_parameter(self, command: Mail | Rcpt, row: Parameter[object]) -> None:
+        if not any(keyword in self._extensions for keyword in row.extensions):
+            raise LocalProtocolError(f"{command.name}: the server does not offer {row.extensions[0]}")
+        if row.needs_tls and not self._tls_active:
+            raise LocalProtocolError(f"{command.name}: {row.keyword} needs TLS")
+        if row.check is not None:
+            try:
+                row.check(command.parameters, self._extensions)
+            except CommandSyntaxError as error:
+                raise LocalProtocolError(f"{command.name}: {error.text}") from None
 
     def _holds(self, condition: Condition) -> bool:
         return self._tls_active if condition is Condition.TLS_ACTIVE else self._authenticated
@@ -398,16 +433,6 @@ _TIMEOUTS: Final = {
     State.TLS: timeout_of("TLS"),
 }
 _IN_TRANSACTION: Final = frozenset({State.TRANSACTION, State.RECIPIENTS, State.BODY})
-
-
-def _parameters_need(command: Mail | Rcpt) -> set[str | None]:
-    """Return the EHLO keywords that the path and the parameters need; None stands for nothing."""
-    path = command.reverse_path if isinstance(command, Mail) else command.forward_path
-    needed: set[str | None] = set() if path.is_ascii else {"SMTPUTF8"}
-    for keyword, _ in command.parameters:
-        row = PARAMETERS.get(keyword)
-        needed.add(None if row is None else row.extension)
-    return needed
 
 
 def _injection(size: int) -> RemoteProtocolError:

@@ -1,19 +1,25 @@
 """Extensions: those that an EHLO reply lists, and the rows that a server offers (RFC 5321 section 4.1.1.1).
 
-A new extension is a row in `EXTENSIONS`, and rows for its parameters in `mailproto.smtp.parameters`.
+A new extension is a module in `mailproto.smtp.ext`; what a server offers by itself is in `EXTENSIONS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import match_keyword, require_text
+from mailproto.smtp.ext import auth, eight_bit_mime, size
+from mailproto.smtp.ext.deliver_by import parse_min_by_time
+from mailproto.smtp.ext.future_release import FutureReleaseLimits
+from mailproto.smtp.ext.limits import AnnouncedLimits
+from mailproto.smtp.ext.no_soliciting import parse_classes
 from mailproto.smtp.parameters import PARAMETERS
+from mailproto.smtp.rows import Extension, Offer, Parameter
 
-__all__ = ["EXTENSIONS", "NO_EXTENSIONS", "Extension", "Extensions", "Offer"]
+__all__ = ["EXTENSIONS", "NO_EXTENSIONS", "Extension", "Extensions", "Offer", "allowed_parameters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,60 +106,72 @@ class Extensions:
         """SMTPUTF8 (RFC 6531)."""
         return "SMTPUTF8" in self
 
+    @property
+    def deliver_by(self) -> int | None:
+        """DELIVERBY: the least time in seconds, 0 for no bound; None if not offered (RFC 2852)."""
+        text = self.get("DELIVERBY")
+        return None if text is None else parse_min_by_time(text)
+
+    @property
+    def future_release(self) -> FutureReleaseLimits | None:
+        """FUTURERELEASE: how long messages are held; None if not offered or malformed (RFC 4865)."""
+        return FutureReleaseLimits.parse(self.get("FUTURERELEASE") or "")
+
+    @property
+    def mt_priority(self) -> str | None:
+        """MT-PRIORITY: the name of the profile, empty if there is none; None if not offered (RFC 6710)."""
+        return self.get("MT-PRIORITY")
+
+    @property
+    def no_soliciting(self) -> tuple[str, ...] | None:
+        """NO-SOLICITING: the classes that are not wanted; None if not offered (RFC 3865)."""
+        text = self.get("NO-SOLICITING")
+        return None if text is None else parse_classes(text)
+
+    @property
+    def limits(self) -> AnnouncedLimits | None:
+        """LIMITS: what a session may have; None if not offered or malformed (RFC 9422)."""
+        text = self.get("LIMITS")
+        return None if text is None else AnnouncedLimits.parse(text)
+
 
 NO_EXTENSIONS: Final = Extensions()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What a server has when it answers EHLO; each row decides by it."""
-
-    start_tls: bool
-    auth_mechanisms: tuple[str, ...]
-    max_message: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Extension:
-    """An extension that a server can offer: its EHLO keyword, when, and what it adds; equal only to itself.
-
-    `offered` returns the parameters of the keyword as text, None if it is not offered now. `verbs` are the
-    commands that it adds: the server gives them as `UnknownCommand` and does not answer 500 by itself.
-    `parameters` maps MAIL and RCPT to keywords that are allowed beside those of `PARAMETERS`.
-    """
-
-    keyword: str
-    offered: Callable[[Offer], str | None] = lambda offer: ""
-    verbs: frozenset[str] = frozenset()
-    parameters: tuple[tuple[str, str], ...] = ()
-
-    def allows(self, command: str, parameter: str) -> bool:
-        """Return whether *command*, MAIL or RCPT, may have *parameter* under this extension."""
-        row = PARAMETERS.get(parameter)
-        if row is not None and row.extension == self.keyword and command in row.commands:
-            return True
-        return (command, parameter) in self.parameters
+def allowed_parameters(offered: Iterable[Extension]) -> dict[tuple[str, str], Parameter[object]]:
+    """Return the parameters that extensions allow, by the verb of the command and the keyword."""
+    extensions = tuple(offered)
+    keywords = {extension.keyword for extension in extensions}
+    allowed = {
+        (verb, row.keyword): row
+        for row in PARAMETERS.values()
+        if not keywords.isdisjoint(row.extensions)
+        for verb in row.commands
+    }
+    for extension in extensions:
+        for verb, keyword in extension.parameters:
+            allowed.setdefault((verb, keyword), PARAMETERS.get(keyword, _UNTYPED))
+    return allowed
 
 
-def _offer_size(offer: Offer) -> str:
-    return str(offer.max_message) if offer.max_message else ""
+# Stands for each parameter without a row.
+_UNTYPED: Final = Parameter("X", (), form=str, parse=str, serialize=str)
 
 
 def _offer_start_tls(offer: Offer) -> str | None:
     return "" if offer.start_tls else None
 
 
-def _offer_auth(offer: Offer) -> str | None:
-    return " ".join(offer.auth_mechanisms) or None
-
-
 EXTENSIONS: Final = (
     Extension("PIPELINING"),
-    Extension("SIZE", _offer_size),
-    Extension("8BITMIME"),
+    size.EXTENSION,
+    eight_bit_mime.EXTENSION,
     Extension("STARTTLS", _offer_start_tls),
-    Extension("AUTH", _offer_auth),
+    auth.EXTENSION,
     Extension("ENHANCEDSTATUSCODES"),
     Extension("HELP"),
 )
-"""What a server offers unless told otherwise."""
+"""What a server offers unless told otherwise: all that it can honour whatever the application does.
+
+The others stand in `mailproto.smtp`, to be named beside these.
+"""

@@ -1,73 +1,53 @@
 """The parameters of MAIL and RCPT (RFC 5321 section 4.1.2): known ones typed, unknown ones kept.
 
-An extension adds a row to `PARAMETERS`.
+The rows stand in `mailproto.smtp.ext`, in the module of their RFC, and are collected in `PARAMETERS`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from mailproto.address import NULL_PATH, AddressError, Mailbox, Path
+from mailproto.address import Path
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import CommandSyntaxError, match_parameter
+from mailproto.smtp._xtext import decode_xtext, encode_xtext
+from mailproto.smtp.ext.auth import AUTH
+from mailproto.smtp.ext.conversion import CONNEG, CONPERM
+from mailproto.smtp.ext.deliver_by import BY
+from mailproto.smtp.ext.dsn import ENVID, NOTIFY, ORCPT, RET
+from mailproto.smtp.ext.eight_bit_mime import BODY
+from mailproto.smtp.ext.future_release import HOLDFOR, HOLDUNTIL
+from mailproto.smtp.ext.mt_priority import MT_PRIORITY
+from mailproto.smtp.ext.mtrk import MTRK
+from mailproto.smtp.ext.no_soliciting import SOLICIT
+from mailproto.smtp.ext.require_tls import REQUIRETLS
+from mailproto.smtp.ext.rrvs import RRVS
+from mailproto.smtp.ext.size import SIZE
+from mailproto.smtp.ext.smtputf8 import SMTPUTF8
+from mailproto.smtp.rows import Parameter
 
 __all__ = ["NO_PARAMETERS", "PARAMETERS", "Parameter", "Parameters", "decode_xtext", "encode_xtext"]
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """What is known of a parameter: its keyword, the EHLO keyword that allows it, the form of its value.
-
-    `value` matches the whole value; None: the parameter has none. `commands` are the verbs that take it.
-    """
-
-    keyword: str
-    extension: str
-    value: re.Pattern[str] | None
-    commands: frozenset[str] = frozenset({"MAIL"})
-
-
-# size-value = 1*20DIGIT                                                        (RFC 1870 section 4)
-_SIZE = re.compile(r"[0-9]{1,20}")
-# body-value = "7BIT" / "8BITMIME"                                              (RFC 6152 section 2)
-_BODY = re.compile(r"7BIT|8BITMIME", re.IGNORECASE)
-# xtext = *( xchar / hexchar ) ;  hexchar = "+" 2(%x30-39 / %x41-46)            (RFC 3461 section 4)
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
-_HEXCHAR = re.compile(r"\+([0-9A-F]{2})")
-_TO_ENCODE = re.compile(r"[^!-*,-<>-~]")
-
-PARAMETERS: Final[dict[str, Parameter]] = {
-    row.keyword: row
-    for row in (
-        Parameter("SIZE", "SIZE", _SIZE),
-        Parameter("BODY", "8BITMIME", _BODY),
-        Parameter("AUTH", "AUTH", _XTEXT),
-        Parameter("SMTPUTF8", "SMTPUTF8", None),
-    )
-}
+_ROWS: Final[tuple[Parameter[object], ...]] = (
+    *(SIZE, BODY, AUTH, SMTPUTF8),
+    *(RET, ENVID, NOTIFY, ORCPT),
+    *(BY, HOLDFOR, HOLDUNTIL, MT_PRIORITY, REQUIRETLS, RRVS),
+    *(SOLICIT, CONPERM, CONNEG, MTRK),
+)
+PARAMETERS: Final = {row.keyword: row for row in _ROWS}
 """The rows by keyword, in capital letters."""
-
-
-def encode_xtext(text: str) -> str:
-    """Return ASCII *text* as xtext (RFC 3461 section 4). Raises LocalProtocolError if it is not ASCII."""
-    if not text.isascii():
-        raise LocalProtocolError("expected ASCII text, which is all that xtext can carry")
-    return _TO_ENCODE.sub(lambda found: f"+{ord(found[0]):02X}", text)
-
-
-def decode_xtext(text: str) -> str:
-    """Return what the xtext *text* stands for; a `+` that begins no pair of hexadecimal digits is kept."""
-    return _HEXCHAR.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 class Parameters(tuple[tuple[str, str | None], ...]):
     """Pairs of (keyword, value) in order; the value is None where there is no `=`.
 
-    Keywords are kept in capital letters. Raises LocalProtocolError for what the grammar does not allow, for
-    a keyword twice, and for a value that a known parameter cannot have.
+    Build them of what `pair` of a row returns: `Parameters([RET.pair(Ret.HDRS), ENVID.pair("x1")])`, or of
+    text for a keyword without a row; read them with `value`. Keywords are kept in capital letters. Raises
+    LocalProtocolError for what the grammar does not allow, for a keyword twice, and for a value that a known
+    parameter cannot have.
     """
 
     __slots__ = ()
@@ -93,13 +73,13 @@ class Parameters(tuple[tuple[str, str | None], ...]):
         """Build the known ones of MAIL: *size* in octets, *body* "7BIT" or "8BITMIME", *auth* a path."""
         pairs: list[tuple[str, str | None]] = []
         if size is not None:
-            pairs.append(("SIZE", str(size)))
+            pairs.append(SIZE.pair(size))
         if body is not None:
-            pairs.append(("BODY", body))
+            pairs.append(BODY.pair(body))
         if auth is not None:
-            pairs.append(("AUTH", "<>" if auth.mailbox is None else encode_xtext(str(auth.mailbox))))
+            pairs.append(AUTH.pair(auth))
         if smtputf8:
-            pairs.append(("SMTPUTF8", None))
+            pairs.append(SMTPUTF8.pair(True))
         return cls(pairs)
 
     @classmethod
@@ -121,6 +101,17 @@ class Parameters(tuple[tuple[str, str | None], ...]):
     def serialize(self) -> bytes:
         """Return the wire form, with a space in front of each parameter."""
         return "".join(f" {key}" if value is None else f" {key}={value}" for key, value in self).encode()
+
+    def value(self, row: Parameter[T]) -> T | None:
+        """Return the value of the parameter *row*, typed; None if it is not there.
+
+        Raises LocalProtocolError for a value that *row* cannot read: that is only possible with a row of
+        your own, since those of `PARAMETERS` have checked it.
+        """
+        for keyword, text in self:
+            if keyword == row.keyword:
+                return row.read(text)
+        return None
 
     def get(self, keyword: str) -> str | None:
         """Return the value of *keyword*, in any case; None if it is not there or has no value."""
@@ -148,13 +139,7 @@ class Parameters(tuple[tuple[str, str | None], ...]):
 
         What is no address counts as not known.
         """
-        value = self.get("AUTH")
-        if value is None:
-            return None
-        try:
-            return Path(Mailbox.parse(decode_xtext(value)))
-        except AddressError:
-            return NULL_PATH
+        return self.value(AUTH)
 
     @property
     def smtputf8(self) -> bool:
@@ -193,10 +178,9 @@ def _is_value_of(keyword: str, value: str | None) -> bool:
     row = PARAMETERS.get(keyword)
     if row is None:
         return True
-    if row.value is None or value is None:
-        return row.value is None and value is None
-    # "AUTH=<>" is xtext by its grammar too
-    return row.value.fullmatch(value) is not None
+    if row.form is None or value is None:
+        return row.form is None and value is None
+    return bool(row.form(value))
 
 
 NO_PARAMETERS: Final = Parameters()

@@ -6,7 +6,8 @@ What the grammar, the table of states or a limit refuses comes as `InvalidComman
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, final, get_args
 
@@ -32,7 +33,15 @@ from mailproto.smtp.commands import (
 )
 from mailproto.smtp.data import DotDecoder, NewlinePolicy
 from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand, ServerEvent
-from mailproto.smtp.extensions import EXTENSIONS, NO_EXTENSIONS, Extension, Extensions, Offer
+from mailproto.smtp.extensions import (
+    EXTENSIONS,
+    NO_EXTENSIONS,
+    Extension,
+    Extensions,
+    Offer,
+    allowed_parameters,
+)
+from mailproto.smtp.parameters import PARAMETERS, Parameter
 from mailproto.smtp.reply import EnhancedCode, Reply, ReplyReader
 from mailproto.smtp.state import (
     HELLO,
@@ -77,6 +86,7 @@ _NO_RECIPIENTS: Final = _reply(554, "5.5.1", "no valid recipients")
 _NO_RECIPIENTS_LMTP: Final = _reply(503, "5.5.1", "no valid recipients")
 _BAD_MECHANISM: Final = _reply(504, "5.5.4", "mechanism not offered")
 _BAD_PARAMETER: Final = _reply(555, "5.5.4", "parameter not offered")
+_NOT_ASCII_SENDER: Final = _reply(550, "5.6.7", "non-ASCII address without SMTPUTF8")
 _NOT_ASCII: Final = _reply(553, "5.6.7", "non-ASCII address without SMTPUTF8")
 _TOO_LONG: Final = _reply(500, "5.5.2", "line too long")
 _TOO_LONG_SASL: Final = _reply(500, "5.5.6", "line too long")
@@ -89,7 +99,7 @@ _TOO_MANY_ERRORS: Final = _reply(421, "4.7.0", "too many bad commands")
 _TOO_MANY_LOGINS: Final = _reply(421, "4.7.0", "too many failed logins")
 
 _NO_FAULT: Final = frozenset(
-    {_NO_RECIPIENTS, _NO_RECIPIENTS_LMTP, _TOO_MANY_RECIPIENTS, _TOO_BIG, _NOT_ASCII}
+    {_NO_RECIPIENTS, _NO_RECIPIENTS_LMTP, _TOO_MANY_RECIPIENTS, _TOO_BIG, _NOT_ASCII, _NOT_ASCII_SENDER}
 )
 """What a client in good faith runs into: it does not count as a bad command."""
 
@@ -124,13 +134,25 @@ def _ehlo_reply(rows: tuple[Extension, ...], offer: Offer, first: str) -> Reply:
     return Reply(250, (first, *offered.lines()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """What an EHLO reply has offered: as it stands there, the verbs and the parameters that it allows."""
+
+    extensions: Extensions = NO_EXTENSIONS
+    verbs: frozenset[str] = frozenset()
+    parameters: Mapping[tuple[str, str], Parameter[object]] = field(default_factory=dict)
+
+
+_NOTHING_OFFERED: Final = _Offered()
+
+
 @lru_cache(maxsize=64)
-def _offered_in(
-    rows: tuple[Extension, ...], lines: tuple[str, ...]
-) -> tuple[Extensions, tuple[Extension, ...]]:
-    """Return what the *lines* of an EHLO reply, but the first, offer, and the *rows* that are among it."""
+def _offered_in(rows: tuple[Extension, ...], lines: tuple[str, ...]) -> _Offered:
+    """Return what the *lines* of an EHLO reply, but the first, offer of the *rows*."""
     extensions = Extensions.parse(lines)
-    return extensions, tuple(row for row in rows if row.keyword in extensions)
+    offered = [row for row in rows if row.keyword in extensions]
+    verbs = frozenset(verb for row in offered for verb in row.verbs)
+    return _Offered(extensions, verbs, allowed_parameters(offered))
 
 
 @final
@@ -153,9 +175,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_body",
         "_declined_mail",
         "_discarded",
-        "_extensions",
         "_hello",
         "_lmtp",
+        "_mail",
         "_newlines",
         "_offered",
         "_pending",
@@ -200,13 +222,13 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._strict = strict
         self._newlines: NewlinePolicy = newlines
         self._rows = tuple(extensions)
-        self._extensions = NO_EXTENSIONS
-        self._offered: tuple[Extension, ...] = ()
+        self._offered = _NOTHING_OFFERED
         self._state = State.GREETING
         self._hello: Ehlo | Helo | Lhlo | None = None
         self._pending: _Pending = None
         self._row: Row = _GREETING
         self._replies_due = 1
+        self._mail: Mail | None = None
         self._recipients = 0
         self._declined_mail = False
         self._discarded: bytes | None = None
@@ -228,7 +250,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     @property
     def extensions(self) -> Extensions:
         """What the last EHLO reply has offered."""
-        return self._extensions
+        return self._offered.extensions
 
     @property
     def is_tls_active(self) -> bool:
@@ -292,6 +314,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             start_tls=self.start_tls and not self._tls_active,
             auth_mechanisms=self.auth_mechanisms,
             max_message=self.limits.max_message,
+            is_tls_active=self._tls_active,
         )
         return _ehlo_reply(self._rows, offer, first)
 
@@ -343,8 +366,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if self._state is _TLS:
             self._state = State.START
             self._hello = None
-            self._extensions = NO_EXTENSIONS
-            self._offered = ()
+            self._offered = _NOTHING_OFFERED
             self._authenticated = False
         elif self._state is not State.GREETING or self._tls_active:
             raise LocalProtocolError("TLS: no handshake is due")
@@ -396,6 +418,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _note_mail(self, mail: Mail, reply: Reply) -> None:
         self._declined_mail = reply.code >= 400
+        self._mail = mail
 
     def _note_rcpt(self, rcpt: Rcpt, reply: Reply) -> None:
         self._recipients += reply.code < 300
@@ -429,7 +452,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _accept_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
         self._hello = hello
         lines = () if isinstance(hello, Helo) else reply.lines[1:]
-        self._extensions, self._offered = _offered_in(self._rows, lines)
+        self._offered = _offered_in(self._rows, lines)
 
     def _next_event(self) -> ServerEvent | None:
         if self._replies_due:
@@ -547,7 +570,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._out_of_order(command)
         if row.unless is not None and self._holds(row.unless):
             return _BAD_SEQUENCE
-        if row.extension is not None and row.extension not in self._extensions:
+        if row.extension is not None and row.extension not in self._offered.extensions:
             return _NOT_IMPLEMENTED
         self._row = row
         return None
@@ -558,38 +581,53 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return _BAD_SEQUENCE
 
     def _is_known(self, command: Command) -> bool:
-        return not isinstance(command, UnknownCommand) or any(
-            command.verb in row.verbs for row in self._offered
-        )
+        return not isinstance(command, UnknownCommand) or command.verb in self._offered.verbs
 
     def _holds(self, condition: Condition) -> bool:
         return self._tls_active if condition is Condition.TLS_ACTIVE else self._authenticated
 
     def _check_mail(self, command: Mail) -> Reply | None:
         if command.parameters:
-            if not self._are_offered(command):
-                return _BAD_PARAMETER
+            refusal = self._check_parameters(command)
+            if refusal is not None:
+                return refusal
             if (command.parameters.size or 0) > self.limits.max_message > 0:
                 return _TOO_BIG
-        return None if command.reverse_path.is_ascii or "SMTPUTF8" in self._extensions else _NOT_ASCII
+        if command.reverse_path.is_ascii or command.parameters.smtputf8:
+            return None
+        return _NOT_ASCII_SENDER
 
     def _check_rcpt(self, command: Rcpt) -> Reply | None:
-        if command.parameters and not self._are_offered(command):
-            return _BAD_PARAMETER
+        if command.parameters:
+            refusal = self._check_parameters(command)
+            if refusal is not None:
+                return refusal
         if self._recipients >= self.limits.max_recipients:
             return _TOO_MANY_RECIPIENTS
-        return None if command.forward_path.is_ascii or "SMTPUTF8" in self._extensions else _NOT_ASCII
+        return None if command.forward_path.is_ascii or self._mail_is_utf8 else _NOT_ASCII
+
+    @property
+    def _mail_is_utf8(self) -> bool:
+        return self._mail is not None and self._mail.parameters.smtputf8
+
+    def _check_parameters(self, command: Mail | Rcpt) -> Reply | None:
+        """Return the reply to a parameter that is not offered or breaks a rule; None: there is none."""
+        allowed, name = self._offered.parameters, command.name
+        for keyword, _ in command.parameters:
+            row = allowed.get((name, keyword))
+            if row is None:
+                return _not_offered(keyword)
+            if row.check is not None:
+                try:
+                    row.check(command.parameters, self._offered.extensions)
+                except CommandSyntaxError as error:
+                    return _reply_of(error)
+        return None
 
     def _check_auth(self, command: Auth) -> Reply | None:
         if self._bad_logins >= self.limits.max_bad_logins:
             return _TOO_MANY_LOGINS
-        return None if command.mechanism in self._extensions.auth else _BAD_MECHANISM
-
-    def _are_offered(self, command: Mail | Rcpt) -> bool:
-        return all(
-            any(row.allows(command.name, keyword) for row in self._offered)
-            for keyword, _ in command.parameters
-        )
+        return None if command.mechanism in self._offered.extensions.auth else _BAD_MECHANISM
 
     def _invalid(self, reply: Reply, line: bytes, name: str) -> InvalidCommand:
         if self._counts_as_bad(reply, name):
@@ -737,6 +775,13 @@ def _shown(line: bytes) -> bytes:
 def _verb_of(line: bytes) -> str:
     verb = line.partition(b" ")[0]
     return "" if match_verb(verb) is None else verb.decode("ascii").upper()
+
+
+def _not_offered(keyword: str) -> Reply:
+    row = PARAMETERS.get(keyword)
+    if row is None or row.refusal == _BAD_PARAMETER.code:
+        return _BAD_PARAMETER
+    return _reply(row.refusal, "5.5.4", f"{keyword} not offered")
 
 
 def _reply_of(error: CommandSyntaxError) -> Reply:

@@ -1,0 +1,20 @@
+"""REQUIRETLS: a message that travels over TLS only (RFC 8689)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mailproto.smtp.rows import Extension, Offer, flag
+
+__all__ = ["EXTENSION", "REQUIRETLS"]
+
+REQUIRETLS: Final = flag("REQUIRETLS", "REQUIRETLS", needs_tls=True)
+"""REQUIRETLS of MAIL: pass this message on over TLS, to servers that offer REQUIRETLS, or not at all."""
+
+
+def _offer_require_tls(offer: Offer) -> str | None:
+    return "" if offer.is_tls_active else None
+
+
+EXTENSION: Final = Extension("REQUIRETLS", _offer_require_tls)
+"""REQUIRETLS, offered under TLS only; for a server whose application keeps the promise on its way on."""
