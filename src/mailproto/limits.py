@@ -34,6 +34,10 @@ class SMTPLimits:
     """Octets of a message before dot-stuffing (RFC 1870); 0: no limit. RFC minimum: 65,536 (4.5.3.1.7)."""
     max_recipients: int = 1_000
     """Recipients of a transaction. RFC minimum: 100 (RFC 5321 section 4.5.3.1.8)."""
+    max_recipient_domains: int = 0
+    """Domains that the recipients of a session may have (RFC 9422 section 4.3); 0: no limit."""
+    max_transactions: int = 0
+    """MAIL commands of a session, beyond which a server says 421 (RFC 9422 section 4.1); 0: no limit."""
     max_bad_commands: int = 20
     """Bad commands before a server answers 421 and closes. RFC minimum: none."""
     max_bad_logins: int = 5
@@ -49,7 +53,7 @@ class SMTPLimits:
     """Octets of a message that must arrive for its timeout to start again."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, may_be_zero={"max_message"})
+        _check_positive(self, may_be_zero={"max_message", "max_recipient_domains", "max_transactions"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

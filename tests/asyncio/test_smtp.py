@@ -21,7 +21,7 @@ from mailproto.errors import (
     TLSUnavailable,
 )
 from mailproto.sasl import PlainClient
-from mailproto.smtp import MessageSink, Reply, SMTPHandler, SMTPSession, WholeMessages
+from mailproto.smtp import NOTIFY, MessageSink, Notify, Reply, SMTPHandler, SMTPSession, WholeMessages
 from support_lines import client_context, server_context
 from support_smtp_servers import KINDS, Accepting, serving
 
@@ -75,6 +75,21 @@ def test_await_in_place_of_async_with(kind: str) -> None:
 
     with serving(kind, SMTPHandler()) as server:
         asyncio.run(main(server.port))
+
+
+def test_parameters_of_extensions(kind: str) -> None:
+    async def use(smtp: SMTPClient) -> None:
+        with pytest.raises(LocalProtocolError, match="RCPT: the server does not offer DSN"):
+            await smtp.send_message(BODY, **ENVELOPE, rcpt_parameters=[NOTIFY.pair(Notify.NEVER)])
+        with pytest.raises(SMTPReplyError, match="MAIL: 555"):
+            await smtp.send_message(BODY, **ENVELOPE, mail_parameters=[("X-NEW", "1")])
+        with pytest.raises(LocalProtocolError, match="VRFY: the server does not offer SMTPUTF8"):
+            await smtp.verify("joe", smtputf8=True)
+        with pytest.raises(LocalProtocolError, match="EXPN: the server does not offer SMTPUTF8"):
+            await smtp.expand("list", smtputf8=True)
+
+    with serving(kind, SMTPHandler()) as server:
+        with_client(server.port, use)
 
 
 def test_the_small_methods(kind: str) -> None:

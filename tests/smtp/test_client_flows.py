@@ -22,7 +22,21 @@ from mailproto.errors import (
 )
 from mailproto.limits import SMTPLimits
 from mailproto.sasl import AuthenticationAborted, ExternalClient, LoginClient, PlainClient
-from mailproto.smtp import Data, Noop, Reply, Rset, SMTPClientConnection, StartTLS, Vrfy
+from mailproto.smtp import (
+    ENVID,
+    NOTIFY,
+    RET,
+    SMTPUTF8,
+    Data,
+    Noop,
+    Notify,
+    Reply,
+    Ret,
+    Rset,
+    SMTPClientConnection,
+    StartTLS,
+    Vrfy,
+)
 from mailproto.smtp.client_flows import (
     SendResult,
     authenticate,
@@ -38,6 +52,7 @@ from support_smtp import OFFER, ready_client
 
 PLAIN = b"250 mx.example\r\n"
 PIPELINING = b"250-mx.example\r\n250-PIPELINING\r\n250-SIZE 100\r\n250 8BITMIME\r\n"
+DSN_OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250 DSN\r\n"
 ONE_BY_ONE = b"250-mx.example\r\n250 8BITMIME\r\n"
 GREETING = b"220 mx.example ESMTP\r\n"
 
@@ -491,13 +506,56 @@ class TestSending:
     def test_ascii_form_of_domains(self) -> None:
         script: Script = [(group(b"b@xn--bcher-kva.example"), b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
         send(ready_client(offer=PIPELINING), script, to="b@bücher.example")
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(LocalProtocolError, match=r"SMTPUTF8: .* does not offer it, which bücher@x needs"):
             send(ready_client(offer=PIPELINING), [], to="bücher@x")
 
     def test_utf8_addresses(self) -> None:
         conn = ready_client(offer=b"250-mx\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n")
         said = "MAIL FROM:<a@x> SMTPUTF8\r\nRCPT TO:<bücher@x>\r\nDATA\r\n".encode()
         send(conn, [(said, b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")], to="bücher@x")
+
+    def test_smtputf8_because_the_caller_says_so(self) -> None:
+        conn = ready_client(offer=b"250-mx\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n")
+        said = "MAIL FROM:<a@x> SMTPUTF8\r\nRCPT TO:<bücher@x>\r\nDATA\r\n".encode()
+        script: Script = [(said, b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        send(conn, script, to="bücher@x", mail_parameters=[SMTPUTF8.pair(True)])
+
+    def test_parameters_of_extensions(self) -> None:
+        said = (
+            b"MAIL FROM:<a@x> RET=HDRS ENVID=1\r\nRCPT TO:<b@x> NOTIFY=NEVER\r\n"
+            b"RCPT TO:<c@x> NOTIFY=NEVER\r\nDATA\r\n"
+        )
+        send(
+            ready_client(offer=DSN_OFFER),
+            [(said, b"250\r\n250\r\n250\r\n354\r\n"), (None, b"250\r\n")],
+            mail_parameters=(pair for pair in (RET.pair(Ret.HDRS), ENVID.pair("1"))),
+            rcpt_parameters=(pair for pair in (NOTIFY.pair(Notify.NEVER),)),
+        )
+
+    def test_parameters_of_each_recipient(self) -> None:
+        said = b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x> NOTIFY=DELAY\r\nDATA\r\n"
+        send(
+            ready_client(offer=DSN_OFFER),
+            [(said, b"250\r\n250\r\n250\r\n354\r\n"), (None, b"250\r\n")],
+            rcpt_parameters={"c@x": [NOTIFY.pair(Notify.DELAY)]},
+        )
+
+    @pytest.mark.parametrize(
+        "offer, arguments",
+        [
+            (PIPELINING, {"mail_parameters": [RET.pair(Ret.FULL)]}),
+            (PIPELINING, {"rcpt_parameters": [NOTIFY.pair(Notify.NEVER)]}),
+            (PIPELINING, {"rcpt_parameters": {"c@x": [NOTIFY.pair(Notify.NEVER)]}}),
+            (PIPELINING, {"mail_parameters": [("SIZE", "7")]}),
+            (DSN_OFFER, {"rcpt_parameters": {"d@x": [NOTIFY.pair(Notify.NEVER)]}}),
+            (DSN_OFFER, {"mail_parameters": [("X", "a\r\nRSET")]}),
+        ],
+    )
+    def test_parameters_that_cannot_be_sent(self, offer: bytes, arguments: dict[str, Any]) -> None:
+        conn = ready_client(offer=offer)
+        with pytest.raises(LocalProtocolError):
+            send(conn, [], **arguments)
+        assert (conn.unsent, conn.pending) == (0, 0)
 
 
 LMTP_OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250 SIZE 100\r\n"

@@ -83,6 +83,7 @@ def test_rows_decide_what_is_offered() -> None:
         "STARTTLS": None,
         "AUTH": None,
         "ENHANCEDSTATUSCODES": "",
+        "LIMITS": None,
         "HELP": "",
     }
     offer = Offer(start_tls=True, auth_mechanisms=("PLAIN", "LOGIN"), max_message=5)

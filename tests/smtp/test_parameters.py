@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mailproto.address import NULL_PATH, Mailbox, Path
 from mailproto.errors import LocalProtocolError
-from mailproto.smtp import Parameters
+from mailproto.smtp import AUTH, BODY, SIZE, Parameters
 from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp.parameters import decode_xtext, encode_xtext
 
@@ -18,6 +18,10 @@ CASES: list[tuple[bytes, Parameters]] = [
     (b" SMTPUTF8", Parameters.of(smtputf8=True)),
     (b" AUTH=<>", Parameters.of(auth=NULL_PATH)),
     (b" AUTH=e+3Dmc2@example.com", Parameters.of(auth=Path(Mailbox("e=mc2", "example.com")))),
+    (
+        b" AUTH=<> BODY=8BITMIME SIZE=1",
+        Parameters([AUTH.pair(NULL_PATH), BODY.pair("8BITMIME"), SIZE.pair(1)]),
+    ),
     (b" X-A=b!~ X2", Parameters([("X-A", "b!~"), ("X2", None)])),
     (" X=é".encode(), Parameters([("X", "é")])),
 ]
@@ -50,6 +54,11 @@ def test_absent_ones() -> None:
 def test_an_identity_that_is_no_address_is_not_known() -> None:
     assert Parameters.parse(b" AUTH=someone").auth == NULL_PATH
     assert Parameters.parse(b" AUTH=<>").auth == NULL_PATH
+    assert Parameters.parse(b" AUTH=+FF@x.example").auth == NULL_PATH
+
+
+def test_an_identity_in_utf_8() -> None:
+    assert Parameters.parse(b" AUTH=j+C3+BCrgen@x.example").auth == Path(Mailbox("jürgen", "x.example"))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +70,7 @@ def test_an_identity_that_is_no_address_is_not_known() -> None:
         b" -A",
         b" BODY=9BIT",
         b" BODY",
+        " BODY=7Bıt".encode(),
         b" AUTH=+ZZ",
         b" AUTH=+2b",
         b" SMTPUTF8=x",

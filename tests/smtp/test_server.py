@@ -105,7 +105,7 @@ def test_it_stops_until_the_answer() -> None:
     assert sent(conn) == (
         b"220 \r\n250-mx.example hello\r\n"
         b"250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-STARTTLS\r\n"
-        b"250-AUTH PLAIN LOGIN\r\n250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n250 \r\n"
+        b"250-AUTH PLAIN LOGIN\r\n250-ENHANCEDSTATUSCODES\r\n250-LIMITS RCPTMAX=1000\r\n250 HELP\r\n250 \r\n"
     )
     assert conn.max_buffered == conn.limits.max_buffered
     assert conn.max_unsent == conn.limits.max_unsent

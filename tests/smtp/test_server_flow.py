@@ -19,6 +19,8 @@ from mailproto.sasl import (
 )
 from mailproto.smtp import (
     EXTENSIONS,
+    SMTPUTF8_EXTENSION,
+    Expn,
     Extension,
     Mail,
     MessageSink,
@@ -122,7 +124,7 @@ DIALOGUE = {
     "EHLO": (
         b"EHLO me.example\r\n",
         b"250-mx.example\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n"
-        b"250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n",
+        b"250-ENHANCEDSTATUSCODES\r\n250-LIMITS RCPTMAX=1000\r\n250 HELP\r\n",
     ),
     "HELO": (b"HELO me.example\r\n", b"250 mx.example\r\n"),
     "NOOP": (b"NOOP x\r\n", b"250 2.0.0 nothing done\r\n"),
@@ -244,6 +246,36 @@ class TestHandler:
         assert say(run, b"RCPT TO:<good@x>\r\nDATA\r\n").endswith(b"451 not now\r\n")
         assert say(run, b"VRFY joe\r\n") == b"250 <joe@x>\r\n"
         assert say(run, b"RSET\r\n") == b"250 2.0.0 forgotten\r\n"
+
+    def test_replies_in_utf_8_only_where_the_client_takes_them(self) -> None:
+        class Forwarding(SMTPHandler):
+            def vrfy(self, session: SMTPSession, vrfy: Vrfy) -> Reply:
+                return Reply(250, ("<ü@x>",))
+
+            def expn(self, session: SMTPSession, expn: Expn) -> Reply:
+                return Reply(250, ("<ü@x>",))
+
+            def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply | None:
+                forward_path = str(rcpt.forward_path)
+                return {
+                    "<251@x>": Reply(251, ("to <ü@x>",)),
+                    "<551@x>": Reply(551, ("try <ü@x>",)),
+                    "<plain@x>": Reply(551, ("try <u@x>",)),
+                }.get(forward_path)
+
+        rcpts = b"RCPT TO:<251@x>\r\nRCPT TO:<551@x>\r\nRCPT TO:<plain@x>\r\nRSET\r\n"
+        run = greeted(Forwarding(), extensions=(*EXTENSIONS, SMTPUTF8_EXTENSION))
+        assert say(run, b"VRFY a\r\nEXPN a\r\n") == (
+            b"252 2.6.8 the answer needs SMTPUTF8\r\n550 5.6.8 the answer needs SMTPUTF8\r\n"
+        )
+        assert say(run, b"VRFY a SMTPUTF8\r\nEXPN a SMTPUTF8\r\n") == "250 <ü@x>\r\n250 <ü@x>\r\n".encode()
+        say(run, b"MAIL FROM:<>\r\n")
+        assert say(run, rcpts) == (
+            b"250 2.1.5 recipient accepted\r\n550 5.6.8 the new address needs SMTPUTF8\r\n"
+            b"551 try <u@x>\r\n250 2.0.0 forgotten\r\n"
+        )
+        say(run, b"MAIL FROM:<> SMTPUTF8\r\n")
+        assert say(run, rcpts).startswith("251 to <ü@x>\r\n551 try <ü@x>\r\n551 try <u@x>\r\n".encode())
 
     def test_greeting(self) -> None:
         class Closed(SMTPHandler):

@@ -25,7 +25,18 @@ from mailproto.errors import (
 )
 from mailproto.limits import SMTPLimits
 from mailproto.sasl import ExternalClient, LoginClient, PlainClient
-from mailproto.smtp import Mail, Noop, Reply, SMTPHandler, SMTPSession, WholeMessages
+from mailproto.smtp import BODY as BODY_TYPE
+from mailproto.smtp import (
+    NOTIFY,
+    AnnouncedLimits,
+    Mail,
+    Noop,
+    Notify,
+    Reply,
+    SMTPHandler,
+    SMTPSession,
+    WholeMessages,
+)
 from mailproto.smtp.commands import Vrfy
 from mailproto.sync import SMTPClient, serve_smtp
 from support_lines import authority, client_context, server_context
@@ -72,6 +83,21 @@ class TestClientAndServer:
             result = smtp.send_message(BODY, reverse_path="", forward_paths=["b@x.example", "bad@x.example"])
             assert result.refused == {"bad@x.example": Reply.of(550, "5.1.1", "unknown")}
         assert handler.taken == [("<>", ["<b@x.example>"], BODY)]
+
+    def test_parameters_of_extensions(self, kind: str) -> None:
+        handler = Accepting()
+        with serving(kind, handler) as server, connect(server.port) as smtp:
+            with pytest.raises(LocalProtocolError, match="RCPT: the server does not offer DSN"):
+                smtp.send_message(BODY, **ENVELOPE, rcpt_parameters=[NOTIFY.pair(Notify.NEVER)])
+            with pytest.raises(SMTPReplyError, match="MAIL: 555"):
+                smtp.send_message(BODY, **ENVELOPE, mail_parameters=[("X-NEW", "1")])
+            with pytest.raises(LocalProtocolError, match="VRFY: the server does not offer SMTPUTF8"):
+                smtp.verify("joe", smtputf8=True)
+            with pytest.raises(LocalProtocolError, match="EXPN: the server does not offer SMTPUTF8"):
+                smtp.expand("list", smtputf8=True)
+            smtp.send_message(BODY, **ENVELOPE, mail_parameters=[BODY_TYPE.pair("8BITMIME")])
+            assert smtp.extensions.limits == AnnouncedLimits(rcpt_max=1_000)
+        assert len(handler.taken) == 1
 
     def test_the_small_methods(self, kind: str) -> None:
         with serving(kind, SMTPHandler()) as server, connect(server.port) as smtp:

@@ -19,6 +19,7 @@ from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp.commands import (
     Auth,
     Command,
+    Expn,
     Mail,
     MessageBody,
     Rcpt,
@@ -26,6 +27,7 @@ from mailproto.smtp.commands import (
     SASLResponse,
     Unchecked,
     UnknownCommand,
+    Vrfy,
 )
 from mailproto.smtp.data import DotEncoder
 from mailproto.smtp.events import ClientEvent, ConnectionLost
@@ -182,6 +184,16 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         if len(octets) > limit:
             raise LocalProtocolError(f"{command.name}: expected at most {limit} octets, got {len(octets)}")
         self._push(command, octets, octets if self.trace is None else command.shown())
+
+    def require_parameters(self, command: Mail | Rcpt) -> None:
+        """Raise LocalProtocolError for a parameter that is not offered or breaks a rule of its extension.
+
+        `send_command` does that too; this is for all commands of a group before the first is sent.
+        """
+        for keyword, _ in command.parameters:
+            row = PARAMETERS.get(keyword)
+            if row is not None:
+                self._require_parameter(command, row)
 
     def send_sasl(self, data: bytes | None) -> None:
         """Queue the response *data*, in octets, to a challenge; None cancels the exchange (RFC 4954)."""
@@ -386,21 +398,25 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     def _require_offered(self, command: Command, row: Row) -> None:
         if isinstance(command, Mail | Rcpt):
-            self._require_parameters(command)
+            self._require_envelope(command)
+        elif isinstance(command, Vrfy | Expn):
+            self._require_question(command)
         if row.extension is not None and row.extension not in self._extensions:
             raise LocalProtocolError(f"{command.name}: the server does not offer {row.extension}")
         if isinstance(command, Auth) and command.mechanism not in self._extensions.auth:
             raise LocalProtocolError(f"AUTH: the server does not offer {command.mechanism}")
 
-    def _require_parameters(self, command: Mail | Rcpt) -> None:
+    def _require_question(self, command: Vrfy | Expn) -> None:
+        needs_utf8 = command.smtputf8 or not command.argument.isascii()
+        if needs_utf8 and "SMTPUTF8" not in self._extensions:
+            raise LocalProtocolError(f"{command.name}: the server does not offer SMTPUTF8")
+
+    def _require_envelope(self, command: Mail | Rcpt) -> None:
         """Refuse what the path and the parameters need and the server does not offer."""
         path = command.reverse_path if isinstance(command, Mail) else command.forward_path
         if not path.is_ascii:
             self._require_utf8(command)
-        for keyword, _ in command.parameters:
-            row = PARAMETERS.get(keyword)
-            if row is not None:
-                self._require_parameter(command, row)
+        self.require_parameters(command)
 
     def _require_utf8(self, command: Mail | Rcpt) -> None:
         """Refuse a path in UTF-8 unless MAIL says SMTPUTF8 and may (RFC 6531 section 3.4)."""

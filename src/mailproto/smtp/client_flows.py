@@ -35,6 +35,7 @@ from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, Message, Oct
 from mailproto.wants import Wants
 
 __all__ = [
+    "Pairs",
     "Recipient",
     "SendResult",
     "TLSMode",
@@ -54,6 +55,9 @@ TLSMode: TypeAlias = Literal["implicit", "starttls", "none", "opportunistic"]
 
 Recipient: TypeAlias = str | bytes | Mailbox | Path
 """An address as a caller gives it, with or without angle brackets."""
+
+Pairs: TypeAlias = Iterable[tuple[str, str | None]]
+"""Parameters of MAIL or RCPT, or what they are built of."""
 
 
 MAX_AUTH_COMMAND: Final = 512
@@ -285,6 +289,8 @@ def send_message(
     forward_paths: Recipient | Iterable[Recipient] | None = None,
     body: Literal["7BIT", "8BITMIME"] | None = None,
     newlines: Newlines = "convert",
+    mail_parameters: Pairs = (),
+    rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
 ) -> Flow[SendResult]:
     """Send *message* and return who gets it.
 
@@ -292,6 +298,9 @@ def send_message(
     octets or as an EmailMessage, and its Bcc field is left out. What is sent ahead of the message, SIZE and
     8BITMIME, is found by reading it first; of an iterator only *body* is known, 7BIT unless it says
     otherwise, and an octet against it ends the connection.
+
+    *mail_parameters* and *rcpt_parameters* go with MAIL and with each RCPT, beside those found here:
+    `[RET.pair(Ret.HDRS)]`. A mapping gives each recipient, as it is named in *forward_paths*, its own.
 
     Raises SMTPReplyError if nobody will get the message: the transaction is reset then, and the session
     usable unless the server refused in the middle of the message. LocalProtocolError if it cannot be sent:
@@ -308,7 +317,13 @@ def send_message(
     if needs.is_eight_bit and not conn.extensions.eight_bit_mime and source.to_seven_bit():
         needs = yield from source.survey()
     recipients = _recipients_of(forward_paths)
-    envelope_commands = _envelope(conn, reverse_path, recipients, _checked(conn, needs, body))
+    parameters = Parameters((*_checked(conn, needs, body), *mail_parameters))
+    envelope_commands = _envelope(conn, reverse_path, recipients, parameters, rcpt_parameters)
+    if mail_parameters or rcpt_parameters:
+        # Half an envelope must not be sent when RCPT has what is not offered.
+        for request in envelope_commands:
+            if isinstance(request, Mail | Rcpt):
+                conn.require_parameters(request)
     replies = yield from _send_envelope(conn, envelope_commands)
     refused = {
         recipient: reply
@@ -335,6 +350,8 @@ def _sendable(conn: SMTPClientConnection, path: Path) -> Path:
     """Return *path* with A-labels if the server does not take UTF-8 (RFC 6531 section 3.2)."""
     if path.mailbox is None or path.is_ascii or conn.extensions.smtputf8:
         return path
+    if not path.mailbox.local_part.isascii():
+        raise LocalProtocolError(f"SMTPUTF8: the server does not offer it, which {path.mailbox} needs")
     return Path(path.mailbox.to_ascii())
 
 
@@ -359,12 +376,26 @@ def _envelope(
     reverse_path: Recipient,
     forward_paths: tuple[Recipient, ...],
     parameters: Parameters,
+    rcpt_parameters: Pairs | Mapping[Recipient, Pairs],
 ) -> list[Command]:
     """Return MAIL, the RCPTs and DATA."""
     first, *others = [_sendable(conn, Path.of(path)) for path in (reverse_path, *forward_paths)]
-    if not all(path.is_ascii for path in (first, *others)):
+    if not parameters.smtputf8 and not all(path.is_ascii for path in (first, *others)):
         parameters = Parameters((*parameters, ("SMTPUTF8", None)))
-    return [Mail(first, parameters), *(Rcpt(path) for path in others), Data()]
+    each = _parameters_of_each(forward_paths, rcpt_parameters)
+    rcpts = [Rcpt(path, own) for path, own in zip(others, each, strict=True)]
+    return [Mail(first, parameters), *rcpts, Data()]
+
+
+def _parameters_of_each(
+    forward_paths: tuple[Recipient, ...], parameters: Pairs | Mapping[Recipient, Pairs]
+) -> Sequence[Parameters]:
+    if not isinstance(parameters, Mapping):
+        return [Parameters(parameters)] * len(forward_paths)
+    unknown = [recipient for recipient in parameters if recipient not in forward_paths]
+    if unknown:
+        raise LocalProtocolError(f"rcpt_parameters: {str(unknown[0])[:40]!r} is no recipient")
+    return [Parameters(parameters.get(recipient, ())) for recipient in forward_paths]
 
 
 def _send_envelope(conn: SMTPClientConnection, requests: list[Command]) -> Flow[list[Reply]]:

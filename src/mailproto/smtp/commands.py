@@ -233,23 +233,44 @@ class Help(_WithText):
 @dataclass(frozen=True, slots=True)
 class _WithString(_WithText):
     argument: str
+    smtputf8: bool = False
 
     def __post_init__(self) -> None:
         _WithText.__post_init__(self)
         if not self.argument:
             raise LocalProtocolError(f"{self.name}: expected an argument")
+        if _split_smtputf8(self.argument)[1]:
+            raise LocalProtocolError(f"{self.name}: expected smtputf8=True instead of SMTPUTF8 at the end")
+
+    def serialize(self) -> bytes:
+        parameter = " SMTPUTF8" if self.smtputf8 else ""
+        return f"{self.name} {self.argument}{parameter}\r\n".encode()
+
+
+def _split_smtputf8(argument: str) -> tuple[str, bool]:
+    """Return the argument of VRFY or EXPN without SMTPUTF8 behind it, and whether that was there."""
+    string, _, parameter = argument.rpartition(" ")
+    if not string or parameter.upper() != "SMTPUTF8":
+        return argument, False
+    return string.rstrip(" \t"), True
 
 
 @dataclass(frozen=True, slots=True)
 class Vrfy(_WithString):
-    """VRFY: asks whether a user or a mailbox exists (RFC 5321 section 4.1.1.6). Quotes are kept."""
+    """VRFY: asks whether a user or a mailbox exists (RFC 5321 section 4.1.1.6). Quotes are kept.
+
+    `smtputf8` allows UTF-8 in the reply (RFC 6531 section 3.7.4.2).
+    """
 
     name: ClassVar[str] = "VRFY"
 
 
 @dataclass(frozen=True, slots=True)
 class Expn(_WithString):
-    """EXPN: asks for the members of a list (RFC 5321 section 4.1.1.7). Quotes are kept."""
+    """EXPN: asks for the members of a list (RFC 5321 section 4.1.1.7). Quotes are kept.
+
+    `smtputf8` allows UTF-8 in the reply (RFC 6531 section 3.7.4.2).
+    """
 
     name: ClassVar[str] = "EXPN"
 
@@ -519,7 +540,8 @@ def _parse_string(kind: type[Vrfy] | type[Expn]) -> _Parse:
     def parse(line: bytes, arguments: bytes, defects: Defects, offset: int) -> Command:
         if not arguments:
             raise CommandSyntaxError("expected an argument", offset=len(line))
-        return kind._parsed(defects, argument=_text_of(arguments, len(line) - len(arguments)))
+        argument, smtputf8 = _split_smtputf8(_text_of(arguments, len(line) - len(arguments)))
+        return kind._parsed(defects, argument=argument, smtputf8=smtputf8)
 
     return parse
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import match_keyword, require_text
-from mailproto.smtp.ext import auth, eight_bit_mime, size
+from mailproto.smtp.ext import auth, eight_bit_mime, limits, size
 from mailproto.smtp.ext.deliver_by import parse_min_by_time
 from mailproto.smtp.ext.future_release import FutureReleaseLimits
 from mailproto.smtp.ext.limits import AnnouncedLimits
@@ -169,6 +169,7 @@ EXTENSIONS: Final = (
     Extension("STARTTLS", _offer_start_tls),
     auth.EXTENSION,
     Extension("ENHANCEDSTATUSCODES"),
+    limits.EXTENSION,
     Extension("HELP"),
 )
 """What a server offers unless told otherwise: all that it can honour whatever the application does.

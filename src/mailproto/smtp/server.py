@@ -20,6 +20,7 @@ from mailproto.smtp.commands import (
     Command,
     Data,
     Ehlo,
+    Expn,
     Helo,
     Lhlo,
     Mail,
@@ -27,6 +28,7 @@ from mailproto.smtp.commands import (
     Rcpt,
     SASLResponse,
     UnknownCommand,
+    Vrfy,
     add_defects,
     parse_command,
     parse_sasl_response,
@@ -88,10 +90,13 @@ _BAD_MECHANISM: Final = _reply(504, "5.5.4", "mechanism not offered")
 _BAD_PARAMETER: Final = _reply(555, "5.5.4", "parameter not offered")
 _NOT_ASCII_SENDER: Final = _reply(550, "5.6.7", "non-ASCII address without SMTPUTF8")
 _NOT_ASCII: Final = _reply(553, "5.6.7", "non-ASCII address without SMTPUTF8")
+_NO_SMTPUTF8: Final = _reply(504, "5.5.4", "SMTPUTF8 not offered")
 _TOO_LONG: Final = _reply(500, "5.5.2", "line too long")
 _TOO_LONG_SASL: Final = _reply(500, "5.5.6", "line too long")
 _DEVIATION: Final = _reply(501, "5.5.2", "not the exact syntax")
 _TOO_MANY_RECIPIENTS: Final = _reply(452, "4.5.3", "too many recipients")
+_TOO_MANY_DOMAINS: Final = _reply(452, "4.5.3", "too many domains of recipients")
+_TOO_MANY_TRANSACTIONS: Final = _reply(421, "4.7.0", "too many transactions")
 _TOO_BIG: Final = _reply(552, "5.3.4", "message too big")
 _BARE_NEWLINE: Final = _reply(550, "5.6.0", "bare CR or LF in the message")
 _TEXT_LINE_TOO_LONG: Final = _reply(500, "5.6.0", "line of the message too long")
@@ -99,7 +104,15 @@ _TOO_MANY_ERRORS: Final = _reply(421, "4.7.0", "too many bad commands")
 _TOO_MANY_LOGINS: Final = _reply(421, "4.7.0", "too many failed logins")
 
 _NO_FAULT: Final = frozenset(
-    {_NO_RECIPIENTS, _NO_RECIPIENTS_LMTP, _TOO_MANY_RECIPIENTS, _TOO_BIG, _NOT_ASCII, _NOT_ASCII_SENDER}
+    {
+        _NO_RECIPIENTS,
+        _NO_RECIPIENTS_LMTP,
+        _TOO_MANY_RECIPIENTS,
+        _TOO_MANY_DOMAINS,
+        _TOO_BIG,
+        _NOT_ASCII,
+        _NOT_ASCII_SENDER,
+    }
 )
 """What a client in good faith runs into: it does not count as a bad command."""
 
@@ -175,6 +188,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_body",
         "_declined_mail",
         "_discarded",
+        "_domains",
         "_hello",
         "_lmtp",
         "_mail",
@@ -188,6 +202,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_state",
         "_strict",
         "_tls_active",
+        "_transactions",
         "auth_mechanisms",
         "dropped",
         "hostname",
@@ -229,6 +244,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._row: Row = _GREETING
         self._replies_due = 1
         self._mail: Mail | None = None
+        self._transactions = 0
+        self._domains: set[str] = set()
         self._recipients = 0
         self._declined_mail = False
         self._discarded: bytes | None = None
@@ -315,6 +332,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             auth_mechanisms=self.auth_mechanisms,
             max_message=self.limits.max_message,
             is_tls_active=self._tls_active,
+            max_transactions=self.limits.max_transactions,
+            max_recipients=self.limits.max_recipients,
+            max_recipient_domains=self.limits.max_recipient_domains,
         )
         return _ehlo_reply(self._rows, offer, first)
 
@@ -587,6 +607,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return self._tls_active if condition is Condition.TLS_ACTIVE else self._authenticated
 
     def _check_mail(self, command: Mail) -> Reply | None:
+        if self.limits.max_transactions and self._count_transaction() > self.limits.max_transactions:
+            return _TOO_MANY_TRANSACTIONS
         if command.parameters:
             refusal = self._check_parameters(command)
             if refusal is not None:
@@ -597,6 +619,10 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return None
         return _NOT_ASCII_SENDER
 
+    def _count_transaction(self) -> int:
+        self._transactions += 1
+        return self._transactions
+
     def _check_rcpt(self, command: Rcpt) -> Reply | None:
         if command.parameters:
             refusal = self._check_parameters(command)
@@ -604,7 +630,17 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 return refusal
         if self._recipients >= self.limits.max_recipients:
             return _TOO_MANY_RECIPIENTS
-        return None if command.forward_path.is_ascii or self._mail_is_utf8 else _NOT_ASCII
+        if not command.forward_path.is_ascii and not self._mail_is_utf8:
+            return _NOT_ASCII
+        return self._check_domain(command) if self.limits.max_recipient_domains else None
+
+    def _check_domain(self, command: Rcpt) -> Reply | None:
+        mailbox = command.forward_path.mailbox
+        domain = "" if mailbox is None else mailbox.domain.lower()
+        if domain not in self._domains and len(self._domains) >= self.limits.max_recipient_domains:
+            return _TOO_MANY_DOMAINS
+        self._domains.add(domain)
+        return None
 
     @property
     def _mail_is_utf8(self) -> bool:
@@ -623,6 +659,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 except CommandSyntaxError as error:
                     return _reply_of(error)
         return None
+
+    def _check_question(self, command: Vrfy | Expn) -> Reply | None:
+        """Refuse UTF-8, asked for or given, if SMTPUTF8 is not offered (RFC 6531 section 3.7.4.2)."""
+        if "SMTPUTF8" in self._offered.extensions:
+            return None
+        if command.smtputf8:
+            return _NO_SMTPUTF8
+        return None if command.argument.isascii() else _NOT_ASCII
 
     def _check_auth(self, command: Auth) -> Reply | None:
         if self._bad_logins >= self.limits.max_bad_logins:
@@ -754,6 +798,8 @@ _CHECKS: Final[dict[type, Callable[[SMTPServerConnection, Any], Reply | None]]] 
     Mail: SMTPServerConnection._check_mail,
     Rcpt: SMTPServerConnection._check_rcpt,
     Auth: SMTPServerConnection._check_auth,
+    Vrfy: SMTPServerConnection._check_question,
+    Expn: SMTPServerConnection._check_question,
 }
 """What forbids a command that the table of states allows."""
 

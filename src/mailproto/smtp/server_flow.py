@@ -53,6 +53,10 @@ _LOGIN_REFUSED: Final = Reply.of(535, "5.7.8", "credentials not accepted")
 _LOGIN_CANCELLED: Final = Reply.of(501, "5.7.0", "authentication cancelled")
 _NO_VRFY: Final = Reply.of(252, "2.0.0", "cannot say, but will take mail for it")
 _NO_EXPN: Final = Reply.of(502, "5.5.1", "no list is shown")
+_SHOWN: Final = (250, 251, 252, 550, 551, 553)
+_HIDDEN_VRFY: Final = dict.fromkeys(_SHOWN, Reply.of(252, "2.6.8", "the answer needs SMTPUTF8"))
+_HIDDEN_EXPN: Final = dict.fromkeys(_SHOWN, Reply.of(550, "5.6.8", "the answer needs SMTPUTF8"))
+_HIDDEN_FORWARD: Final = {251: _RCPT_OK, 551: Reply.of(550, "5.6.8", "the new address needs SMTPUTF8")}
 _HELP: Final = Reply.of(214, "2.0.0", "see RFC 5321")
 _NOT_IMPLEMENTED: Final = Reply.of(502, "5.5.1", "not implemented")
 _STOPPING: Final = Reply.of(421, "4.3.2", "the server stops")
@@ -268,6 +272,13 @@ class _Server:
     def _answered(self, event: object, answer: Reply) -> None:
         """Do nothing more."""
 
+    def _takes_utf8(self, command: object) -> bool:
+        """Return whether the reply to *command* may be in UTF-8 (RFC 6531 section 3.7.4)."""
+        if isinstance(command, commands.Vrfy | commands.Expn):
+            return command.smtputf8
+        transaction = self._session.transaction
+        return transaction is not None and transaction.mail.parameters.smtputf8
+
     def _data(self, data: commands.Data) -> Flow[None]:
         method = self._methods.get("message")
         answer = _DISCARDING_SINK if method is None else (yield from self._call(method, self._session))
@@ -392,11 +403,15 @@ class _Own:
 
 @dataclass(frozen=True, slots=True)
 class _Hook:
-    """A command that the handler's method *name* answers; *then* takes the reply once it is queued."""
+    """A command that the handler's method *name* answers; *then* takes the reply once it is queued.
+
+    *hidden* stands in place of a reply in UTF-8 of its code, for a client that takes none.
+    """
 
     name: str
     usual: Reply
     then: Then = _Server._answered
+    hidden: Mapping[int, Reply] = field(default_factory=dict)
 
     def answering(self, methods: Mapping[str, object]) -> Answering:
         """Return what answers the command; if the handler has no such method that takes no flow."""
@@ -408,6 +423,8 @@ class _Hook:
 
     def _ask(self, server: _Server, command: object) -> Flow[None]:
         answer = (yield from server._ask(self.name, command)) or self.usual
+        if answer.code in self.hidden and not answer.text.isascii() and not server._takes_utf8(command):
+            answer = self.hidden[answer.code]
         server._reply(answer)
         self.then(server, command, answer)
 
@@ -417,12 +434,12 @@ _ANSWERS: Final[dict[type, _Own | _Hook]] = {
     commands.Lhlo: _Own(_Server._hello),
     commands.Helo: _Own(_Server._hello),
     commands.Mail: _Hook("mail", _MAIL_OK, _Server._mail_answered),
-    commands.Rcpt: _Hook("rcpt", _RCPT_OK, _Server._rcpt_answered),
+    commands.Rcpt: _Hook("rcpt", _RCPT_OK, _Server._rcpt_answered, _HIDDEN_FORWARD),
     commands.Data: _Own(_Server._data),
     commands.Rset: _Own(_Server._rset),
     commands.Quit: _Own(_Server._quit),
-    commands.Vrfy: _Hook("vrfy", _NO_VRFY),
-    commands.Expn: _Hook("expn", _NO_EXPN),
+    commands.Vrfy: _Hook("vrfy", _NO_VRFY, hidden=_HIDDEN_VRFY),
+    commands.Expn: _Hook("expn", _NO_EXPN, hidden=_HIDDEN_EXPN),
     commands.Help: _Hook("help", _HELP),
     commands.Noop: _Hook("noop", _NOOP_OK),
     commands.StartTLS: _Own(_Server._start_tls),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Literal, final
 
@@ -22,7 +22,7 @@ from mailproto.sasl._mechanism import ClientMechanism
 from mailproto.sasl._registry import password_mechanisms
 from mailproto.smtp import client_flows as flows
 from mailproto.smtp.client import SMTPClientConnection
-from mailproto.smtp.client_flows import Recipient, SendResult
+from mailproto.smtp.client_flows import Pairs, Recipient, SendResult
 from mailproto.smtp.commands import Command, Expn, Help, Noop, Rset, Vrfy
 from mailproto.smtp.data import NewlinePolicy
 from mailproto.smtp.extensions import Extensions
@@ -128,11 +128,14 @@ class SMTPClient:
         forward_paths: Recipient | Iterable[Recipient] | None = None,
         body: Literal["7BIT", "8BITMIME"] | None = None,
         newlines: Newlines = "convert",
+        mail_parameters: Pairs = (),
+        rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
     ) -> SendResult:
         """Send an EmailMessage, octets, a file or chunks; return who gets it, which is at least one.
 
         Without *reverse_path* and *forward_paths* they are taken from the header, Bcc included, which is not
-        sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF. Raises
+        sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF.
+        *mail_parameters* and *rcpt_parameters* are those of extensions: `[RET.pair(Ret.HDRS)]`. Raises
         `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`.
         """
         return self._driver.run(
@@ -143,6 +146,8 @@ class SMTPClient:
                 forward_paths=forward_paths,
                 body=body,
                 newlines=newlines,
+                mail_parameters=mail_parameters,
+                rcpt_parameters=rcpt_parameters,
             )
         )
 
@@ -150,13 +155,16 @@ class SMTPClient:
         """Send a command, or octets exactly as they are; return the reply, whatever it says."""
         return self._driver.run(flows.exchange(self._conn, command, replies))
 
-    def verify(self, argument: str) -> Reply:
-        """Ask whether a user or mailbox exists (VRFY); a 252 means that the server does not say."""
-        return self._driver.run(flows.command(self._conn, Vrfy(argument)))
+    def verify(self, argument: str, *, smtputf8: bool = False) -> Reply:
+        """Ask whether a user or mailbox exists (VRFY); a 252 means that the server does not say.
 
-    def expand(self, argument: str) -> Reply:
-        """Ask for the members of a mailing list (EXPN)."""
-        return self._driver.run(flows.command(self._conn, Expn(argument)))
+        *smtputf8* allows UTF-8 in the reply, if the server offers SMTPUTF8.
+        """
+        return self._driver.run(flows.command(self._conn, Vrfy(argument, smtputf8)))
+
+    def expand(self, argument: str, *, smtputf8: bool = False) -> Reply:
+        """Ask for the members of a mailing list (EXPN); *smtputf8* as for `verify`."""
+        return self._driver.run(flows.command(self._conn, Expn(argument, smtputf8)))
 
     def help(self, argument: str = "") -> Reply:
         """Ask for help, in general or about a command."""
