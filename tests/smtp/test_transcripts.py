@@ -7,17 +7,24 @@ from pathlib import Path
 import pytest
 
 from mailproto.smtp import (
+    DSN,
+    EXTENSIONS,
+    RRVS_EXTENSION,
     Command,
     DotDecoder,
     InvalidCommand,
     Reply,
     SMTPClientConnection,
     SMTPServerConnection,
+    deliver_by,
+    mt_priority,
+    no_soliciting,
 )
 from mailproto.smtp.commands import parse_command, parse_sasl_response
 from mailproto.wants import Wants
 from support_smtp import lines_of, pull, read_transcript, replies_of, sent
 
+ROWS = (*EXTENSIONS, DSN, RRVS_EXTENSION, deliver_by(), mt_priority(), no_soliciting())
 FOLDER = Path(__file__).parent.parent / "transcripts" / "smtp"
 ALL = sorted(path.name for path in FOLDER.glob("*.txt"))
 # RFC 2920 shows a server that accepts DATA without a recipient; ours refuses it.
@@ -84,7 +91,7 @@ def serve_turn(server: SMTPServerConnection, octets: bytes, piece: int, replies:
 def test_server_reads_and_answers_the_dialogue(name: str, piece: int) -> None:
     turns = turns_of(name)
     replies = replies_of(lines_of(turns, "S").replace(b"334\r\n", b"334 \r\n"))
-    server = SMTPServerConnection(hostname="x.example", lmtp=name == "rfc2033.txt")
+    server = SMTPServerConnection(hostname="x.example", lmtp=name == "rfc2033.txt", extensions=ROWS)
     server.send_reply(replies.pop(0))
     for side, octets in turns:
         if side == "C":
