@@ -10,6 +10,11 @@ from mailproto._secret import Secret
 from mailproto.address import Mailbox, Path
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp import (
+    BODY,
+    ENVID,
+    ORCPT,
+    SOLICIT,
+    AnnouncedLimits,
     Auth,
     Command,
     Ehlo,
@@ -21,6 +26,7 @@ from mailproto.smtp import (
     Lhlo,
     Mail,
     Noop,
+    OriginalRecipient,
     Parameters,
     Rcpt,
     Reply,
@@ -28,6 +34,9 @@ from mailproto.smtp import (
     SMTPServerConnection,
     UnknownCommand,
     Vrfy,
+    capability_lines,
+    mt_priority,
+    no_soliciting,
 )
 from support_smtp import ready_client
 
@@ -64,6 +73,41 @@ def test_commands_cannot_inject(argument: str, bad: str) -> None:
     with pytest.raises(LocalProtocolError):
         client.send_command(ARGUMENTS[argument](bad))
     assert (client.state, client.pending, client.unsent) == before
+
+
+VALUES: dict[str, Callable[[str], object]] = {
+    "BODY": lambda bad: BODY.pair(f"7BIT{bad}"),
+    "ENVID": lambda bad: ENVID.pair(f"a{bad}b"),
+    "ORCPT type": lambda bad: ORCPT.pair(OriginalRecipient(f"rfc822{bad}", "a")),
+    "ORCPT address": lambda bad: ORCPT.pair(OriginalRecipient("rfc822", f"a{bad}b")),
+    "SOLICIT": lambda bad: SOLICIT.pair(("a", f"b{bad}")),
+    "MT-PRIORITY profile": lambda bad: mt_priority(f"MIXER{bad}"),
+    "NO-SOLICITING class": lambda bad: no_soliciting(f"a{bad}"),
+    "LIMITS name": lambda bad: AnnouncedLimits(others=((f"X{bad}", None),)),
+    "LIMITS value": lambda bad: AnnouncedLimits(others=(("X", f"a{bad}"),)),
+}
+
+
+@pytest.mark.parametrize("bad", ATTACKS, ids=repr)
+@pytest.mark.parametrize("value", VALUES)
+def test_values_of_extensions_cannot_inject(value: str, bad: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        VALUES[value](bad)
+
+
+@pytest.mark.parametrize("bad", ATTACKS, ids=repr)
+def test_what_an_address_in_utf_8_can_hold_is_encoded(bad: str) -> None:
+    try:
+        written = OriginalRecipient("utf-8", f"a{bad}b").serialize_utf8()
+    except LocalProtocolError:
+        return
+    assert written.isprintable()
+    assert written != f"utf-8;a{bad}b"
+
+
+@pytest.mark.parametrize("text", ["(a\r\n(b", "(a\n(b", "(a\r(b", "(a\x0b(b", "(a\u2028(b"])
+def test_lines_of_a_capability_stand_alone(text: str) -> None:
+    assert Reply(250, ("ok", *capability_lines(text))).lines == ("ok", "CONNEG (a", "CONNEG (b")
 
 
 @pytest.mark.parametrize("bad", ATTACKS, ids=repr)

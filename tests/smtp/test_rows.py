@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mailproto.errors import LocalProtocolError
-from mailproto.smtp import Parameter, Parameters
+from mailproto.smtp import Extension, Parameter, Parameters
 from mailproto.smtp.rows import flag
 
 ANSWER = Parameter("X-ANSWER", ("XTHING",), str.isdigit, int, str)
@@ -31,3 +31,7 @@ def test_what_it_cannot_write() -> None:
         ANSWER.pair(-1)
     with pytest.raises(LocalProtocolError):
         SET.pair(False)
+
+
+def test_rows_show_their_keyword() -> None:
+    assert (repr(ANSWER), repr(Extension("X-THING"))) == ("<Parameter X-ANSWER>", "<Extension X-THING>")

@@ -40,7 +40,7 @@ class Offered(Protocol):
 Check: TypeAlias = Callable[[Given, Offered], None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Parameter(Generic[T_co]):
     """A parameter of MAIL or RCPT whose value is of type T; equal only to itself.
 
@@ -60,6 +60,9 @@ class Parameter(Generic[T_co]):
     check: Check | None = None
     needs_tls: bool = False
     refusal: int = 555
+
+    def __repr__(self) -> str:
+        return f"<Parameter {self.keyword}>"
 
     def accepts(self, text: str | None) -> bool:
         """Return whether *text* is a value of it; None stands for no value."""
@@ -115,7 +118,7 @@ class Offer:
     max_recipient_domains: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Extension:
     """An extension that a server can offer: its EHLO keyword, when, and what it adds; equal only to itself.
 
@@ -128,3 +131,6 @@ class Extension:
     offered: Callable[[Offer], str | None] = lambda offer: ""
     verbs: frozenset[str] = frozenset()
     parameters: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Extension {self.keyword}>"

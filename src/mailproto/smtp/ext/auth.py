@@ -27,7 +27,7 @@ def _serialize(path: Path) -> str:
 
 
 AUTH: Final = Parameter("AUTH", ("AUTH",), match_xtext, _parse, _serialize)
-"""AUTH of MAIL: who submitted the message, the null path if that is not known.
+"""AUTH of MAIL, who submitted the message, the null path if that is not known.
 
 What is no address counts as not known.
 """

@@ -13,10 +13,10 @@ from mailproto.smtp.rows import RCPT, Extension, flag
 __all__ = ["CONNEG", "CONNEG_EXTENSION", "CONPERM", "CONPERM_EXTENSION", "capability_lines", "capability_of"]
 
 CONPERM: Final = flag("CONPERM", "CONPERM", refusal=504)
-"""CONPERM of MAIL: the parts that have a header field Content-Convert may be converted (section 4.2)."""
+"""CONPERM of MAIL allows to convert the parts that have a header field Content-Convert (section 4.2)."""
 
 CONNEG: Final = flag("CONNEG", "CONNEG", RCPT, refusal=504)
-"""CONNEG of RCPT: tell what this recipient can show (section 5.2)."""
+"""CONNEG of RCPT asks what this recipient can show (section 5.2)."""
 
 CONPERM_EXTENSION: Final = Extension("CONPERM")
 """CONPERM, for a server whose application converts, or passes the permission on."""

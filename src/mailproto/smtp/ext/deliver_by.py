@@ -74,7 +74,7 @@ def _check(given: Given, offered: Offered) -> None:
 
 
 BY: Final = Parameter("BY", ("DELIVERBY",), _BY, _parse, _serialize, check=_check)
-"""BY of MAIL: deliver within a time, or else."""
+"""BY of MAIL, the time within which to deliver, and what to do with a message that is late."""
 
 
 def deliver_by(min_by_time: int = 0) -> Extension:

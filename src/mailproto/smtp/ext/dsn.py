@@ -144,13 +144,13 @@ def _check_orcpt(given: Given, offered: Offered) -> None:
 
 
 RET: Final = Parameter("RET", ("DSN",), _RET, lambda text: Ret[text.upper()], lambda ret: ret.value)
-"""RET of MAIL: what of the message a report returns."""
+"""RET of MAIL, what of the message a report returns."""
 
 ENVID: Final = Parameter("ENVID", ("DSN", "MTRK"), _is_envid, decode_xtext, encode_xtext)
-"""ENVID of MAIL: what the sender calls this envelope, printable ASCII, at most 100 characters encoded."""
+"""ENVID of MAIL, what the sender calls this envelope, printable ASCII, at most 100 characters encoded."""
 
 NOTIFY: Final = Parameter("NOTIFY", ("DSN",), _NOTIFY, _parse_notify, _serialize_notify, RCPT)
-"""NOTIFY of RCPT: when to report. `Notify.NEVER` is false, so compare with None to see if it is there."""
+"""NOTIFY of RCPT, when to report. `Notify.NEVER` is false, so compare with None to see if it is there."""
 
 ORCPT: Final = Parameter(
     "ORCPT",
@@ -161,7 +161,7 @@ ORCPT: Final = Parameter(
     RCPT,
     check=_check_orcpt,
 )
-"""ORCPT of RCPT: whom the sender named, at most 500 characters encoded."""
+"""ORCPT of RCPT, whom the sender named, at most 500 characters encoded."""
 
 EXTENSION: Final = Extension("DSN")
 """DSN, for a server whose application sends the reports, or passes the parameters on."""

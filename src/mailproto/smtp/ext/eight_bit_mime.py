@@ -13,7 +13,7 @@ __all__ = ["BODY", "EXTENSION"]
 _BODY: Final = re.compile("7BIT|8BITMIME", re.IGNORECASE | re.ASCII).fullmatch
 
 BODY: Final = Parameter("BODY", ("8BITMIME",), _BODY, parse=str.upper, serialize=str)
-"""BODY of MAIL: "7BIT" or "8BITMIME", in capital letters."""
+"""BODY of MAIL, "7BIT" or "8BITMIME", in capital letters."""
 
 EXTENSION: Final = Extension("8BITMIME")
 """8BITMIME."""

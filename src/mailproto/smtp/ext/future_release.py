@@ -75,12 +75,12 @@ def _check(given: Given, offered: Offered) -> None:
 
 
 HOLDFOR: Final = Parameter("HOLDFOR", ("FUTURERELEASE",), _INTERVAL, int, str, check=_check)
-"""HOLDFOR of MAIL: the seconds from now for which to hold the message back, 1 to 999,999,999."""
+"""HOLDFOR of MAIL, the seconds from now for which to hold the message back, 1 to 999,999,999."""
 
 HOLDUNTIL: Final = Parameter(
     "HOLDUNTIL", ("FUTURERELEASE",), _is_until, parse_date_time, serialize_date_time, check=_check
 )
-"""HOLDUNTIL of MAIL: until when to hold the message back, a `datetime` with its time zone."""
+"""HOLDUNTIL of MAIL, until when to hold the message back, a `datetime` with its time zone."""
 
 
 def future_release(max_interval: int, max_date_time: datetime) -> Extension:

@@ -16,7 +16,7 @@ _PRIORITY: Final = re.compile("-?[1-9]|0").fullmatch
 _PROFILE: Final = re.compile("[A-Za-z0-9_.-]{1,20}").fullmatch
 
 MT_PRIORITY: Final = Parameter("MT-PRIORITY", ("MT-PRIORITY",), _PRIORITY, int, str)
-"""MT-PRIORITY of MAIL: from -9 to 9, the highest first."""
+"""MT-PRIORITY of MAIL, from -9 to 9, the highest first."""
 
 
 def mt_priority(profile: str = "") -> Extension:

@@ -71,7 +71,7 @@ def _check(given: Given, offered: Offered) -> None:
 
 
 MTRK: Final = Parameter("MTRK", ("MTRK",), _MTRK, _parse, _serialize, check=_check)
-"""MTRK of MAIL: keep data for tracking; it stands beside an ENVID that no other message has."""
+"""MTRK of MAIL asks to keep data for tracking; it stands beside an ENVID that no other message has."""
 
 EXTENSION: Final = Extension("MTRK")
 """MTRK, which allows ENVID and ORCPT too; for a server whose application keeps the data."""

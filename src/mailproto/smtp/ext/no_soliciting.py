@@ -30,7 +30,7 @@ def _check(given: Given, offered: Offered) -> None:
 
 
 SOLICIT: Final = Parameter("SOLICIT", ("NO-SOLICITING",), _KEYWORDS, parse_classes, ",".join, check=_check)
-"""SOLICIT of MAIL: the classes of the header field Solicitation, "net.example:ADV" and such, as a tuple."""
+"""SOLICIT of MAIL, the classes of the header field Solicitation, "net.example:ADV" and such, as a tuple."""
 
 
 def no_soliciting(*classes: str) -> Extension:

@@ -9,7 +9,7 @@ from mailproto.smtp.rows import Extension, Offer, flag
 __all__ = ["EXTENSION", "REQUIRETLS"]
 
 REQUIRETLS: Final = flag("REQUIRETLS", "REQUIRETLS", needs_tls=True)
-"""REQUIRETLS of MAIL: pass this message on over TLS, to servers that offer REQUIRETLS, or not at all."""
+"""REQUIRETLS of MAIL, so that the message goes on over TLS, to servers that offer this, or not at all."""
 
 
 def _offer_require_tls(offer: Offer) -> str | None:

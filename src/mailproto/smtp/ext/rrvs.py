@@ -59,7 +59,7 @@ def _serialize(since: ValidSince) -> str:
 
 
 RRVS: Final = Parameter("RRVS", ("RRVS",), _is_rrvs, _parse, _serialize, RCPT)
-"""RRVS of RCPT: since when the mailbox must have had one owner."""
+"""RRVS of RCPT, since when the mailbox must have had one owner."""
 
 EXTENSION: Final = Extension("RRVS")
 """RRVS, for a server whose application knows since when a mailbox has its owner, or passes it on."""

@@ -11,7 +11,7 @@ __all__ = ["EXTENSION", "SIZE"]
 
 # size-value = 1*20DIGIT                                                        (section 3)
 SIZE: Final = Parameter("SIZE", ("SIZE",), re.compile(r"[0-9]{1,20}").fullmatch, parse=int, serialize=str)
-"""SIZE of MAIL: the octets of the message, as declared."""
+"""SIZE of MAIL, the octets of the message, as declared."""
 
 
 def _offer_size(offer: Offer) -> str:
