@@ -135,7 +135,7 @@ def ready_server(conn: SMTPServerConnection | None = None) -> SMTPServerConnecti
     return server
 
 
-_ANSWERS = {"DATA": 354, "STARTTLS": 220, "AUTH": 235, "SASL response": 235, "QUIT": 221}
+_ANSWERS = {"DATA": 354, "STARTTLS": 220, "AUTH": 235, "SASL response": 235, "QUIT": 221, "XCLIENT": 220}
 
 
 def serve(conn: SMTPServerConnection, pieces: Iterable[bytes]) -> list[ServerEvent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mailproto._connection import Trace
@@ -15,6 +15,7 @@ from mailproto.limits import SMTPLimits
 from mailproto.sasl._authenticator import Authenticator, authenticator_for
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.data import NewlinePolicy
+from mailproto.smtp.extensions import Extension
 from mailproto.smtp.handler import SMTPHandler
 from mailproto.smtp.server import SMTPServerConnection
 from mailproto.smtp.server_flow import Service, serve
@@ -73,12 +74,14 @@ def server_factory(
     hostname: str | None,
     authenticator: Users | None,
     allow_cleartext: bool,
+    extensions: Iterable[Extension],
     newlines: NewlinePolicy,
     limits: SMTPLimits | None,
     trace: Trace | None,
 ) -> Callable[[Accepted], tuple[SMTPServerConnection, Flow[None]]]:
     """Return what makes connection and flow for each connection that a server accepts."""
     name = hostname or host_name()
+    rows = tuple(extensions)
     bounds = limits or SMTPLimits()
     service = Service(
         handler=handler,
@@ -88,7 +91,7 @@ def server_factory(
     )
 
     def make(accepted: Accepted) -> tuple[SMTPServerConnection, Flow[None]]:
-        conn = SMTPServerConnection(bounds, hostname=name, lmtp=lmtp, newlines=newlines)
+        conn = SMTPServerConnection(bounds, hostname=name, lmtp=lmtp, newlines=newlines, extensions=rows)
         conn.trace = trace
         if accepted.tls is not None:
             conn.tls_started()

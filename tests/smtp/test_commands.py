@@ -8,10 +8,14 @@ from mailproto._secret import Secret
 from mailproto.address import NULL_PATH, Mailbox, Path
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.smtp import (
+    TEMPORARILY_UNAVAILABLE,
+    UNAVAILABLE,
+    Attributes,
     Auth,
     Command,
     Data,
     Ehlo,
+    Etrn,
     Expn,
     Helo,
     Help,
@@ -28,6 +32,8 @@ from mailproto.smtp import (
     Unchecked,
     UnknownCommand,
     Vrfy,
+    XClient,
+    XForward,
 )
 from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp.commands import add_defects, parse_command, parse_sasl_response
@@ -70,7 +76,44 @@ CASES: list[tuple[bytes, Command]] = [
     (b"AUTH PLAIN", Auth("PLAIN")),
     (b"AUTH PLAIN =", Auth("PLAIN", Secret(b""))),
     (b"AUTH SCRAM-SHA-256 AGEAYg==", Auth("SCRAM-SHA-256", Secret(b"\0a\0b"))),
-    (b"XCLIENT NAME=x", UnknownCommand("XCLIENT", "NAME=x")),
+    (b"ETRN a.example", Etrn("a.example")),
+    (b"ETRN @a.example", Etrn("a.example", "@")),
+    (b"ETRN #uucp", Etrn("uucp", "#")),
+    (b"ETRN ##@a[", Etrn("#@a[", "#")),
+    (b"XCLIENT ADDR=192.0.2.1", XClient.of(addr="192.0.2.1")),
+    (
+        b"XCLIENT NAME=c.example ADDR=IPV6:2001:db8::1 PORT=1025 PROTO=ESMTP HELO=[192.0.2.1] LOGIN=t+20im "
+        b"DESTADDR=192.0.2.2 DESTPORT=25 REVERSE_NAME=[TEMPUNAVAIL]",
+        XClient.of(
+            name="c.example",
+            addr="2001:db8::1",
+            port=1025,
+            proto="ESMTP",
+            helo="[192.0.2.1]",
+            login="t im",
+            destaddr="192.0.2.2",
+            destport=25,
+            reverse_name=TEMPORARILY_UNAVAILABLE,
+        ),
+    ),
+    (b"XCLIENT LOGIN=j+C3+BCrgen+3D+2B", XClient(Attributes([("LOGIN", "jürgen=+")]))),
+    (b"XCLIENT NAME=[UNAVAILABLE] LOGIN=[UNAVAILABLE]", XClient.of(name=None, login=None)),
+    (
+        b"XFORWARD NAME=[TEMPUNAVAIL] ADDR=[UNAVAILABLE] PORT=65535 PROTO=UUCP HELO=<x> "
+        b"IDENT=1+20a SOURCE=LOCAL",
+        XForward.of(
+            name=TEMPORARILY_UNAVAILABLE,
+            addr=None,
+            port=65_535,
+            proto="UUCP",
+            helo="<x>",
+            ident="1 a",
+            source="LOCAL",
+        ),
+    ),
+    (b"XFORWARD SOURCE=[UNAVAILABLE]", XForward.of(source=UNAVAILABLE)),
+    (b"XFORWARD IDENT=" + b"x" * 255, XForward.of(ident="x" * 255)),
+    (b"XFOO NAME=x", UnknownCommand("XFOO", "NAME=x")),
     (b"TURN", UnknownCommand("TURN")),
 ]
 
@@ -177,6 +220,58 @@ NOT_CASES = [
     (b"AUTH PL+AIN", 501),
     (b"AUTH " + b"A" * 21, 501),
     (b"XFOO \x01", 501),
+    (b"ETRN", 500),
+    (b"ETRN localname", 501),
+    (b"ETRN @", 501),
+    (b"ETRN @com", 501),
+    (b"ETRN #", 501),
+    (b"ETRN # x", 501),
+    (b"ETRN #" + b"x" * 256, 501),
+    (b"ETRN a.example b.example", 501),
+    (b"ETRN [192.0.2.1]", 501),
+    (b"ETRN a..example", 501),
+    (b"ETRN \xff.example", 501),
+    (b"ETRN a.example\x00", 501),
+    (b"XCLIENT", 501),
+    (b"XCLIENT NAME", 501),
+    (b"XCLIENT NAME=", 501),
+    (b"XCLIENT =x", 501),
+    (b"XCLIENT NAME=a NAME=b", 501),
+    (b"XCLIENT NAME=a name=b", 501),
+    (b"XCLIENT IDENT=x", 501),
+    (b"XCLIENT FOO=x", 501),
+    (b"XCLIENT NAME=a+b", 501),
+    (b"XCLIENT NAME=a+2", 501),
+    (b"XCLIENT NAME=a+2e", 501),
+    (b"XCLIENT NAME=a=b", 501),
+    (b"XCLIENT NAME=\xff", 501),
+    (b"XCLIENT NAME=a+20b", 501),
+    (b"XCLIENT NAME=" + b"x" * 256, 501),
+    (b"XCLIENT LOGIN=+C3", 501),
+    (b"XCLIENT LOGIN=a+0Db", 501),
+    (b"XCLIENT LOGIN=a+0Ab", 501),
+    (b"XCLIENT LOGIN=a+00b", 501),
+    (b"XCLIENT LOGIN=a+7Fb", 501),
+    (b"XCLIENT LOGIN=[TEMPUNAVAIL]+0D", 501),
+    (b"XCLIENT HELO=a+20b", 501),
+    (b"XCLIENT HELO=+C3+BC", 501),
+    (b"XCLIENT ADDR=192.0.2.256", 501),
+    (b"XCLIENT ADDR=2001:db8::1", 501),
+    (b"XCLIENT ADDR=IPV6:192.0.2.1", 501),
+    (b"XCLIENT ADDR=IPV6:2001:db8:::1", 501),
+    (b"XCLIENT ADDR=X:1", 501),
+    (b"XCLIENT ADDR=192.0.2.1]", 501),
+    (b"XCLIENT ADDR=host.example", 501),
+    (b"XCLIENT PORT=65536", 501),
+    (b"XCLIENT PORT=-1", 501),
+    (b"XCLIENT PORT=+D9+A3", 501),
+    (b"XCLIENT PROTO=LMTP", 501),
+    (b"XCLIENT PROTO=[UNAVAILABLE]", 501),
+    (b"XCLIENT PROTO=+C5+BFMTP", 501),
+    (b"XFORWARD LOGIN=x", 501),
+    (b"XFORWARD IDENT=" + b"x" * 256, 501),
+    (b"XFORWARD PROTO=" + b"x" * 65, 501),
+    (b"XFORWARD SOURCE=ELSEWHERE", 501),
 ]
 
 
@@ -226,6 +321,9 @@ def test_names_are_kept_in_capital_letters() -> None:
     assert Auth("plain") == Auth("PLAIN")
     assert UnknownCommand("xfoo") == UnknownCommand("XFOO")
     assert parse_command(b"xfoo a") == UnknownCommand("XFOO", "a")
+    assert parse_command(b"xclient  name=[unavailable] addr=ipv6:::1") == XClient.of(
+        name=None, addr="ipv6:::1"
+    )
 
 
 def test_defects_count_in_no_comparison_and_can_be_added() -> None:
@@ -248,6 +346,24 @@ LOCAL_ERRORS = [
     lambda: Auth("PL AIN"),
     lambda: Auth("ſcram"),
     lambda: UnknownCommand("MAIL"),
+    lambda: UnknownCommand("ETRN"),
+    lambda: UnknownCommand("xclient"),
+    lambda: Etrn("localname"),
+    lambda: Etrn("com", "@"),
+    lambda: Etrn("a.example", "*"),  # type: ignore[arg-type]  # a careless caller
+    lambda: Etrn("@a.example"),
+    lambda: Etrn("", "#"),
+    lambda: XClient(Attributes()),
+    lambda: XClient.of(),
+    lambda: XClient.of(name=""),
+    lambda: XClient.of(foo="x"),
+    lambda: XClient.of(addr="x"),
+    lambda: XClient.of(proto=None),
+    lambda: XClient.of(port=65_536),
+    lambda: XClient.of(login="\ud800"),
+    lambda: XClient(Attributes([("NAME", "a"), ("name", "b")])),
+    lambda: XForward.of(login="x"),
+    lambda: XForward.of(ident="x" * 256),
     lambda: UnknownCommand("data"),
     lambda: UnknownCommand("X", "a "),
     lambda: UnknownCommand(""),
@@ -271,6 +387,7 @@ values = st.text(
 )
 keywords = st.from_regex(r"X[A-Z0-9-]{0,8}", fullmatch=True)
 parameters = st.dictionaries(keywords, st.none() | values).map(lambda pairs: Parameters(pairs.items()))
+printable = st.text(max_size=60).filter(lambda text: bool(text) and text.isprintable())
 secrets = st.binary(max_size=20).map(Secret)
 commands = st.one_of(
     st.builds(Mail, paths | st.just(NULL_PATH), parameters),
@@ -281,6 +398,9 @@ commands = st.one_of(
     st.builds(Expn, texts.filter(bool)),
     st.builds(Auth, st.from_regex(r"[A-Z0-9_-]{1,20}", fullmatch=True), st.none() | secrets),
     st.builds(UnknownCommand, keywords, texts),
+    st.builds(Etrn, st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1), st.just("#")),
+    st.builds(lambda text: XClient.of(login=text), printable),
+    st.builds(lambda text: XForward.of(ident=text, name=None), printable),
     st.sampled_from([Data(), Rset(), Quit(), StartTLS(), Ehlo("x.example"), Helo("[192.0.2.1]"), Lhlo("y")]),
 )
 

@@ -12,7 +12,7 @@ LEGAL = {
     State.GREETING: "greeting",
     State.REFUSED: "QUIT",
     State.START: "EHLO EXPN HELO HELP LHLO NOOP QUIT RSET VRFY",
-    State.READY: "AUTH EHLO EXPN HELO HELP LHLO MAIL NOOP QUIT RSET STARTTLS VRFY",
+    State.READY: "AUTH EHLO ETRN EXPN HELO HELP LHLO MAIL NOOP QUIT RSET STARTTLS VRFY XCLIENT XFORWARD",
     State.TRANSACTION: "EHLO EXPN HELO HELP LHLO NOOP QUIT RCPT RSET VRFY",
     State.RECIPIENTS: "DATA EHLO EXPN HELO HELP LHLO NOOP QUIT RCPT RSET VRFY",
     State.BODY: "message",
@@ -60,6 +60,11 @@ def test_a_transaction_from_end_to_end() -> None:
         (State.AUTH, "SASL response", 535, State.READY),
         (State.READY, "STARTTLS", 220, State.TLS),
         (State.ENDED, "message", 552, State.READY),
+        (State.READY, "ETRN", 253, State.READY),
+        (State.READY, "ETRN", 459, State.READY),
+        (State.READY, "XCLIENT", 220, State.START),
+        (State.READY, "XCLIENT", 550, State.READY),
+        (State.READY, "XFORWARD", 250, State.READY),
     ],
 )
 def test_replies_decide(state: State, name: str, code: int, after: State | None) -> None:

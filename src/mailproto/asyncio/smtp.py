@@ -26,9 +26,10 @@ from mailproto.sasl._registry import password_mechanisms
 from mailproto.smtp import client_flows as flows
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.client_flows import Pairs, Recipient, SendResult
-from mailproto.smtp.commands import Command, Expn, Help, Noop, Rset, Vrfy
+from mailproto.smtp.commands import Command, Etrn, Expn, Help, Noop, Rset, Vrfy, XClient, XForward
 from mailproto.smtp.data import NewlinePolicy
-from mailproto.smtp.extensions import Extensions
+from mailproto.smtp.ext.etrn import EtrnOption
+from mailproto.smtp.extensions import EXTENSIONS, Extension, Extensions
 from mailproto.smtp.handler import SMTPHandler
 from mailproto.smtp.outgoing import Newlines
 from mailproto.smtp.reply import Reply
@@ -206,6 +207,24 @@ class SMTPClient:
         """Ask for help, in general or about a command."""
         return await self._driver.run(flows.command(self._conn, Help(argument)))
 
+    async def etrn(self, node: str, option: EtrnOption = "") -> Reply:
+        """Ask the server to send what waits for a domain; "@": and for all below it, "#": for a queue.
+
+        See `EtrnAnswer.of` for what the reply says; a refusal raises `SMTPReplyError`.
+        """
+        return await self._driver.run(flows.command(self._conn, Etrn(node, option)))
+
+    async def xclient(self, **attributes: str | int | None) -> Reply:
+        """Let the server treat the session as that of another client (XCLIENT); say EHLO again.
+
+        *attributes* by name: `addr="192.0.2.1", name="client.example"`; None stands for `[UNAVAILABLE]`.
+        """
+        return await self._driver.run(flows.xclient(self._conn, XClient.of(**attributes)))
+
+    async def xforward(self, **attributes: str | int | None) -> Reply:
+        """Tell the server where the next message comes from (XFORWARD); *attributes* as for `xclient`."""
+        return await self._driver.run(flows.xforward(self._conn, XForward.of(**attributes)))
+
     async def noop(self) -> Reply:
         """Do nothing, and see that the server is there."""
         return await self._driver.run(flows.command(self._conn, Noop()))
@@ -252,6 +271,7 @@ def serve_smtp(
     hostname: str | None = None,
     authenticator: Users | None = None,
     allow_cleartext: bool = False,
+    extensions: Iterable[Extension] = EXTENSIONS,
     newlines: NewlinePolicy = "reject",
     timeout: float | None = None,
     limits: SMTPLimits | None = None,
@@ -261,8 +281,9 @@ def serve_smtp(
 
     *handler* decides; without *authenticator* AUTH is not offered, and mechanisms that send a password only
     behind TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit".
-    Port 0 picks one: see `addresses`. *newlines* says what becomes of a message with a bare CR or LF.
-    *timeout* caps, in seconds, what a client is granted. Raises `ConnectionClosed` with phase "listen".
+    Port 0 picks one: see `addresses`. *extensions* are the rows that may be offered. *newlines* says what
+    becomes of a message with a bare CR or LF. *timeout* caps, in seconds, what a client is
+    granted. Raises `ConnectionClosed` with phase "listen".
     """
     factory = server_factory(
         handler,
@@ -272,6 +293,7 @@ def serve_smtp(
         hostname=hostname,
         authenticator=authenticator,
         allow_cleartext=allow_cleartext,
+        extensions=extensions,
         newlines=newlines,
         limits=limits,
         trace=trace,

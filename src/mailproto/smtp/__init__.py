@@ -13,6 +13,7 @@ from mailproto.smtp.commands import (
     Command,
     Data,
     Ehlo,
+    Etrn,
     Expn,
     Helo,
     Help,
@@ -29,8 +30,11 @@ from mailproto.smtp.commands import (
     Unchecked,
     UnknownCommand,
     Vrfy,
+    XClient,
+    XForward,
 )
 from mailproto.smtp.data import DotDecoder, DotEncoder
+from mailproto.smtp.etrn_answer import EtrnAnswer, EtrnOutcome
 from mailproto.smtp.events import (
     BodyData,
     BodyEnded,
@@ -39,6 +43,7 @@ from mailproto.smtp.events import (
     InvalidCommand,
     ServerEvent,
 )
+from mailproto.smtp.ext.attributes import TEMPORARILY_UNAVAILABLE, UNAVAILABLE, Attributes
 from mailproto.smtp.ext.auth import AUTH
 from mailproto.smtp.ext.conversion import (
     CONNEG,
@@ -52,6 +57,7 @@ from mailproto.smtp.ext.deliver_by import BY, ByMode, DeliverBy, deliver_by
 from mailproto.smtp.ext.dsn import ENVID, NOTIFY, ORCPT, RET, Notify, OriginalRecipient, Ret
 from mailproto.smtp.ext.dsn import EXTENSION as DSN
 from mailproto.smtp.ext.eight_bit_mime import BODY
+from mailproto.smtp.ext.etrn import ETRN
 from mailproto.smtp.ext.future_release import HOLDFOR, HOLDUNTIL, FutureReleaseLimits, future_release
 from mailproto.smtp.ext.limits import EXTENSION as LIMITS
 from mailproto.smtp.ext.limits import AnnouncedLimits
@@ -66,6 +72,8 @@ from mailproto.smtp.ext.rrvs import RRVS, NoSupport, ValidSince
 from mailproto.smtp.ext.size import SIZE
 from mailproto.smtp.ext.smtputf8 import EXTENSION as SMTPUTF8_EXTENSION
 from mailproto.smtp.ext.smtputf8 import SMTPUTF8
+from mailproto.smtp.ext.xclient import XCLIENT
+from mailproto.smtp.ext.xforward import XFORWARD
 from mailproto.smtp.extensions import EXTENSIONS, Extension, Extensions, Offer
 from mailproto.smtp.handler import (
     DiscardingSink,
@@ -90,6 +98,7 @@ __all__ = [
     "Command",
     "Data",
     "Ehlo",
+    "Etrn",
     "Expn",
     "Helo",
     "Help",
@@ -106,6 +115,8 @@ __all__ = [
     "Unchecked",
     "UnknownCommand",
     "Vrfy",
+    "XClient",
+    "XForward",
     # replies and events
     "BodyData",
     "BodyEnded",
@@ -116,7 +127,11 @@ __all__ = [
     "Reply",
     "ServerEvent",
     # extensions and parameters
+    "Attributes",
+    "ETRN",
     "EXTENSIONS",
+    "EtrnAnswer",
+    "EtrnOutcome",
     "Extension",
     "Extensions",
     "Offer",
@@ -167,6 +182,10 @@ __all__ = [
     "future_release",
     "mt_priority",
     "no_soliciting",
+    "TEMPORARILY_UNAVAILABLE",
+    "UNAVAILABLE",
+    "XCLIENT",
+    "XFORWARD",
     # the table of states
     "Row",
     "State",

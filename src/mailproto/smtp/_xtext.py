@@ -7,7 +7,15 @@ from typing import Final
 
 from mailproto.errors import LocalProtocolError
 
-__all__ = ["XCHAR", "decode_xtext", "encode_xtext", "match_printable_xtext", "match_xtext", "xtext_octets"]
+__all__ = [
+    "XCHAR",
+    "decode_xtext",
+    "encode_xtext",
+    "match_printable_xtext",
+    "match_xtext",
+    "octets_to_xtext",
+    "xtext_octets",
+]
 
 # xtext = *( xchar / hexchar ) ;  hexchar = "+" 2(%x30-39 / %x41-46)
 XCHAR: Final = "[!-*,-<>-~]"
@@ -23,7 +31,12 @@ def encode_xtext(text: str) -> str:
     """Return ASCII *text* as xtext. Raises LocalProtocolError if it is not ASCII."""
     if not text.isascii():
         raise LocalProtocolError("expected ASCII text, which is all that xtext can carry")
-    return _TO_ENCODE.sub(lambda found: f"+{ord(found[0]):02X}", text)
+    return octets_to_xtext(text.encode("ascii"))
+
+
+def octets_to_xtext(octets: bytes) -> str:
+    """Return *octets* as xtext."""
+    return _TO_ENCODE.sub(lambda found: f"+{ord(found[0]):02X}", octets.decode("latin-1"))
 
 
 def decode_xtext(text: str) -> str:

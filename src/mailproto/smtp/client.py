@@ -19,7 +19,10 @@ from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp.commands import (
     Auth,
     Command,
+    Ehlo,
     Expn,
+    Helo,
+    Lhlo,
     Mail,
     MessageBody,
     Rcpt,
@@ -28,6 +31,8 @@ from mailproto.smtp.commands import (
     Unchecked,
     UnknownCommand,
     Vrfy,
+    XClient,
+    XForward,
 )
 from mailproto.smtp.data import DotEncoder
 from mailproto.smtp.events import ClientEvent, ConnectionLost
@@ -36,7 +41,6 @@ from mailproto.smtp.parameters import PARAMETERS, Parameter
 from mailproto.smtp.reply import Reply, ReplyReader
 from mailproto.smtp.state import (
     GROUPABLE,
-    HELLO,
     REFUSED_HELLO,
     Condition,
     Row,
@@ -52,7 +56,6 @@ __all__ = ["SMTPClientConnection"]
 
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
-_ALL_HELLO: Final = frozenset(name for names in HELLO.values() for name in names)
 
 
 @final
@@ -68,6 +71,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         "_body_progress",
         "_encoder",
         "_extensions",
+        "_hello",
         "_lmtp",
         "_mail",
         "_pending",
@@ -94,6 +98,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self._reader = ReplyReader(limits)
         self._extensions = NO_EXTENSIONS
         self._mail: Mail | None = None
+        self._hello: Ehlo | Helo | Lhlo | None = None
         self._recipients: list[Path] = []
         self._encoder = DotEncoder()
         self._body_progress = 0
@@ -104,6 +109,11 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     def state(self) -> State:
         """The state that the replies read so far have led to."""
         return self._state
+
+    @property
+    def hello(self) -> Ehlo | Helo | Lhlo | None:
+        """The greeting that the server has accepted last; None before it and after `tls_started`."""
+        return self._hello
 
     @property
     def extensions(self) -> Extensions:
@@ -256,7 +266,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         if self._state is State.TLS:
             self._state = State.START
             self._predicted = None
-            self._extensions = NO_EXTENSIONS
+            self._forget_hello()
             self._authenticated = False
         elif self._state is not State.GREETING or self._tls_active or self._pending:
             raise LocalProtocolError("TLS: no handshake is due")
@@ -351,7 +361,8 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     def _note_success(self, request: Request, reply: Reply) -> None:
         if isinstance(request, Rcpt):
             self._recipients.append(request.forward_path)
-        elif request.name in _ALL_HELLO:
+        elif isinstance(request, Ehlo | Helo | Lhlo):
+            self._hello = request
             self._extensions = NO_EXTENSIONS if request.name == "HELO" else Extensions.parse(reply.lines[1:])
         elif request.name in ("AUTH", "SASL response"):
             self._authenticated = self._authenticated or reply.is_positive
@@ -360,6 +371,13 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         elif request.name == "DATA":
             self._encoder = DotEncoder()
             self._body_progress = 0
+        elif isinstance(request, XClient):
+            self._forget_hello()
+            self._authenticated = request.is_authenticated
+
+    def _forget_hello(self) -> None:
+        self._hello = None
+        self._extensions = NO_EXTENSIONS
 
     def _push(self, request: Request, octets: bytes, shown: bytes) -> None:
         self._queue(octets, shown)
@@ -405,6 +423,11 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             raise LocalProtocolError(f"{command.name}: the server does not offer {row.extension}")
         if isinstance(command, Auth) and command.mechanism not in self._extensions.auth:
             raise LocalProtocolError(f"AUTH: the server does not offer {command.mechanism}")
+        if isinstance(command, XClient | XForward):
+            offered = (self._extensions.get(command.name) or "").upper().split()
+            for name, _ in command.attributes:
+                if name not in offered:
+                    raise LocalProtocolError(f"{command.name}: the server does not offer {name}")
 
     def _require_question(self, command: Vrfy | Expn) -> None:
         needs_utf8 = command.smtputf8 or not command.argument.isascii()

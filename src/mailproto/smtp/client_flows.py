@@ -26,8 +26,23 @@ from mailproto.errors import (
 from mailproto.flow import Flow, Flush, Receive, start_tls
 from mailproto.sasl._mechanism import AuthenticationAborted, ClientMechanism
 from mailproto.smtp.client import SMTPClientConnection
-from mailproto.smtp.commands import Auth, Command, Data, Ehlo, Helo, Lhlo, Mail, Quit, Rcpt, Rset, StartTLS
+from mailproto.smtp.commands import (
+    Auth,
+    Command,
+    Data,
+    Ehlo,
+    Helo,
+    Lhlo,
+    Mail,
+    Quit,
+    Rcpt,
+    Rset,
+    StartTLS,
+    XClient,
+    XForward,
+)
 from mailproto.smtp.events import ConnectionLost
+from mailproto.smtp.ext.attributes import Attributes
 from mailproto.smtp.outgoing import Needs, Newlines
 from mailproto.smtp.parameters import Parameters
 from mailproto.smtp.reply import Reply
@@ -48,6 +63,8 @@ __all__ = [
     "read_reply",
     "send_message",
     "upgrade_to_tls",
+    "xclient",
+    "xforward",
 ]
 
 TLSMode: TypeAlias = Literal["implicit", "starttls", "none", "opportunistic"]
@@ -59,6 +76,9 @@ Recipient: TypeAlias = str | bytes | Mailbox | Path
 Pairs: TypeAlias = Iterable[tuple[str, str | None]]
 """Parameters of MAIL or RCPT, or what they are built of."""
 
+
+MAX_COMMAND: Final = 512
+"""Octets of a command that every server takes (RFC 5321 section 4.5.3.1.4)."""
 
 MAX_AUTH_COMMAND: Final = 512
 """Octets of an AUTH command with its initial response (RFC 4954 section 4, RFC 5321 section 4.5.3.1.4)."""
@@ -194,6 +214,42 @@ def upgrade_to_tls(
         raise TLSUnavailable(f"STARTTLS refused: {reply.code} {reply.text}", phase="tls") from error
     yield from start_tls(server_hostname)
     yield from _say_hello(conn, local_hostname, may_fall_back=False)
+
+
+def xclient(conn: SMTPClientConnection, request: XClient, local_hostname: str | None = None) -> Flow[Reply]:
+    """Send XCLIENT and say EHLO again, as a new session needs it; return the reply to XCLIENT.
+
+    *local_hostname* is what EHLO says, by default what it has said before. Raises SMTPReplyError if the
+    server refuses: the session goes on as before then.
+    """
+    # Without one there is no offer, and the command is not sent.
+    said = cast(Ehlo | Helo | Lhlo, conn.hello)
+    reply = yield from command(conn, request)
+    yield from _say_hello(conn, local_hostname or said.domain, may_fall_back=True)
+    return reply
+
+
+def xforward(conn: SMTPClientConnection, request: XForward) -> Flow[Reply]:
+    """Say where the next message comes from; return the last reply. Raises SMTPReplyError.
+
+    What is longer than a command may be goes in several, which add up.
+    """
+    reply = None
+    for part in _parts_of(request):
+        reply = yield from command(conn, part)
+    return cast(Reply, reply)
+
+
+def _parts_of(request: XForward) -> list[XForward]:
+    """Return *request* as commands of at most 512 octets (RFC 5321 section 4.5.3.1.4)."""
+    parts: list[XForward] = []
+    for pair in request.attributes:
+        longer = XForward(Attributes((*parts[-1].attributes, pair))) if parts else None
+        if longer is not None and len(longer.serialize()) <= MAX_COMMAND:
+            parts[-1] = longer
+        else:
+            parts.append(XForward(Attributes((pair,))))
+    return parts
 
 
 def quit_session(conn: SMTPClientConnection) -> Flow[None]:

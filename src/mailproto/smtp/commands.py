@@ -7,9 +7,9 @@ legal now is not decided here but in `mailproto.smtp.state`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import ClassVar, Final, Protocol, TypeAlias, TypeVar
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 from mailproto._secret import Secret
 from mailproto.address import MAX_DOMAIN, AddressError, Path, match_path, parse_domain_or_literal
@@ -22,6 +22,11 @@ from mailproto.smtp._grammar import (
     match_verb,
     require_text,
 )
+from mailproto.smtp._value import Defects, Value, add_defects
+from mailproto.smtp.ext.attributes import attribute_parser
+from mailproto.smtp.ext.etrn import Etrn, parse_etrn
+from mailproto.smtp.ext.xclient import XClient
+from mailproto.smtp.ext.xforward import XForward
 from mailproto.smtp.parameters import NO_PARAMETERS, Parameters
 
 __all__ = [
@@ -29,6 +34,7 @@ __all__ = [
     "Command",
     "Data",
     "Ehlo",
+    "Etrn",
     "Expn",
     "Helo",
     "Help",
@@ -45,45 +51,19 @@ __all__ = [
     "Unchecked",
     "UnknownCommand",
     "Vrfy",
+    "XClient",
+    "XForward",
     "add_defects",
     "parse_command",
     "parse_sasl_response",
 ]
-
-Defects: TypeAlias = tuple[Defect, ...]
-ValueT = TypeVar("ValueT", bound="_Value")
 
 _new: Final = object.__new__
 _set: Final = object.__setattr__
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
-    """What all commands share: `defects` found when it was read, which count in no comparison."""
-
-    name: ClassVar[str]
-    defects: Defects = field(default=(), compare=False, repr=False, kw_only=True)
-
-    @classmethod
-    def _parsed(cls: type[ValueT], defects: Defects, **values: object) -> ValueT:
-        """Build one of what a parser has accepted, without validating it again."""
-        command = _new(cls)
-        for name, value in values.items():
-            _set(command, name, value)
-        _set(command, "defects", defects)
-        return command
-
-    def serialize(self) -> bytes:
-        """Return the line with its CRLF."""
-        return f"{self.name}\r\n".encode("ascii")
-
-    def shown(self) -> bytes:
-        """Return the line as a trace may show it, with `***` where it holds a secret."""
-        return self.serialize()
-
-
-@dataclass(frozen=True, slots=True)
-class _Hello(_Value):
+class _Hello(Value):
     domain: str
 
     def __post_init__(self) -> None:
@@ -116,7 +96,7 @@ class Lhlo(_Hello):
 
 
 @dataclass(frozen=True, slots=True)
-class Mail(_Value):
+class Mail(Value):
     """MAIL: begins a transaction (RFC 5321 section 4.1.1.2). The reverse-path may be the null path."""
 
     name: ClassVar[str] = "MAIL"
@@ -142,7 +122,7 @@ class Mail(_Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Rcpt(_Value):
+class Rcpt(Value):
     """RCPT: names one recipient (RFC 5321 section 4.1.1.3). The null path is none."""
 
     name: ClassVar[str] = "RCPT"
@@ -168,7 +148,7 @@ class Rcpt(_Value):
 
 
 # A slot's own setter takes a third of the time of object.__setattr__, and these two are read all the time.
-_set_defects: Final = _Value.__dict__["defects"].__set__
+_set_defects: Final = Value.__dict__["defects"].__set__
 _set_reverse_path: Final = Mail.__dict__["reverse_path"].__set__
 _set_mail_parameters: Final = Mail.__dict__["parameters"].__set__
 _set_forward_path: Final = Rcpt.__dict__["forward_path"].__set__
@@ -176,35 +156,35 @@ _set_rcpt_parameters: Final = Rcpt.__dict__["parameters"].__set__
 
 
 @dataclass(frozen=True, slots=True)
-class Data(_Value):
+class Data(Value):
     """DATA: asks to send the message (RFC 5321 section 4.1.1.4)."""
 
     name: ClassVar[str] = "DATA"
 
 
 @dataclass(frozen=True, slots=True)
-class Rset(_Value):
+class Rset(Value):
     """RSET: forgets the transaction (RFC 5321 section 4.1.1.5)."""
 
     name: ClassVar[str] = "RSET"
 
 
 @dataclass(frozen=True, slots=True)
-class Quit(_Value):
+class Quit(Value):
     """QUIT: ends the session (RFC 5321 section 4.1.1.10)."""
 
     name: ClassVar[str] = "QUIT"
 
 
 @dataclass(frozen=True, slots=True)
-class StartTLS(_Value):
+class StartTLS(Value):
     """STARTTLS: asks for a TLS handshake (RFC 3207)."""
 
     name: ClassVar[str] = "STARTTLS"
 
 
 @dataclass(frozen=True, slots=True)
-class _WithText(_Value):
+class _WithText(Value):
     argument: str = ""
 
     def __post_init__(self) -> None:
@@ -276,7 +256,7 @@ class Expn(_WithString):
 
 
 @dataclass(frozen=True, slots=True)
-class Auth(_Value):
+class Auth(Value):
     """AUTH: begins a SASL exchange (RFC 4954 section 4).
 
     `mechanism` is kept in capital letters. `initial_response` holds octets, not base64; None: there is
@@ -305,7 +285,7 @@ class Auth(_Value):
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownCommand(_Value):
+class UnknownCommand(Value):
     """A command that this library does not know; `verb` is kept in capital letters."""
 
     verb: str
@@ -330,7 +310,7 @@ class UnknownCommand(_Value):
 
 
 @dataclass(frozen=True, slots=True)
-class SASLResponse(_Value):
+class SASLResponse(Value):
     """A line of a SASL exchange from the client; `data` is octets, not base64; None cancels the exchange."""
 
     name: ClassVar[str] = "SASL response"
@@ -344,7 +324,7 @@ class SASLResponse(_Value):
 
 
 @dataclass(frozen=True, slots=True)
-class MessageBody(_Value):
+class MessageBody(Value):
     """What a reply after the final dot answers. In LMTP `forward_path` says for which recipient it is."""
 
     name: ClassVar[str] = "message"
@@ -356,7 +336,7 @@ class MessageBody(_Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Unchecked(_Value):
+class Unchecked(Value):
     """Octets that were sent as they are by `send_unchecked`."""
 
     name: ClassVar[str] = "unchecked"
@@ -381,6 +361,9 @@ Command: TypeAlias = (
     | Help
     | StartTLS
     | Auth
+    | Etrn
+    | XClient
+    | XForward
     | UnknownCommand
 )
 """What a line from a client can be, outside of a SASL exchange and of a message."""
@@ -409,12 +392,6 @@ def parse_sasl_response(line: bytes) -> SASLResponse:
     if line == b"*":
         return SASLResponse(None)
     return SASLResponse(Secret(_decode_base64(line)))
-
-
-def add_defects(value: ValueT, more: Defects) -> ValueT:
-    """Return *value*, as it was read, with *more* defects behind its own."""
-    names = (field.name for field in fields(value) if field.name != "defects")
-    return value._parsed(value.defects + more, **{name: getattr(value, name) for name in names})
 
 
 class _Parse(Protocol):
@@ -596,5 +573,8 @@ _PARSERS: Final[dict[str, Callable[[bytes, bytes, Defects, int], Command]]] = {
     "VRFY": _parse_string(Vrfy),
     "EXPN": _parse_string(Expn),
     "AUTH": _parse_auth,
+    "ETRN": parse_etrn,
+    "XCLIENT": attribute_parser(XClient),
+    "XFORWARD": attribute_parser(XForward),
 }
 _PARSERS_BY_OCTETS: Final = {name.encode("ascii"): parse for name, parse in _PARSERS.items()}

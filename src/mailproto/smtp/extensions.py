@@ -82,6 +82,21 @@ class Extensions:
         return tuple((self.get("AUTH") or "").upper().split())
 
     @property
+    def etrn(self) -> bool:
+        """ETRN (RFC 1985)."""
+        return "ETRN" in self
+
+    @property
+    def xclient(self) -> tuple[str, ...]:
+        """XCLIENT: the attributes that may be sent; empty if not offered (Postfix's XCLIENT_README)."""
+        return tuple((self.get("XCLIENT") or "").upper().split())
+
+    @property
+    def xforward(self) -> tuple[str, ...]:
+        """XFORWARD: the attributes that may be sent; empty if not offered (Postfix's XFORWARD_README)."""
+        return tuple((self.get("XFORWARD") or "").upper().split())
+
+    @property
     def pipelining(self) -> bool:
         """PIPELINING (RFC 2920)."""
         return "PIPELINING" in self

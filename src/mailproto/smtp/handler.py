@@ -12,7 +12,22 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mailproto.flow import Flow, TLSInfo
-from mailproto.smtp.commands import Ehlo, Expn, Helo, Help, Lhlo, Mail, Noop, Rcpt, UnknownCommand, Vrfy
+from mailproto.smtp.commands import (
+    Ehlo,
+    Etrn,
+    Expn,
+    Helo,
+    Help,
+    Lhlo,
+    Mail,
+    Noop,
+    Rcpt,
+    UnknownCommand,
+    Vrfy,
+    XClient,
+    XForward,
+)
+from mailproto.smtp.ext.attributes import NO_ATTRIBUTES, Attributes
 from mailproto.smtp.reply import Reply
 
 __all__ = [
@@ -61,6 +76,10 @@ class SMTPSession:
     identity: str | None = None
     transaction: Transaction | None = None
     state: object = None
+    xclient: Attributes = NO_ATTRIBUTES
+    """What XCLIENT has said, several together; `peer`, `hello` and `identity` are made of it."""
+    forwarded: Attributes = NO_ATTRIBUTES
+    """What XFORWARD has said of the next message, or of the one that is being received."""
 
     @property
     def protocol(self) -> str:
@@ -153,6 +172,25 @@ class SMTPHandler:
 
     def noop(self, session: SMTPSession, noop: Noop) -> Answer:
         """Answer NOOP."""
+        return None
+
+    def etrn(self, session: SMTPSession, etrn: Etrn) -> Answer:
+        """Answer ETRN, which the row `ETRN` offers: see `EtrnAnswer`; by default 458."""
+        return None
+
+    def xclient(self, session: SMTPSession, xclient: XClient) -> Answer:
+        """Say whether `session.peer` may speak for another client; by default 550.
+
+        A 220 accepts and is the greeting: `session` is that client's then, and starts over with its EHLO.
+        The row `XCLIENT` offers the command.
+        """
+        return None
+
+    def xforward(self, session: SMTPSession, xforward: XForward) -> Answer:
+        """Say whether `session.peer` may tell where a message came from; by default 550.
+
+        A 250 accepts: `session.forwarded` has it then. The row `XFORWARD` offers the command.
+        """
         return None
 
     def unknown(self, session: SMTPSession, command: UnknownCommand) -> Answer:

@@ -29,6 +29,8 @@ from mailproto.smtp.commands import (
     SASLResponse,
     UnknownCommand,
     Vrfy,
+    XClient,
+    XForward,
     add_defects,
     parse_command,
     parse_sasl_response,
@@ -87,6 +89,7 @@ _BAD_SEQUENCE: Final = _reply(503, "5.5.1", "bad sequence of commands")
 _NO_RECIPIENTS: Final = _reply(554, "5.5.1", "no valid recipients")
 _NO_RECIPIENTS_LMTP: Final = _reply(503, "5.5.1", "no valid recipients")
 _BAD_MECHANISM: Final = _reply(504, "5.5.4", "mechanism not offered")
+_BAD_ATTRIBUTE: Final = _reply(501, "5.5.4", "attribute not offered")
 _BAD_PARAMETER: Final = _reply(555, "5.5.4", "parameter not offered")
 _NOT_ASCII_SENDER: Final = _reply(550, "5.6.7", "non-ASCII address without SMTPUTF8")
 _NOT_ASCII: Final = _reply(553, "5.6.7", "non-ASCII address without SMTPUTF8")
@@ -261,7 +264,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     @property
     def hello(self) -> Ehlo | Helo | Lhlo | None:
-        """The greeting of the client that was accepted last; None before it and after `tls_started`."""
+        """The greeting of the client that was accepted last; None before it, after TLS began and XCLIENT."""
         return self._hello
 
     @property
@@ -385,8 +388,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """
         if self._state is _TLS:
             self._state = State.START
-            self._hello = None
-            self._offered = _NOTHING_OFFERED
+            self._forget_hello()
             self._authenticated = False
         elif self._state is not State.GREETING or self._tls_active:
             raise LocalProtocolError("TLS: no handshake is due")
@@ -468,6 +470,16 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _note_other(self, request: Command, reply: Reply) -> None:
         self._declined_mail = False
+
+    def _note_xclient(self, xclient: XClient, reply: Reply) -> None:
+        self._declined_mail = False
+        if reply.is_positive:
+            self._forget_hello()
+            self._authenticated = xclient.is_authenticated
+
+    def _forget_hello(self) -> None:
+        self._hello = None
+        self._offered = _NOTHING_OFFERED
 
     def _accept_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
         self._hello = hello
@@ -673,6 +685,10 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return _TOO_MANY_LOGINS
         return None if command.mechanism in self._offered.extensions.auth else _BAD_MECHANISM
 
+    def _check_attributes(self, command: XClient | XForward) -> Reply | None:
+        offered = (self._offered.extensions.get(command.name) or "").split()
+        return None if all(name in offered for name, _ in command.attributes) else _BAD_ATTRIBUTE
+
     def _invalid(self, reply: Reply, line: bytes, name: str) -> InvalidCommand:
         if self._counts_as_bad(reply, name):
             self._bad_commands += 1
@@ -790,6 +806,7 @@ _NOTES: Final[dict[type, Callable[[SMTPServerConnection, Any, Reply], None]]] = 
     Rcpt: SMTPServerConnection._note_rcpt,
     Data: SMTPServerConnection._note_data,
     MessageBody: SMTPServerConnection._note_message,
+    XClient: SMTPServerConnection._note_xclient,
     InvalidCommand: SMTPServerConnection._note_invalid,
 }
 """What the reply to each kind of request changes beside the state."""
@@ -800,6 +817,7 @@ _CHECKS: Final[dict[type, Callable[[SMTPServerConnection, Any], Reply | None]]] 
     Auth: SMTPServerConnection._check_auth,
     Vrfy: SMTPServerConnection._check_question,
     Expn: SMTPServerConnection._check_question,
+    **dict.fromkeys((XClient, XForward), SMTPServerConnection._check_attributes),
 }
 """What forbids a command that the table of states allows."""
 

@@ -20,6 +20,7 @@ from mailproto.sasl._mechanism import Accepted, Challenge, Need, ServerMechanism
 from mailproto.sasl._registry import server_mechanism, usable_mechanisms
 from mailproto.smtp import commands
 from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand
+from mailproto.smtp.ext.attributes import NO_ATTRIBUTES, Attributes
 from mailproto.smtp.handler import (
     DiscardingSink,
     Finish,
@@ -58,6 +59,8 @@ _HIDDEN_VRFY: Final = dict.fromkeys(_SHOWN, Reply.of(252, "2.6.8", "the answer n
 _HIDDEN_EXPN: Final = dict.fromkeys(_SHOWN, Reply.of(550, "5.6.8", "the answer needs SMTPUTF8"))
 _HIDDEN_FORWARD: Final = {251: _RCPT_OK, 551: Reply.of(550, "5.6.8", "the new address needs SMTPUTF8")}
 _HELP: Final = Reply.of(214, "2.0.0", "see RFC 5321")
+_NO_QUEUE: Final = Reply.of(458, "4.3.0", "the queue cannot be started")
+_NOT_TRUSTED: Final = Reply.of(550, "5.7.0", "insufficient authorization")
 _NOT_IMPLEMENTED: Final = Reply.of(502, "5.5.1", "not implemented")
 _STOPPING: Final = Reply.of(421, "4.3.2", "the server stops")
 _TOO_SLOW: Final = Reply.of(421, "4.4.2", "nothing came in time")
@@ -160,6 +163,35 @@ def _greeting(hostname: str, protocol: str) -> Reply:
     return Reply(220, (f"{hostname} {protocol} ready",))
 
 
+def _present(session: SMTPSession, xclient: commands.XClient) -> None:
+    """Make *session* that of the client of which *xclient* speaks; what the peer said itself is forgotten."""
+    given = xclient.attributes
+    known = session.xclient = session.xclient.updated(given)
+    if known.has("ADDR") or known.has("PORT"):
+        session.peer = _peer_of(known, session.peer)
+    session.hello = _hello_of(given, session.is_lmtp)
+    session.identity = given.get("LOGIN")
+    session.forwarded = NO_ATTRIBUTES
+
+
+def _peer_of(known: Attributes, peer: tuple[str, int] | str) -> tuple[str, int] | str:
+    """Return the address that *known* leaves of *peer*: "" if it is not known."""
+    host, port = peer if isinstance(peer, tuple) else ("", 0)
+    if known.has("ADDR"):
+        host = known.address or ""
+    if known.has("PORT"):
+        port = known.port or 0
+    return (host, port) if host else ""
+
+
+def _hello_of(given: Attributes, is_lmtp: bool) -> Hello | None:
+    domain = given.get("HELO")
+    if domain is None:
+        return None
+    kind = commands.Lhlo if is_lmtp else commands.Helo if given.get("PROTO") == "SMTP" else commands.Ehlo
+    return kind._parsed((), domain=domain)
+
+
 @final
 class _Server:
     """The procedure of one connection; each method answers one kind of event."""
@@ -259,6 +291,7 @@ class _Server:
 
     def _accept_hello(self, hello: Hello) -> None:
         self._session.hello = hello
+        self._session.forwarded = NO_ATTRIBUTES
         self._reply(self._conn.ehlo_reply())
 
     def _mail_answered(self, mail: commands.Mail, answer: Reply) -> None:
@@ -300,6 +333,7 @@ class _Server:
         if sink is not None and sink is not _DISCARDING_SINK:
             finish = yield from self._call(sink.finish)
         self._session.transaction = None
+        self._session.forwarded = NO_ATTRIBUTES
         for reply in self._replies_of(finish):
             self._reply(reply)
             if reply.code == 421:
@@ -323,6 +357,7 @@ class _Server:
         if event.name == commands.MessageBody.name:
             yield from self._abort()
             self._session.transaction = None
+            self._session.forwarded = NO_ATTRIBUTES
         self._mechanism = None
         while self._conn.replies_due:
             self._reply(event.reply)
@@ -333,6 +368,14 @@ class _Server:
 
     def _quit(self, quit_: commands.Quit) -> None:
         self._reply(_BYE)
+
+    def _xclient_answered(self, xclient: commands.XClient, reply: Reply) -> None:
+        if reply.is_positive:
+            _present(self._session, xclient)
+
+    def _xforward_answered(self, xforward: commands.XForward, reply: Reply) -> None:
+        if reply.is_positive:
+            self._session.forwarded = self._session.forwarded.updated(xforward.attributes)
 
     def _start_tls(self, command: commands.StartTLS) -> Flow[None]:
         self._reply(_TLS_OK)
@@ -380,6 +423,7 @@ class _Server:
         """Do nothing: the next event ends the flow."""
 
     def _reset(self) -> Flow[None]:
+        self._session.forwarded = NO_ATTRIBUTES
         if self._session.transaction is not None:
             yield from self._tell("reset")
             self._session.transaction = None
@@ -445,6 +489,9 @@ _ANSWERS: Final[dict[type, _Own | _Hook]] = {
     commands.StartTLS: _Own(_Server._start_tls),
     commands.Auth: _Own(_Server._auth),
     commands.SASLResponse: _Own(_Server._sasl_response),
+    commands.Etrn: _Hook("etrn", _NO_QUEUE),
+    commands.XClient: _Hook("xclient", _NOT_TRUSTED, _Server._xclient_answered),
+    commands.XForward: _Hook("xforward", _NOT_TRUSTED, _Server._xforward_answered),
     commands.UnknownCommand: _Hook("unknown", _NOT_IMPLEMENTED),
     BodyData: _Own(_Server._body_data),
     BodyEnded: _Own(_Server._body_ended),

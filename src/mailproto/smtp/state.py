@@ -1,7 +1,8 @@
 """The states of a session and what each command does to them, as one table that knows no role.
 
 A client checks with it what it sends and a server what it receives; the diagrams of the documentation are
-drawn from it. The rows are RFC 5321 sections 3.3, 4.1.4 and 4.3.2, RFC 3207, RFC 4954 and RFC 2033.
+drawn from it. The rows are RFC 5321 sections 3.3, 4.1.4 and 4.3.2, RFC 3207, RFC 4954, RFC 2033, RFC 1985,
+and Postfix's XCLIENT_README and XFORWARD_README.
 """
 
 from __future__ import annotations
@@ -131,6 +132,10 @@ def _rows() -> dict[tuple[State, str], Row]:
             extension="AUTH",
             unless=Condition.AUTHENTICATED,
         ),
+        (ready, "ETRN"): Row(positive=ready, negative=ready, extension="ETRN"),
+        # Its positive reply is the greeting of what is a new session (Postfix's XCLIENT_README).
+        (ready, "XCLIENT"): Row(positive=start, negative=ready, extension="XCLIENT"),
+        (ready, "XFORWARD"): Row(positive=ready, negative=ready, extension="XFORWARD"),
         (State.AUTH, "SASL response"): Row(positive=ready, intermediate=State.AUTH, negative=ready),
     }
     for state in _GREETED:

@@ -1,1 +1,1 @@
-"""Extensions of SMTP, one module for each RFC: typed values, rows of parameters, the row a server offers."""
+"""Extensions of SMTP, one module for each: what it adds, and the row that a server offers."""
