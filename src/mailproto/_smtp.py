@@ -14,7 +14,7 @@ from mailproto.flow import Flow
 from mailproto.limits import SMTPLimits
 from mailproto.sasl._authenticator import Authenticator, authenticator_for
 from mailproto.smtp.client import SMTPClientConnection
-from mailproto.smtp.data import NewlinePolicy
+from mailproto.smtp.data import NewlinePolicy, require_newline_policy
 from mailproto.smtp.extensions import Extension
 from mailproto.smtp.handler import SMTPHandler
 from mailproto.smtp.server import SMTPServerConnection
@@ -80,6 +80,7 @@ def server_factory(
     trace: Trace | None,
 ) -> Callable[[Accepted], tuple[SMTPServerConnection, Flow[None]]]:
     """Return what makes connection and flow for each connection that a server accepts."""
+    require_newline_policy(newlines)
     name = hostname or host_name()
     rows = tuple(extensions)
     bounds = limits or SMTPLimits()

@@ -31,7 +31,8 @@ class SMTPLimits:
     max_text_line: int | None = None
     """Octets of a line of a message with its CRLF; None: no limit. RFC minimum: 1,000 (section 4.5.3.1.6)."""
     max_message: int = 52_428_800
-    """Octets of a message before dot-stuffing (RFC 1870); 0: no limit. RFC minimum: 65,536 (4.5.3.1.7)."""
+    """Octets of a message without what dot-stuffing adds, before a newline policy changes anything (RFC 1870
+    section 5); 0: no limit. RFC minimum: 65,536 (4.5.3.1.7)."""
     max_recipients: int = 1_000
     """Recipients of a transaction. RFC minimum: 100 (RFC 5321 section 4.5.3.1.8)."""
     max_recipient_domains: int = 0

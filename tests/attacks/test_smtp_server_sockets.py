@@ -168,7 +168,7 @@ SMUGGLED = b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\nevil
 def test_nothing_is_smuggled_through_server_and_client(kind: str, relay: str, end: bytes) -> None:
     """What a server that lets bare newlines pass has taken is sent on by our client as one message."""
     first, second = Accepting(), Accepting()
-    with serving(kind, first, newlines="accept") as server, serving(kind, second) as onward:
+    with serving(kind, first, newlines="pass") as server, serving(kind, second) as onward:
         with Client(server.port) as client:
             octets = DATA + b"harmless" + end + SMUGGLED + b".\r\nQUIT\r\n"
             assert client.say(octets, b"221 ").count(b"\r\n250 2.0.0 message accepted") == 1

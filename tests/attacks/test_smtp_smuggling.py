@@ -1,66 +1,137 @@
-"""Only CRLF.CRLF ends a message, and a message that seems to hold another end is refused."""
+"""Only CRLF.CRLF ends a message, whatever the policy for bare newlines is and however the octets are cut."""
 
 from __future__ import annotations
 
-import pytest
+import re
+from typing import get_args
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailproto.address import Path
 from mailproto.smtp import (
     BodyData,
     BodyEnded,
+    Data,
+    DotEncoder,
     InvalidCommand,
     Mail,
     Noop,
+    Rcpt,
+    Reply,
     ServerEvent,
     SMTPServerConnection,
 )
 from mailproto.smtp.data import NewlinePolicy
-from support_smtp import ready_server, serve
-from support_split import for_every_split
+from mailproto.smtp.server_flow import Service, serve
+from support_flows import FlowRun
+from support_smtp import ready_server
+from support_smtp import serve as accept_all
+from support_smtp_servers import Accepting
+from support_smuggling import FALSE_ENDS, TRUE_ENDS
+from support_split import for_every_split, splits
 
+POLICIES: tuple[NewlinePolicy, ...] = get_args(NewlinePolicy)
 ENVELOPE = b"MAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n"
-SMUGGLED = b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\nevil\r\n"
-FALSE_ENDS = [
-    b"\n.\n",
-    b"\n.\r\n",
-    b"\n.\r",
-    b"\r.\r",
-    b"\r.\n",
-    b"\r.\r\n",
-    b"\r\n.\n",
-    b"\r\n.\r",
-    b"\r\r\n.\n",
-    b"\n\n.\n",
-    b"\r\n.\r\r\n",
-    b"\r\n\x00.\r\n\n",
-    b"\r\n. \r\n\n",
-    b"\r\n.\0\r\n\r",
-    b"\n\r.\n\r",
-]
+SMUGGLED = b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<c@x.example>\r\nDATA\r\nevil\r\n"
+BEGUN: list[ServerEvent] = [Mail(Path.of("a@x.example")), Rcpt(Path.of("b@x.example")), Data()]
+EVIL: list[ServerEvent] = [Mail(Path.of("evil@x.example")), Rcpt(Path.of("c@x.example")), Data()]
+REFUSED = Reply.of(550, "5.6.0", "bare CR or LF in the message")
+
+_ANY_NEWLINE = re.compile(rb"\r\n?|\n")
+_ANY_END = re.compile(rb"(?:\r\n?|\n)\.(?:\r\n?|\n)")
 
 
 def run(newlines: NewlinePolicy, pieces: list[bytes]) -> list[ServerEvent]:
     conn = SMTPServerConnection(hostname="mx.example", newlines=newlines)
-    return serve(ready_server(conn), pieces)
+    return accept_all(ready_server(conn), pieces)
 
 
-@pytest.mark.parametrize("end", FALSE_ENDS, ids=repr)
-@pytest.mark.parametrize("newlines", ["reject", "accept"])
+def unstuffed(wire: bytes) -> bytes:
+    """Return the message of *wire*, read with a pattern: a dot behind CRLF is taken out."""
+    return re.sub(rb"\A\.|(?<=\r\n)\.", b"", wire)
+
+
+def given_out(message: bytes, newlines: NewlinePolicy) -> bytes:
+    return _ANY_NEWLINE.sub(b"\r\n", message) if newlines == "normalize" else message
+
+
+@pytest.mark.parametrize("newlines", POLICIES)
+@pytest.mark.parametrize("end", FALSE_ENDS.values(), ids=FALSE_ENDS)
 def test_a_false_end_ends_nothing(end: bytes, newlines: NewlinePolicy) -> None:
+    wire = b"harmless" + end + SMUGGLED
+    events = for_every_split(ENVELOPE + wire + b".\r\nNOOP\r\n", lambda pieces: run(newlines, pieces))
+    message = unstuffed(wire)
+    given = BodyData(given_out(message, newlines))
+    is_refused = newlines == "reject" and _ANY_NEWLINE.sub(b"\r\n", message) != message
+    answer = InvalidCommand(b"", REFUSED, "message") if is_refused else BodyEnded(len(given.data))
+    assert events == [*BEGUN, given, answer, Noop()]
+
+
+@pytest.mark.parametrize("newlines", POLICIES)
+@pytest.mark.parametrize("end", TRUE_ENDS.values(), ids=TRUE_ENDS)
+def test_a_true_end_ends_it(end: bytes, newlines: NewlinePolicy) -> None:
+    """What follows a true end are commands: nothing of them is in the message, nothing is lost."""
     octets = ENVELOPE + b"harmless" + end + SMUGGLED + b".\r\nNOOP\r\n"
     events = for_every_split(octets, lambda pieces: run(newlines, pieces))
-    assert [type(event) for event in events].count(Mail) == 1
-    assert events[-1] == Noop()
-    answer = events[-2]
-    if newlines == "reject":
-        assert isinstance(answer, InvalidCommand)
-        assert (answer.reply.code, answer.name) == (550, "message")
-    else:
-        assert isinstance(answer, BodyEnded)
-        data = events[-3]
-        assert isinstance(data, BodyData)
-        assert data.data.endswith(SMUGGLED)
+    message = unstuffed(b"harmless" + end.removesuffix(b".\r\n"))
+    given = BodyData(given_out(message, newlines))
+    is_refused = newlines == "reject" and _ANY_NEWLINE.sub(b"\r\n", message) != message
+    answer = InvalidCommand(b"", REFUSED, "message") if is_refused else BodyEnded(len(given.data))
+    assert events == [*BEGUN, given, answer, *EVIL, BodyData(b"evil\r\n"), BodyEnded(6), Noop()]
 
 
-def test_the_true_end_does() -> None:
-    events = for_every_split(ENVELOPE + b"x\r\n.\r\n" + b"NOOP\r\n", lambda pieces: run("reject", pieces))
-    assert events[-2:] == [BodyEnded(3), Noop()]
+def resent(message: bytes) -> bytes:
+    """Return what our own encoder sends for *message*."""
+    encoder = DotEncoder()
+    return b"".join([*encoder.encode(message), encoder.finish()])
+
+
+@pytest.mark.parametrize("end", FALSE_ENDS.values(), ids=FALSE_ENDS)
+def test_what_is_normalized_can_be_sent_on_to_a_server_that_takes_any_end(end: bytes) -> None:
+    wire = ENVELOPE + b"harmless" + end + SMUGGLED + b".\r\n"
+    for pieces in splits(wire):
+        (message,) = [b"".join(e.data for e in run("normalize", pieces) if isinstance(e, BodyData))]
+        octets = resent(message)
+        assert [found.end() for found in _ANY_END.finditer(octets)] == [len(octets)]
+
+
+@pytest.mark.parametrize("newlines", POLICIES)
+@pytest.mark.parametrize("end", FALSE_ENDS.values(), ids=FALSE_ENDS)
+def test_a_server_gives_its_handler_one_message_and_one_answer(end: bytes, newlines: NewlinePolicy) -> None:
+    wire = b"harmless" + end + SMUGGLED
+    message = unstuffed(wire)
+    is_refused = newlines == "reject" and _ANY_NEWLINE.sub(b"\r\n", message) != message
+    answer = b"550 5.6.0 bare CR or LF in the message" if is_refused else b"250 2.0.0 message accepted"
+    taken = [] if is_refused else [("<a@x.example>", ["<b@x.example>"], given_out(message, newlines))]
+    for pieces in splits(wire + b".\r\nNOOP\r\n"):
+        handler = Accepting()
+        conn = SMTPServerConnection(hostname="mx.example", newlines=newlines)
+        flow = FlowRun(conn, serve(conn, Service(handler=handler)))
+        flow.feed(b"EHLO me\r\n" + ENVELOPE)
+        flow.take_sent()
+        for piece in pieces:
+            flow.feed(piece)
+        assert flow.take_sent() == answer + b"\r\n250 2.0.0 nothing done\r\n"
+        assert handler.taken == taken
+
+
+@given(
+    st.lists(st.sampled_from([b"\r", b"\n", b".", b"a", b"\0", b"\r\n", b"\r\n.\r\n"]), max_size=12),
+    st.data(),
+)
+def test_any_octets_are_one_message_up_to_the_first_true_end(parts: list[bytes], data: st.DataObject) -> None:
+    newlines = data.draw(st.sampled_from(POLICIES[1:]))
+    wire = b"".join(parts) + b"\r\n.\r\n"
+    end = (b"\r\n" + wire).index(b"\r\n.\r\n")
+    message = unstuffed(wire[:end])
+    at = data.draw(st.integers(0, len(wire)))
+    events = run(newlines, [ENVELOPE, wire[:at], wire[at:]])
+    given = b""
+    for event in events[3:]:
+        if isinstance(event, BodyEnded):
+            break
+        assert isinstance(event, BodyData)
+        given += event.data
+    assert given == given_out(message, newlines)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp import DotDecoder, DotEncoder
 from mailproto.smtp._grammar import _is_bare_newline_counted, is_bare_newline_in
-from mailproto.smtp.data import _find_dot_line
+from mailproto.smtp.data import NewlineNormalizer, _find_dot_line
 from support_split import splits
 
 CASES = [
@@ -148,6 +148,34 @@ def test_bare_newlines_are_found_alike_by_lines_and_by_counts(size: int, octets:
 @given(st.text("\r\n.a", max_size=20).map(str.encode), st.integers(0, 20))
 def test_the_first_line_with_a_dot_is_found_as_a_search_forwards_finds_it(octets: bytes, start: int) -> None:
     assert _find_dot_line(octets, start) == octets.find(b"\r\n.", start)
+
+
+NORMALIZED = {
+    b"": b"",
+    b"a\r\nb": b"a\r\nb",
+    b"\n": b"\r\n",
+    b"\r": b"\r\n",
+    b"\n\r": b"\r\n\r\n",
+    b"\r\r\n\n": b"\r\n\r\n\r\n",
+    b"a\nb\rc\r\nd\r": b"a\r\nb\r\nc\r\nd\r\n",
+    b"\r\r\r": b"\r\n\r\n\r\n",
+}
+
+
+def normalize(pieces: list[bytes]) -> bytes:
+    newlines = NewlineNormalizer()
+    return b"".join([newlines.convert(piece) for piece in pieces] + [newlines.finish()])
+
+
+@pytest.mark.parametrize("octets, expected", NORMALIZED.items(), ids=map(repr, NORMALIZED))
+def test_normalizes_cut_anywhere(octets: bytes, expected: bytes) -> None:
+    for pieces in splits(octets):
+        assert normalize(pieces) == expected
+
+
+@given(st.lists(st.text("\r\n.a", max_size=8).map(str.encode), max_size=6))
+def test_normalizes_as_a_pattern_does(pieces: list[bytes]) -> None:
+    assert normalize(pieces) == re.sub(rb"\r\n?|\n", b"\r\n", b"".join(pieces))
 
 
 @given(st.lists(st.text("\r\n.a", max_size=8).map(str.encode), max_size=6))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -337,17 +338,67 @@ def test_lines_of_text_are_bounded_if_asked_for(line: bytes, codes: list[tuple[s
     assert invalid(for_every_split(octets, run)) == codes
 
 
-def test_a_bare_newline_by_policy() -> None:
+def test_a_bare_newline_is_rejected() -> None:
     octets = ENVELOPE + b"a\nb\r\n.\r\n"
     rejected = for_every_split(octets, lambda pieces: serve(ready_server(server()), pieces))
     assert invalid(rejected) == [("message", 550)]
-    accepted = for_every_split(octets, lambda pieces: serve(ready_server(server(newlines="accept")), pieces))
-    assert accepted[-2:] == [BodyData(b"a\nb\r\n"), BodyEnded(5)]
-    ended = accepted[-1]
+
+
+GIVEN: dict[NewlinePolicy, bytes] = {"pass": b"a\nb\r\n", "normalize": b"a\r\nb\r\n"}
+
+
+@pytest.mark.parametrize("policy, data", GIVEN.items())
+def test_a_bare_newline_that_the_policy_lets_in(policy: NewlinePolicy, data: bytes) -> None:
+    octets = ENVELOPE + b"a\nb\r\n.\r\n"
+    events = for_every_split(octets, lambda pieces: serve(ready_server(server(newlines=policy)), pieces))
+    assert events[-2:] == [BodyData(data), BodyEnded(len(data))]
+    ended = events[-1]
     assert isinstance(ended, BodyEnded)
     assert ended.defects == (Defect("bare-newline", 1),)
-    strict = serve(ready_server(server(newlines="accept", strict=True)), [octets])
+    strict = serve(ready_server(server(newlines=policy, strict=True)), [octets])
     assert invalid(strict) == [("message", 550)]
+
+
+def test_an_unknown_policy() -> None:
+    with pytest.raises(LocalProtocolError, match="expected reject, normalize or pass, got 'accept'"):
+        server(newlines="accept")  # type: ignore[arg-type]  # what is tested
+
+
+SIZES = {
+    "as long as allowed": (b"12345678\r\n", []),
+    "one octet too long": (b"123456789\r\n", [("message", 552)]),
+    "dots that are stuffed do not count": (b"..2\r\n..6\r\n", []),
+    "bare newlines count as they come": (b"\n\n\r4\n6\n8\r\n", []),
+    "and no less": (b"\n\n\r4\n6\n89\r\n", [("message", 552)]),
+}
+
+
+@pytest.mark.parametrize("wire, codes", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("policy", ["normalize", "pass"])
+def test_what_counts_as_the_size(wire: bytes, codes: list[object], policy: NewlinePolicy) -> None:
+    """RFC 1870 section 5: CRLF counts, what dot-stuffing adds does not; the policy changes nothing of it."""
+    limits = SMTPLimits(max_message=10)
+
+    def run(pieces: list[bytes]) -> list[ServerEvent]:
+        return serve(ready_server(server(limits, newlines=policy)), pieces)
+
+    events = for_every_split(ENVELOPE + wire + b".\r\n", run)
+    assert invalid(events) == codes
+    given = [event.data for event in events if isinstance(event, BodyData)]
+    ended = [event.size for event in events if isinstance(event, BodyEnded)]
+    assert ended == ([] if codes else [len(b"".join(given))])
+
+
+def test_a_chunk_without_a_bare_newline_passes_uncopied_under_each_policy() -> None:
+    chunk = b"x" * 70 + b"\r\n"
+    for policy in get_args(NewlinePolicy):
+        conn = ready_server(server(newlines=policy))
+        serve(conn, [ENVELOPE, b"\n"])
+        for data in (chunk * 1_000, chunk * 1_000 + b"\r", b"\n" + chunk * 1_000):
+            conn.receive_data(data)
+            event = conn.next_event()
+            assert isinstance(event, BodyData)
+            assert event.data is data
 
 
 def test_chunks_come_as_the_objects_that_they_are() -> None:

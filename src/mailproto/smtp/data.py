@@ -1,20 +1,30 @@
 """The octets behind DATA: dot-stuffing and its reverse (RFC 5321 section 4.5.2), and bare CR and LF.
 
-Only CRLF.CRLF ends a message. All is done in bulk: a chunk without a line that begins with a dot passes
-through as the object that it is.
+Only CRLF.CRLF ends a message, whatever becomes of a bare CR or LF. All is done in bulk: a chunk without a
+line that begins with a dot passes through as the object that it is.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias, final
+from typing import Final, Literal, NamedTuple, TypeAlias, final, get_args
 
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import find_bare_newline, is_bare_newline_in
 
-__all__ = ["Decoded", "DotDecoder", "DotEncoder", "NewlinePolicy"]
+__all__ = [
+    "Decoded",
+    "DotDecoder",
+    "DotEncoder",
+    "NewlineNormalizer",
+    "NewlinePolicy",
+    "require_newline_policy",
+]
 
-NewlinePolicy: TypeAlias = Literal["reject", "accept"]
-"""What a server does with a bare CR or LF in a message: refuse the message, or give it out as it is."""
+NewlinePolicy: TypeAlias = Literal["reject", "normalize", "pass"]
+"""What a server does with a bare CR or LF in a message.
+
+Refuse the message, give it out with a CRLF in place of each, or give it out as it is.
+"""
 
 _DOT_LINE: Final = b"\r\n."
 _END: Final = b"\r\n.\r\n"
@@ -24,6 +34,12 @@ _RELEASED: Final = {b"\r\n.\r": 2, b"\r\n.": 2, b"\r\n": 2, b"\r": 1, b"": 0}
 """How many octets of an edge were given out already: a dot is held back until it is known what it is."""
 _MAX_EDGE_STEP: Final = 4_096
 """Octets that are copied at most where a dot stands at the edge of a chunk."""
+
+
+def require_newline_policy(policy: str) -> None:
+    """Raise LocalProtocolError if *policy* is no `NewlinePolicy`."""
+    if policy not in get_args(NewlinePolicy):
+        raise LocalProtocolError(f"newlines: expected reject, normalize or pass, got {policy[:40]!r}")
 
 
 @final
@@ -119,6 +135,37 @@ class DotDecoder:
         if self._after_cr and data[0] != 10:
             return -1
         return find_bare_newline(data, int(self._after_cr), len(data))
+
+
+@final
+class NewlineNormalizer:
+    """Makes each bare CR and each bare LF a CRLF, in a message that comes in chunks cut anywhere."""
+
+    __slots__ = ("_after_cr",)
+
+    def __init__(self) -> None:
+        self._after_cr = False
+
+    def convert(self, chunk: bytes) -> bytes:
+        """Return what *chunk* becomes: the object itself, unless it has a bare CR or LF.
+
+        A CR at its end is given out; the next chunk, or `finish`, brings the LF.
+        """
+        if not chunk:
+            return chunk
+        after_cr, self._after_cr = self._after_cr, chunk.endswith(b"\r")
+        return _normalized(chunk, after_cr) if is_bare_newline_in(chunk, after_cr) else chunk
+
+    def finish(self) -> bytes:
+        """Return the LF that a CR at the very end needs."""
+        return b"\n" if self._after_cr else b""
+
+
+def _normalized(chunk: bytes, after_cr: bool) -> bytes:
+    rest = chunk.removeprefix(b"\n") if after_cr else chunk
+    lines = rest.removesuffix(b"\r")
+    whole = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    return b"%b%b%b" % (b"\n" if after_cr else b"", whole, rest[len(lines) :])
 
 
 def _edge_of(octets: bytes) -> bytes:

@@ -23,7 +23,7 @@ __all__ = [
 class BodyData:
     """Octets of a message without its dot-stuffing, cut anywhere; no reply is due.
 
-    They are the object that was received if nothing had to be taken out.
+    They are the object that was received if nothing had to be taken out or put right.
     """
 
     data: bytes
@@ -31,7 +31,10 @@ class BodyData:
 
 @dataclass(frozen=True, slots=True)
 class BodyEnded:
-    """The message is complete and has `size` octets; a reply is due, in LMTP one for each recipient."""
+    """The message is complete, and its `BodyData` had `size` octets; a reply is due.
+
+    In LMTP one is due for each recipient.
+    """
 
     size: int
     defects: tuple[Defect, ...] = field(default=(), compare=False, kw_only=True)

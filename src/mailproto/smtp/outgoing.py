@@ -6,7 +6,6 @@ RFC 5321 section 2.3.8 (only CRLF ends a line), RFC 1870 (size), RFC 6152 (8-bit
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
@@ -15,13 +14,12 @@ from mailproto.errors import LocalProtocolError
 from mailproto.mime.addresses import EnvelopeAddress, parse_addresses
 from mailproto.mime.headers import Span, field_spans, fields
 from mailproto.smtp._grammar import is_bare_newline_in
+from mailproto.smtp.data import NewlineNormalizer
 
 __all__ = ["Envelope", "Needs", "Newlines", "Survey", "envelope_of", "newlines_of", "without_bcc"]
 
 Newlines: TypeAlias = Literal["convert", "reject"]
 """What becomes of a bare CR or LF in a message to send: CRLF, or a LocalProtocolError."""
-
-_NEWLINE: Final = re.compile(rb"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +31,6 @@ class Needs:
 
     size: int | None = None
     is_eight_bit: bool | None = None
-
-
-@final
-class Converter:
-    """Makes each bare CR and each bare LF a CRLF."""
-
-    __slots__ = ("_has_cr",)
-
-    def __init__(self) -> None:
-        self._has_cr = False
-
-    def convert(self, chunk: bytes) -> bytes:
-        """Return what *chunk* becomes, the same object if nothing changes; a CR at its end waits."""
-        if self._has_cr and chunk:
-            chunk = b"\r" + chunk
-        elif not chunk.endswith(b"\r") and not is_bare_newline_in(chunk):
-            return chunk
-        self._has_cr = chunk.endswith(b"\r")
-        return _NEWLINE.sub(b"\r\n", chunk[:-1] if self._has_cr else chunk)
-
-    def finish(self) -> bytes:
-        """Return what a CR at the very end becomes."""
-        return b"\r\n" if self._has_cr else b""
 
 
 @final
@@ -100,10 +75,13 @@ class AsItIs:
         return b""
 
 
-_POLICIES: Final[dict[str, type[Converter] | type[Refuser]]] = {"convert": Converter, "reject": Refuser}
+_POLICIES: Final[dict[str, type[NewlineNormalizer] | type[Refuser]]] = {
+    "convert": NewlineNormalizer,
+    "reject": Refuser,
+}
 
 
-def newlines_of(policy: Newlines) -> Converter | Refuser:
+def newlines_of(policy: Newlines) -> NewlineNormalizer | Refuser:
     """Return a new reader of one message by *policy*. Raises LocalProtocolError for an unknown one."""
     try:
         return _POLICIES[policy]()

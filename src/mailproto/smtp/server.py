@@ -35,7 +35,7 @@ from mailproto.smtp.commands import (
     parse_command,
     parse_sasl_response,
 )
-from mailproto.smtp.data import DotDecoder, NewlinePolicy
+from mailproto.smtp.data import DotDecoder, NewlineNormalizer, NewlinePolicy, require_newline_policy
 from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand, ServerEvent
 from mailproto.smtp.extensions import (
     EXTENSIONS,
@@ -226,6 +226,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         start_tls: bool = False,
     ) -> None:
         super().__init__()
+        require_newline_policy(newlines)
         self.limits: SMTPLimits = limits
         """What this connection accepts."""
         self.hostname: str = hostname
@@ -457,7 +458,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _note_data(self, data: Data, reply: Reply) -> None:
         if reply.is_intermediate:
-            self._body = _Body(self.limits)
+            self._body = (_NormalizedBody if self._newlines == "normalize" else _Body)(self.limits)
 
     def _note_message(self, message: MessageBody, reply: Reply) -> None:
         self._declined_mail = False
@@ -731,7 +732,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if refusal is not None:
             event = self._invalid(refusal, b"", MessageBody.name)
         else:
-            event = BodyEnded(body.size, defects=body.defects)
+            event = BodyEnded(body.given, defects=body.defects)
             self._pending = _ANY_BODY
             self._row = _MESSAGE
         is_per_recipient = self._lmtp and _MESSAGE.is_per_recipient
@@ -740,7 +741,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
 
 class _Body:
-    """The message that is being received: its size, and what is wrong with it."""
+    """The message that is being received: its size by RFC 1870, and what is wrong with it."""
 
     __slots__ = ("_limits", "_line", "_longest", "_unmarked", "decoder", "size")
 
@@ -751,6 +752,11 @@ class _Body:
         self._unmarked = 0
         self.decoder = DotDecoder()
         self.size = 0
+
+    @property
+    def given(self) -> int:
+        """Octets that the application was given."""
+        return self.size
 
     def take(self, data: bytes) -> bytes:
         """Count *data* and return what the application gets of it: nothing beyond `max_message`."""
@@ -788,6 +794,26 @@ class _Body:
         if self._longest > (self._limits.max_text_line or self._longest):
             return _TEXT_LINE_TOO_LONG
         return None
+
+
+class _NormalizedBody(_Body):
+    """A message whose bare CR and LF become CRLF. Its size and its lines are judged as they came."""
+
+    __slots__ = ("_given", "_newlines")
+
+    def __init__(self, limits: SMTPLimits) -> None:
+        super().__init__(limits)
+        self._newlines = NewlineNormalizer()
+        self._given = 0
+
+    @property
+    def given(self) -> int:
+        return self._given
+
+    def take(self, data: bytes) -> bytes:
+        data = self._newlines.convert(_Body.take(self, data))
+        self._given += len(data)
+        return data
 
 
 _READERS: Final[dict[State, Callable[[SMTPServerConnection], ServerEvent | None]]] = {

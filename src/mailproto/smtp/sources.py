@@ -11,9 +11,9 @@ from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
+from mailproto.smtp.data import NewlineNormalizer
 from mailproto.smtp.outgoing import (
     AsItIs,
-    Converter,
     Envelope,
     Needs,
     Newlines,
@@ -106,7 +106,7 @@ class _Streamed:
 
     def __init__(self, newlines: Newlines) -> None:
         self._policy = newlines
-        self._newlines: AsItIs | Converter | Refuser = newlines_of(newlines)
+        self._newlines: AsItIs | NewlineNormalizer | Refuser = newlines_of(newlines)
         self._is_at_end = False
 
     def take_envelope(self) -> Envelope:
