@@ -300,11 +300,19 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         line = self._input.take_line()
         size = len(line) or len(self._input)
         if size > self.limits.max_reply_line:
-            raise LimitExceeded("max_reply_line", size, self.limits.max_reply_line)
+            self._check_long_line(size)
         if not line:
             return None
         self._show_received(line)
         return line
+
+    def _check_long_line(self, size: int) -> None:
+        """Raise LimitExceeded, unless this may be a challenge (RFC 4954 section 4)."""
+        name, limit = "max_reply_line", self.limits.max_reply_line
+        if isinstance(self._awaited, Auth | SASLResponse):
+            name, limit = "max_auth_line", self.limits.max_auth_line
+        if size > limit:
+            raise LimitExceeded(name, size, limit)
 
     def _lost(self) -> ConnectionLost:
         unfinished = self._input or self._reader.is_inside or self._pending

@@ -129,11 +129,22 @@ def _raise_if_closing(reply: Reply) -> None:
 
 def command(conn: SMTPClientConnection, request: Command) -> Flow[Reply]:
     """Send *request* and return its positive reply. Raises SMTPReplyError for any other."""
-    conn.send_command(request)
+    _send(conn, request)
     reply = yield from read_reply(conn)
     if not reply.is_positive:
         raise _error(reply)
     return reply
+
+
+def _send(conn: SMTPClientConnection, request: Command) -> None:
+    """Send *request*. Raises if something was said before, which would be taken for the reply to it."""
+    if not conn.pending:
+        event = conn.next_event()
+        if isinstance(event, ConnectionLost):
+            raise ConnectionClosed("the server closed the connection", phase="write")
+        if event is not None:
+            _raise_if_closing(event)
+    conn.send_command(request)
 
 
 def exchange(conn: SMTPClientConnection, request: Command | bytes, replies: int = 1) -> Flow[Reply]:
@@ -186,7 +197,7 @@ def open_session(
 
 
 def _say_hello(conn: SMTPClientConnection, local_hostname: str, *, may_fall_back: bool) -> Flow[None]:
-    conn.send_command(Lhlo(local_hostname) if conn.is_lmtp else Ehlo(local_hostname))
+    _send(conn, Lhlo(local_hostname) if conn.is_lmtp else Ehlo(local_hostname))
     reply = yield from read_reply(conn)
     if reply.is_positive:
         return
@@ -207,7 +218,7 @@ def upgrade_to_tls(
     """
     if not conn.extensions.start_tls:
         raise TLSUnavailable("the server does not offer STARTTLS", phase="tls")
-    conn.send_command(StartTLS())
+    _send(conn, StartTLS())
     reply = yield from read_reply(conn)
     if not reply.is_positive:
         error = _error(reply)
@@ -307,7 +318,7 @@ def _authenticate_by(conn: SMTPClientConnection, mechanism: ClientMechanism) -> 
     if len(request.serialize()) > MAX_AUTH_COMMAND:
         request = Auth(mechanism.name)
     waiting = initial if request.initial_response is None else None
-    conn.send_command(request)
+    _send(conn, request)
     reply = yield from read_reply(conn)
     while reply.is_intermediate:
         try:
@@ -467,7 +478,7 @@ def _send_envelope(conn: SMTPClientConnection, requests: list[Command]) -> Flow[
             replies.append((yield from read_reply(conn)))
         if len(replies) == sent and _is_hopeless(replies, request):
             break
-        conn.send_command(request)
+        _send(conn, request)
         sent += 1
     while len(replies) < sent:
         replies.append((yield from read_reply(conn)))

@@ -350,11 +350,17 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """
         state = self._state_after(reply.code)
         octets = reply.serialize()
-        limit = self.limits.max_reply_line
-        if len(octets) > limit and max(map(len, octets.split(b"\n"))) >= limit:
-            raise LocalProtocolError(f"reply: expected lines of at most {limit} octets")
+        if len(octets) > self.limits.max_reply_line:
+            self._check_long_reply(octets)
         self._queue(octets)
         self._answered(reply, state)
+
+    def _check_long_reply(self, octets: bytes) -> None:
+        # A challenge may be longer than any other reply (RFC 4954 section 4).
+        is_login = isinstance(self._pending, Auth | SASLResponse)
+        limit = self.limits.max_auth_line if is_login else self.limits.max_reply_line
+        if max(map(len, octets.split(b"\n"))) >= limit:
+            raise LocalProtocolError(f"reply: expected lines of at most {limit} octets")
 
     def send_unchecked(self, octets: bytes, replies: int = 1) -> None:
         """Queue *octets* exactly as they are, for tests of the other end.
