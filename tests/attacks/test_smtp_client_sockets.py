@@ -22,7 +22,21 @@ from mailproto.errors import (
 )
 from mailproto.limits import SMTPLimits
 from mailproto.sasl import ExternalClient, LoginClient, PlainClient
-from mailproto.smtp import Expn, Help, Mail, Noop, Parameters, Rcpt, UnknownCommand, Vrfy
+from mailproto.smtp import (
+    ETRN,
+    EXTENSIONS,
+    XCLIENT,
+    XFORWARD,
+    Expn,
+    Help,
+    Mail,
+    Noop,
+    Parameters,
+    Rcpt,
+    UnknownCommand,
+    Vrfy,
+)
+from mailproto.sync import SMTPClient
 from support_lines import client_context
 from support_smtp_clients import CLIENTS, EHLO_OK, GREETING, connected, scripted
 from support_smtp_servers import Accepting, serving
@@ -191,6 +205,12 @@ METHODS: dict[str, Callable[[Any, str], object]] = {
     "verify": lambda smtp, bad: smtp.verify(f"a{bad}b"),
     "expand": lambda smtp, bad: smtp.expand(f"a{bad}b"),
     "help": lambda smtp, bad: smtp.help(f"a{bad}b"),
+    "etrn": lambda smtp, bad: smtp.etrn(f"a{bad}.example"),
+    "etrn of a queue": lambda smtp, bad: smtp.etrn(f"a{bad}", "#"),
+    "etrn option": lambda smtp, bad: smtp.etrn("a.example", f"@{bad}"),
+    "xclient": lambda smtp, bad: smtp.xclient(login=f"a{bad}"),
+    "xclient name": lambda smtp, bad: smtp.xclient(**{f"login{bad}": "a"}),
+    "xforward": lambda smtp, bad: smtp.xforward(helo=f"a{bad}"),
     "VRFY": lambda smtp, bad: smtp.exchange(Vrfy(f"a{bad}")),
     "EXPN": lambda smtp, bad: smtp.exchange(Expn(f"{bad}a")),
     "HELP": lambda smtp, bad: smtp.exchange(Help(f"a{bad}")),
@@ -202,11 +222,23 @@ METHODS: dict[str, Callable[[Any, str], object]] = {
 }
 
 
+ATTACKED_ELSEWHERE = {"connect", "login", "authenticate"}
+WITHOUT_ARGUMENTS = {"close", "noop", "quit", "reset"}
+MORE_NAMES = {"exchange": "VRFY", "send_message": "reverse_path"}
+
+
+def test_every_method_is_attacked() -> None:
+    methods = {name for name, value in vars(SMTPClient).items() if callable(value) and name[0] != "_"}
+    left = methods - ATTACKED_ELSEWHERE - WITHOUT_ARGUMENTS
+    assert {name for name in left if MORE_NAMES.get(name, name) not in METHODS} == set()
+
+
 @pytest.mark.parametrize("bad", BAD, ids=repr)
 def test_nul_cr_and_lf_in_every_argument(client: str, bad: str) -> None:
     sent: list[bytes] = []
     handler = Accepting()
-    with serving("sync", handler) as server:
+    rows = (*EXTENSIONS, ETRN, XCLIENT, XFORWARD)
+    with serving("sync", handler, extensions=rows) as server:
         with connected(client, server.port, trace=lambda _, line: sent.append(line)) as smtp:
             smtp.noop()
             sent.clear()
