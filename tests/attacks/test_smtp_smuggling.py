@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path as FilePath
 from typing import get_args
 
 import pytest
@@ -135,3 +136,21 @@ def test_any_octets_are_one_message_up_to_the_first_true_end(parts: list[bytes],
         assert isinstance(event, BodyData)
         given += event.data
     assert given == given_out(message, newlines)
+
+
+PAGE = FilePath(__file__).parents[2] / "docs" / "topics" / "smuggling.rst"
+ROW = re.compile(r"^   \* - (.+)\n     - (.+)\n     - (.+)\n     - (.+)$", re.MULTILINE)
+
+
+def outcome(end: bytes, newlines: NewlinePolicy) -> str:
+    """Return in a word what a server does with *end* and what follows it."""
+    events = run(newlines, [ENVELOPE + b"harmless" + end + SMUGGLED + b".\r\nNOOP\r\n"])
+    what = "end" if events.count(Data()) == 2 else "text"
+    return f"{what}, refused" if REFUSED in [getattr(event, "reply", None) for event in events] else what
+
+
+def test_the_table_of_the_documentation_is_what_happens() -> None:
+    documented = {name: tuple(words) for name, *words in ROW.findall(PAGE.read_text())}
+    assert documented.pop("Octets") == POLICIES
+    ends = FALSE_ENDS | TRUE_ENDS
+    assert documented == {name: tuple(outcome(end, p) for p in POLICIES) for name, end in ends.items()}

@@ -79,7 +79,7 @@ def _is_address(text: str) -> bool:
 HOST: Final = Attribute(_is_host, frozenset({UNAVAILABLE, TEMPORARILY_UNAVAILABLE}))
 """The name of a host as the DNS has it."""
 ADDRESS: Final = Attribute(_is_address)
-"""An IPv4 address, or `IPV6:` and one of that kind."""
+"""An IPv4 address, or an IPv6 address with its tag in front."""
 PORT: Final = Attribute(lambda text: _is_port(text) and int(text) <= 65_535)
 HELLO: Final = Attribute(_is_hello)
 """What a client says in EHLO: visible ASCII."""
@@ -104,7 +104,7 @@ class Attributes(tuple[tuple[str, str], ...]):
 
     @classmethod
     def of(cls, attributes: Mapping[str, str | int | None]) -> Attributes:
-        """Build them of a mapping; None stands for `[UNAVAILABLE]`, and an IPv6 address needs no `IPV6:`."""
+        """Build them of a mapping; None stands for `[UNAVAILABLE]`, an IPv6 address needs no tag in front."""
         return cls((name, _text_of(name.upper(), value)) for name, value in attributes.items())
 
     def get(self, name: str) -> str | None:
@@ -122,7 +122,7 @@ class Attributes(tuple[tuple[str, str], ...]):
 
     @property
     def address(self) -> str | None:
-        """ADDR without `IPV6:`; None if it is not known."""
+        """ADDR without the tag of IPv6; None if it is not known."""
         return _without_tag(self.get("ADDR"))
 
     @property
@@ -133,7 +133,7 @@ class Attributes(tuple[tuple[str, str], ...]):
 
     @property
     def destination_address(self) -> str | None:
-        """DESTADDR, where the client has connected to, without `IPV6:`; None if it is not known."""
+        """DESTADDR, where the client has connected to, without the tag of IPv6; None if it is not known."""
         return _without_tag(self.get("DESTADDR"))
 
     @property
@@ -177,7 +177,7 @@ class AttributeCommand(Value):
     def of(cls: type[KindT], **attributes: str | int | None) -> KindT:
         """Build it of attributes by name, in any case: `of(addr="192.0.2.1", port=1025, name=None)`.
 
-        None stands for `[UNAVAILABLE]`; an IPv6 address needs no `IPV6:` in front. Raises LocalProtocolError.
+        None stands for `[UNAVAILABLE]`; an IPv6 address needs no tag in front. Raises LocalProtocolError.
         """
         return cls(Attributes.of(attributes))
 
