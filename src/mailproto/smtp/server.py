@@ -395,7 +395,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """
         if self._state is _TLS:
             self._state = State.START
-            self._forget_hello()
+            self._hello = None
+            self._offered = _NOTHING_OFFERED
             self._authenticated = False
         elif self._state is not State.GREETING or self._tls_active:
             raise LocalProtocolError("TLS: no handshake is due")
@@ -481,12 +482,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _note_xclient(self, xclient: XClient, reply: Reply) -> None:
         self._declined_mail = False
         if reply.is_positive:
-            self._forget_hello()
+            # What was offered stays, since another XCLIENT may follow; all else needs EHLO first.
+            self._hello = None
             self._authenticated = xclient.is_authenticated
-
-    def _forget_hello(self) -> None:
-        self._hello = None
-        self._offered = _NOTHING_OFFERED
 
     def _accept_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
         self._hello = hello

@@ -133,8 +133,9 @@ def _rows() -> dict[tuple[State, str], Row]:
             unless=Condition.AUTHENTICATED,
         ),
         (ready, "ETRN"): Row(positive=ready, negative=ready, extension="ETRN"),
-        # Its positive reply is the greeting of what is a new session (Postfix's XCLIENT_README).
+        # Its positive reply is the greeting of what is a new session; another may follow before EHLO.
         (ready, "XCLIENT"): Row(positive=start, negative=ready, extension="XCLIENT"),
+        (start, "XCLIENT"): Row(positive=start, negative=start, extension="XCLIENT"),
         (ready, "XFORWARD"): Row(positive=ready, negative=ready, extension="XFORWARD"),
         (State.AUTH, "SASL response"): Row(positive=ready, intermediate=State.AUTH, negative=ready),
     }
