@@ -66,9 +66,9 @@ _NO_LIMITS: Final = SMTPLimits(max_reply_lines=2**31)
 def parse_replies(data: bytes, *, strict: bool = False) -> list[ParsedReply]:
     """Read what a server sent, from its greeting on or from anywhere.
 
-    A 220 that is not the first reply answers STARTTLS: what follows is `Opaque`. Offsets of defects count in
-    *data*. Raises RemoteProtocolError for a defect or for what is no reply, if *strict*; else what follows
-    is `Opaque`.
+    A 220 that is not the first reply is taken for an answer to STARTTLS: what follows is `Opaque`. Behind one
+    to XCLIENT, which looks the same, read on from there. Offsets of defects count in *data*. Raises
+    RemoteProtocolError for a defect or for what is no reply, if *strict*; else what follows is `Opaque`.
     """
     replies: list[ParsedReply] = []
     start = position = 0
