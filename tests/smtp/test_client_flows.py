@@ -755,7 +755,7 @@ class TestForms:
 
     def test_policy_unknown(self) -> None:
         with pytest.raises(LocalProtocolError):
-            send(ready_client(offer=PIPELINING), [], newlines="keep")
+            send(ready_client(offer=PIPELINING), [], newlines="drop")
 
     @pytest.mark.parametrize("message", ["text", 5, None], ids=repr)
     def test_no_message(self, message: Any) -> None:

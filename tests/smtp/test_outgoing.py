@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailproto.errors import LocalProtocolError
-from mailproto.smtp.outgoing import Envelope, Needs, Survey, envelope_of, newlines_of, without_bcc
+from mailproto.smtp.outgoing import Envelope, Needs, Newlines, Survey, envelope_of, newlines_of, without_bcc
+from support_split import splits
 
 CONVERTED = {
     "nothing": (b"", b""),
@@ -51,8 +52,8 @@ def test_well_formed_octets_are_not_copied() -> None:
 
 
 def test_unknown_policy() -> None:
-    with pytest.raises(LocalProtocolError, match="'keep'"):
-        newlines_of("keep")  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(LocalProtocolError, match="'drop'"):
+        newlines_of("drop")  # type: ignore[arg-type]  # what is tested
 
 
 @given(st.lists(st.binary(max_size=8)))
@@ -78,6 +79,35 @@ def test_survey(octets: bytes, needs: Needs) -> None:
         for piece in pieces:
             survey.see(piece)
         assert survey.needs() == needs
+
+
+BINARY = {
+    "NUL": (b"a\0\r\n", True, False),
+    "998 octets": (b"a\r\n" + b"x" * 998 + b"\r\nb", False, False),
+    "999 octets": (b"a\r\n" + b"x" * 999 + b"\r\nb", True, False),
+    "998 octets at the end": (b"a\r\n" + b"x" * 998, False, False),
+    "999 octets at the end, the last a CR": (b"a\r\n" + b"x" * 998 + b"\r", False, True),
+    "999 octets at the end": (b"a\r\n" + b"x" * 999, True, False),
+    "1,001 octets at the end": (b"a\r\n" + b"x" * 1_001, True, False),
+    "many lines": (b"x" * 997 + b"\r\n" + b"\r\n" * 5 + b"y" * 998 + b"\r\n", False, False),
+    "bare LF": (b"a\nb\r\n", False, True),
+    "bare CR": (b"a\rb\r\n", False, True),
+    "bare CR at the end": (b"a\r\nb\r", False, True),
+    "line ends": (b"\r\n\r\n", False, False),
+}
+
+
+@pytest.mark.parametrize("octets, is_binary, is_bare", BINARY.values(), ids=BINARY)
+def test_what_needs_binarymime(octets: bytes, is_binary: bool, is_bare: bool) -> None:
+    for pieces in splits(octets):
+        policies: tuple[Newlines, ...] = ("convert", "keep")
+        for newlines in policies:
+            survey = Survey(newlines)
+            for piece in pieces:
+                survey.see(piece)
+            needs = survey.needs()
+            has_bare = is_bare and newlines == "keep"
+            assert (needs.is_binary, needs.has_bare_newline) == (is_binary or has_bare, has_bare)
 
 
 ENVELOPES = {

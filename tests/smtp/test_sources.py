@@ -11,7 +11,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.smtp import SMTPClientConnection
 from mailproto.smtp.outgoing import Envelope, Needs
-from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, OctetsSource, source_of
+from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, OctetsSource, Pieces, source_of
 from support_flows import FlowRun
 
 
@@ -129,6 +129,49 @@ def test_envelope_takes_bcc_away() -> None:
     source = source_of(b"From: a@x\nTo: b@x\nBcc: c@x\n\ntext\n", "convert")
     assert source.take_envelope() == Envelope("a@x", ("b@x", "c@x"))
     assert b"".join(read_all(source)) == b"From: a@x\r\nTo: b@x\r\n\r\ntext\r\n"
+
+
+def read_pieces(source: Any, *, is_text: bool) -> list[tuple[bytes, bool]]:
+    pieces = Pieces(source, is_text=is_text)
+    read: list[tuple[bytes, bool]] = []
+    while not read or not read[-1][1]:
+        read.append(run(pieces.read()))
+    return read
+
+
+PIECES: dict[str, tuple[list[bytes], bool, list[int]]] = {
+    "none": ([], True, [0]),
+    "empty ones": ([b"", b""], False, [0]),
+    "small ones": ([b"a", b"", b"b", b"c\r\n"], True, [5]),
+    "as many octets as go": ([b"x" * CHUNK], False, [CHUNK]),
+    "one more": ([b"x" * CHUNK, b"y"], False, [CHUNK, 1]),
+    "and the CRLF that it lacks": ([b"x" * CHUNK], True, [CHUNK, 2]),
+    "half a CRLF": ([b"x\r", b"\n"], True, [3]),
+    "a large one": ([b"x" * (2 * CHUNK + 1)], False, [CHUNK, CHUNK, 1]),
+    "a large one between small ones": ([b"a", b"x" * (CHUNK + 1), b"b"], False, [1, CHUNK, 2]),
+}
+
+
+@pytest.mark.parametrize("chunks, is_text, sizes", PIECES.values(), ids=PIECES)
+def test_pieces(chunks: list[bytes], is_text: bool, sizes: list[int]) -> None:
+    read = read_pieces(source_of(iter(chunks), "keep"), is_text=is_text)
+    assert [len(piece) for piece, _ in read] == sizes
+    assert [is_last for _, is_last in read] == [*[False] * (len(sizes) - 1), True]
+    whole = b"".join(chunks)
+    lacks = is_text and whole != b"" and not whole.endswith(b"\r\n")
+    assert b"".join(piece for piece, _ in read) == whole + (b"\r\n" if lacks else b"")
+
+
+def test_a_piece_that_is_given_alone_is_not_copied() -> None:
+    piece = b"x" * CHUNK
+    assert read_pieces(source_of(iter([piece, piece]), "keep"), is_text=False)[0][0] is piece
+
+
+def test_an_email_message_is_converted_whatever_is_asked_for() -> None:
+    message = EmailMessage()
+    message.set_content("text")
+    for octets in read_all(source_of(message, "keep")):
+        assert b"\n" not in octets.replace(b"\r\n", b"")
 
 
 def test_seven_bit() -> None:

@@ -18,19 +18,28 @@ from mailproto.smtp.data import NewlineNormalizer
 
 __all__ = ["Envelope", "Needs", "Newlines", "Survey", "envelope_of", "newlines_of", "without_bcc"]
 
-Newlines: TypeAlias = Literal["convert", "reject"]
-"""What becomes of a bare CR or LF in a message to send: CRLF, or a LocalProtocolError."""
+Newlines: TypeAlias = Literal["convert", "reject", "keep"]
+"""What becomes of a bare CR or LF in a message to send: CRLF, or a LocalProtocolError, or what it is.
+
+A message that keeps one needs BINARYMIME. An EmailMessage has line ends of its own, and is converted.
+"""
+
+MAX_TEXT_LINE: Final = 998
+"""Octets of a line of text without its CRLF (RFC 5322 section 2.1.1); longer ones need BINARYMIME."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a message asks of the server: room for `size` octets, dots not counted, and 8BITMIME.
+    """What a message asks of the server: room for `size` octets, dots not counted, 8BITMIME, BINARYMIME.
 
-    None: not known.
+    None: not known. `is_binary` says that it has a NUL, a line of more than 998 octets or a bare CR or LF;
+    the last, which no other way of sending can keep, is `has_bare_newline` too.
     """
 
     size: int | None = None
     is_eight_bit: bool | None = None
+    is_binary: bool = False
+    has_bare_newline: bool = False
 
 
 @final
@@ -75,30 +84,35 @@ class AsItIs:
         return b""
 
 
-_POLICIES: Final[dict[str, type[NewlineNormalizer] | type[Refuser]]] = {
+_POLICIES: Final[dict[str, type[NewlineNormalizer] | type[Refuser] | type[AsItIs]]] = {
     "convert": NewlineNormalizer,
     "reject": Refuser,
+    "keep": AsItIs,
 }
 
 
-def newlines_of(policy: Newlines) -> NewlineNormalizer | Refuser:
+def newlines_of(policy: Newlines) -> NewlineNormalizer | Refuser | AsItIs:
     """Return a new reader of one message by *policy*. Raises LocalProtocolError for an unknown one."""
     try:
         return _POLICIES[policy]()
     except KeyError:
-        raise LocalProtocolError(f"newlines: expected convert or reject, got {policy!r}") from None
+        raise LocalProtocolError(f"newlines: expected convert, reject or keep, got {policy!r}") from None
 
 
 @final
 class Survey:
-    """Finds what a message needs, in one pass over chunks whose line ends are converted."""
+    """Finds what a message needs, in one pass over chunks whose line ends were treated by *newlines*."""
 
-    __slots__ = ("_is_eight_bit", "_last", "size")
+    __slots__ = ("_has_bare_newline", "_is_binary", "_is_eight_bit", "_last", "_line", "_may_be_bare", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, newlines: Newlines = "convert") -> None:
         self.size: int = 0
         """Octets seen so far."""
+        self._may_be_bare = newlines == "keep"
+        self._has_bare_newline = False
+        self._is_binary = False
         self._is_eight_bit = False
+        self._line = 0
         self._last = b"\r\n"
 
     def see(self, chunk: bytes) -> None:
@@ -106,11 +120,29 @@ class Survey:
         if chunk:
             self.size += len(chunk)
             self._is_eight_bit = self._is_eight_bit or not chunk.isascii()
+            self._is_binary = self._is_binary or b"\0" in chunk or self._is_line_too_long(chunk)
+            if self._may_be_bare and is_bare_newline_in(chunk, after_cr=self._last[-1:] == b"\r"):
+                self._has_bare_newline = True
             self._last = (self._last + chunk[-2:])[-2:]
 
     def needs(self) -> Needs:
         """Return what was found; a CRLF that is missing at the end is counted, since it will be sent."""
-        return Needs(self.size + (0 if self._last == b"\r\n" else 2), self._is_eight_bit)
+        size = self.size + (0 if self._last == b"\r\n" else 2)
+        is_bare = self._has_bare_newline or (self._may_be_bare and self._last[-1:] == b"\r")
+        is_long = self._line > MAX_TEXT_LINE + (self._last[-1:] == b"\r")
+        return Needs(size, self._is_eight_bit, self._is_binary or is_long or is_bare, is_bare)
+
+    def _is_line_too_long(self, chunk: bytes) -> bool:
+        """Return whether a line is; leaps from line end to line end, each as far as a line may reach."""
+        at = -self._line
+        while len(chunk) - at > MAX_TEXT_LINE + 1:
+            end = chunk.rfind(b"\n", max(at, 0), at + MAX_TEXT_LINE + 2)
+            if end < 0:
+                return True
+            at = end + 1
+        last = chunk.rfind(b"\n")
+        self._line = len(chunk) - (at if last < 0 else last + 1)
+        return False
 
 
 @dataclass(frozen=True, slots=True)

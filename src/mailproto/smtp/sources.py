@@ -6,7 +6,7 @@ they may be async; nothing of them is kept.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Iterator
 from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 
 from mailproto.errors import LocalProtocolError
@@ -24,7 +24,17 @@ from mailproto.smtp.outgoing import (
     without_bcc,
 )
 
-__all__ = ["CHUNK", "ChunksSource", "FileSource", "Message", "OctetsSource", "SupportsAsBytes", "source_of"]
+__all__ = [
+    "CHUNK",
+    "ChunksSource",
+    "FileSource",
+    "Message",
+    "OctetsSource",
+    "Pieces",
+    "SupportsAsBytes",
+    "pull_from",
+    "source_of",
+]
 
 CHUNK: Final = 65_536
 """Octets that are read, and given on, at once."""
@@ -64,14 +74,16 @@ class OctetsSource:
         self._take(message if isinstance(message, bytes) else message.as_bytes())
 
     def _take(self, octets: bytes) -> None:
-        newlines = newlines_of(self._newlines)
+        is_octets = isinstance(self._message, bytes)
+        keeps = self._newlines == "keep" and not is_octets
+        newlines = newlines_of("convert" if keeps else self._newlines)
         octets = newlines.convert(octets) + newlines.finish()
-        self._octets = octets if isinstance(self._message, bytes) else without_bcc(octets)
+        self._octets = octets if is_octets else without_bcc(octets)
 
     def survey(self) -> Flow[Needs]:
         """Return what the message needs."""
         yield from ()
-        survey = Survey()
+        survey = Survey(self._newlines)
         survey.see(self._octets)
         return survey.needs()
 
@@ -142,7 +154,7 @@ class FileSource(_Streamed):
         """Read the file to its end, and go back; nothing is known of one that cannot seek."""
         if not (yield Call(self._file.seekable)):
             return Needs()
-        survey = Survey()
+        survey = Survey(self._policy)
         while (chunk := (yield from self._read_file())) is not None:
             survey.see(chunk)
             self._kept = [*self._kept, chunk] if self._size < CHUNK else []
@@ -164,16 +176,20 @@ class FileSource(_Streamed):
         return converted
 
 
+def pull_from(items: Iterable[object] | AsyncIterable[object]) -> Call:
+    """Return what gives the next of *items* each time it is called, None at the end."""
+    if isinstance(items, AsyncIterable):
+        return Call(anext, (aiter(items), None))
+    return Call(next, (iter(items), None))
+
+
 @final
 class ChunksSource(_Streamed):
     """Chunks from an iterator, which may be async, cut anywhere."""
 
     def __init__(self, chunks: Iterable[bytes] | AsyncIterable[bytes], newlines: Newlines) -> None:
         super().__init__(newlines)
-        if isinstance(chunks, AsyncIterable):
-            self._call = Call(anext, (aiter(chunks), None))
-        else:
-            self._call = Call(next, (iter(chunks), None))
+        self._call = pull_from(chunks)
 
     def survey(self) -> Flow[Needs]:
         """Return that nothing is known."""
@@ -183,6 +199,50 @@ class ChunksSource(_Streamed):
     def read(self) -> Flow[bytes | None]:
         """Return the next octets, None at the end."""
         return self._converted(None if self._is_at_end else (yield self._call), None)
+
+
+@final
+class Pieces:
+    """Cuts what *source* gives for BDAT: pieces of at most `CHUNK` octets, small ones put together.
+
+    Text gets the CRLF at its end that it may lack, so that what arrives is the same as by DATA.
+    """
+
+    def __init__(self, source: OctetsSource | FileSource | ChunksSource, *, is_text: bool) -> None:
+        self._source = source
+        self._tail = b"" if is_text else b"\r\n"
+        self._is_text = is_text
+        self._slices: Iterator[bytes] = iter(())
+        self._held: bytes | None = None
+
+    def read(self) -> Flow[tuple[bytes, bool]]:
+        """Return the next octets, and whether they are the last; of an empty message none."""
+        parts: list[bytes] = []
+        room = CHUNK
+        while (piece := self._held or (yield from self._next())) is not None:
+            self._held = None
+            if parts and len(piece) > room:
+                self._held = piece
+                return b"".join(parts), False
+            parts.append(piece)
+            room -= len(piece)
+        return b"".join(parts), True
+
+    def _next(self) -> Flow[bytes | None]:
+        while (piece := next(self._slices, None)) is None:
+            octets = yield from self._source.read()
+            if octets is None:
+                return self._finish()
+            self._slices = (octets[at : at + CHUNK] for at in range(0, len(octets), CHUNK))
+        if self._is_text:
+            self._tail = (self._tail + piece[-2:])[-2:]
+        return piece
+
+    def _finish(self) -> bytes | None:
+        """Return the CRLF that the text lacks, once."""
+        lacks = self._tail not in (b"", b"\r\n")
+        self._tail = b"\r\n"
+        return b"\r\n" if lacks else None
 
 
 def source_of(message: Message, newlines: Newlines) -> OctetsSource | FileSource | ChunksSource:
