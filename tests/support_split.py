@@ -34,7 +34,11 @@ def join_data(events: Sequence[EventT]) -> list[EventT]:
     """Return *events* with adjacent chunks of a body or a literal joined."""
     joined: list[EventT] = []
     for event in events:
-        if joined and type(event) is type(joined[-1]) and type(event).__name__ in ("BodyData", "LiteralData"):
+        if (
+            joined
+            and type(event) is type(joined[-1])
+            and type(event).__name__ in ("BodyData", "ChunkData", "LiteralData")
+        ):
             whole = cast(_Data, joined[-1]).data + cast(_Data, event).data
             joined[-1] = replace(event, data=whole)  # type: ignore[type-var]  # it is a dataclass
         else:

@@ -33,6 +33,9 @@ class SMTPLimits:
     max_message: int = 52_428_800
     """Octets of a message without what dot-stuffing adds, before a newline policy changes anything (RFC 1870
     section 5); 0: no limit. RFC minimum: 65,536 (4.5.3.1.7)."""
+    max_discard: int = 52_428_800
+    """Octets of a refused BDAT that a server reads before it answers; above it says 421 at once and closes.
+    RFC minimum: none, all are to be read (RFC 3030 section 2)."""
     max_recipients: int = 1_000
     """Recipients of a transaction. RFC minimum: 100 (RFC 5321 section 4.5.3.1.8)."""
     max_recipient_domains: int = 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mailproto._secret import Secret
 from mailproto.address import Path
 from mailproto.errors import ConnectionClosed, LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.limits import SMTPLimits
@@ -18,6 +19,8 @@ from mailproto.smtp import (
     XCLIENT,
     XFORWARD,
     Auth,
+    Bdat,
+    Burl,
     Command,
     Data,
     Ehlo,
@@ -53,7 +56,11 @@ from support_smtp_clients import CLIENTS, EHLO_OK, GREETING, connected, scripted
 from support_split import for_every_split, splits
 
 A, B = Path.of("a@x.example"), Path.of("b@x.example")
-FULL_OFFER = OFFER.replace(b"250 ENH", b"250-ETRN\r\n250-XCLIENT ADDR\r\n250-XFORWARD ADDR\r\n250 ENH")
+FULL_OFFER = OFFER.replace(
+    b"250 ENH",
+    b"250-ETRN\r\n250-CHUNKING\r\n250-BURL imap\r\n250-XCLIENT ADDR\r\n250-XFORWARD ADDR\r\n250 ENH",
+)
+LOGIN = Auth("PLAIN", Secret(b"\0a\0b"))
 MIB = 1_048_576
 ENVELOPE: dict[str, Any] = {"reverse_path": "a@x.example", "forward_paths": ["b@x.example"]}
 
@@ -67,7 +74,7 @@ def client_in(state: State, **arguments: Any) -> SMTPClientConnection:
     steps: dict[State, list[tuple[Command, bytes]]] = {
         State.READY: [],
         State.TRANSACTION: [(Mail(A), b"250\r\n")],
-        State.RECIPIENTS: [(Mail(A), b"250\r\n"), (Rcpt(B), b"250\r\n")],
+        State.RECIPIENTS: [(LOGIN, b"235\r\n"), (Mail(A), b"250\r\n"), (Rcpt(B), b"250\r\n")],
         State.BODY: [(Mail(A), b"250\r\n"), (Rcpt(B), b"250\r\n"), (Data(), b"354\r\n")],
         State.AUTH: [(Auth("PLAIN"), b"334 \r\n")],
     }
@@ -86,10 +93,12 @@ LEGAL: list[tuple[State, tuple[Command, ...]]] = [
     (State.READY, (Auth("PLAIN"), Etrn("x.example"), XClient.of(addr=None), XForward.of(addr=None))),
     (State.READY, (UnknownCommand("XFOO"),)),
     (State.TRANSACTION, (Rcpt(B),)),
-    (State.RECIPIENTS, (Data(),)),
+    (State.RECIPIENTS, (Data(), Bdat(0), Bdat(0, last=True), Burl("a:b"), Burl("a:b", last=True))),
 ]
 COMMANDS = {request.name: (state, request) for state, requests in LEGAL for request in requests}
 OTHER_HELLO = {"HELO", "LHLO"}
+# What ends a message is answered as the message.
+AWAITED = {"BDAT LAST": "message", "BURL LAST": "message"}
 
 
 def test_every_command_of_the_table_is_answered_here() -> None:
@@ -114,7 +123,9 @@ def test_an_intermediate_reply_to_everything(name: str, code: int) -> None:
             assert client.next_event() == Reply(code, ("go on",))
             assert client.wants is {"DATA": Wants.BODY, "AUTH": Wants.REPLY}[name]
             continue
-        with pytest.raises(RemoteProtocolError, match=f"expected an answer to {name}, got {code}"):
+        with pytest.raises(
+            RemoteProtocolError, match=f"expected an answer to {AWAITED.get(name, name)}, got {code}"
+        ):
             client.next_event()
         assert (client.wants, client.unsent) == (Wants.CLOSED, 0)
 

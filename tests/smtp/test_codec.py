@@ -7,8 +7,11 @@ from mailproto.address import NULL_PATH, Mailbox, Path
 from mailproto.errors import Defect, LocalProtocolError, RemoteProtocolError
 from mailproto.smtp import (
     Auth,
+    Bdat,
     BodyData,
     BodyEnded,
+    Burl,
+    ChunkData,
     Data,
     Ehlo,
     Incomplete,
@@ -78,6 +81,47 @@ def test_commands() -> None:
 def test_an_empty_message() -> None:
     assert parse_commands(b"DATA\r\n.\r\n") == [Data(), BodyEnded(0)]
     assert serialize(BodyEnded(0)) == b".\r\n"
+
+
+CHUNKS: list[tuple[bytes, list[object]]] = [
+    (
+        b"BDAT 4\r\n.\r\n.BDAT 0\r\nBDAT 5 LAST\r\nQUIT\nQUIT\r\n",
+        [Bdat(4), ChunkData(b".\r\n."), Bdat(0), Bdat(5, last=True), ChunkData(b"QUIT\n"), Quit()],
+    ),
+    (b"BDAT 0 LAST\r\n", [Bdat(0, last=True)]),
+    (b"BDAT 2\r\n\xff\0NOOP\r\n", [Bdat(2), ChunkData(b"\xff\0"), Noop()]),
+    (b"BDAT 5\r\nQUIT", [Bdat(5), Incomplete(b"QUIT")]),
+    (b"BDAT 5\r\n", [Bdat(5)]),
+    (b"BURL imap://h/a;uid=1\r\nBDAT 1 LAST\r\nx", [
+        Burl("imap://h/a;uid=1"), Bdat(1, last=True), ChunkData(b"x"),
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data, values", CHUNKS, ids=lambda case: repr(case)[:40])
+def test_octets_behind_bdat(data: bytes, values: list[object]) -> None:
+    parsed = parse_commands(data)
+    assert parsed == values
+    assert (
+        b"".join(serialize(value) for value in parsed if not isinstance(value, InvalidCommand | Opaque))
+        == data
+    )
+
+
+def test_behind_a_size_that_cannot_be_read_all_is_opaque() -> None:
+    bad, *rest = parse_commands(b"BDAT five\r\nQUIT\r\n")
+    assert isinstance(bad, InvalidCommand)
+    assert (bad.name, bad.reply.code) == ("BDAT", 421)
+    assert rest == [Opaque(11)]
+    assert len(parse_commands(b"BDAT five\r\n")) == 1
+    with pytest.raises(RemoteProtocolError, match="cannot tell"):
+        parse_commands(b"BDAT five\r\nQUIT\r\n", strict=True)
+
+
+def test_chunk_data_is_not_stuffed() -> None:
+    assert serialize(ChunkData(b".a\n.b")) == b".a\n.b"
+    assert isinstance(ChunkData(b""), BodyData)
+    assert ChunkData(b"a") != BodyData(b"a")
 
 
 @pytest.mark.parametrize("rest", [b"x", b"x\r\n", b"x\r\n.", b"x\r\n.\r", b"QUIT\r\n"])

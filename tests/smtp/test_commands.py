@@ -12,6 +12,8 @@ from mailproto.smtp import (
     UNAVAILABLE,
     Attributes,
     Auth,
+    Bdat,
+    Burl,
     Command,
     Data,
     Ehlo,
@@ -114,6 +116,16 @@ CASES: list[tuple[bytes, Command]] = [
     (b"XFORWARD SOURCE=[UNAVAILABLE]", XForward.of(source=UNAVAILABLE)),
     (b"XFORWARD IDENT=" + b"x" * 255, XForward.of(ident="x" * 255)),
     (b"XFOO NAME=x", UnknownCommand("XFOO", "NAME=x")),
+    (b"BDAT 0", Bdat(0)),
+    (b"BDAT 0 LAST", Bdat(0, last=True)),
+    (b"BDAT 86 LAST", Bdat(86, last=True)),
+    (b"BDAT 99999999999999999999", Bdat(10**20 - 1)),
+    (b"BURL imap://a@h/b;uid=1 LAST", Burl("imap://a@h/b;uid=1", last=True)),
+    (
+        b"BURL imap://h/a;uid=1;urlauth=submit+a:internal:91",
+        Burl("imap://h/a;uid=1;urlauth=submit+a:internal:91"),
+    ),
+    (b"BURL http://[::1]/%20?a=b", Burl("http://[::1]/%20?a=b")),
     (b"TURN", UnknownCommand("TURN")),
 ]
 
@@ -128,7 +140,7 @@ def test_reads_and_writes(line: bytes, command: Command) -> None:
     assert parsed.defects == ()
     assert hash(parsed) == hash(command)
     assert command.serialize() == line + b"\r\n"
-    assert command.name == line.split(b" ")[0].decode()
+    assert command.name.removesuffix(" LAST") == line.split(b" ")[0].decode()
 
 
 DEFECTS: list[tuple[bytes, Command, tuple[Defect, ...]]] = [
@@ -272,6 +284,30 @@ NOT_CASES = [
     (b"XFORWARD IDENT=" + b"x" * 256, 501),
     (b"XFORWARD PROTO=" + b"x" * 65, 501),
     (b"XFORWARD SOURCE=ELSEWHERE", 501),
+    (b"BDAT", 421),
+    (b"BDAT ", 421),
+    (b"BDAT x", 421),
+    (b"BDAT -1", 421),
+    (b"BDAT +1", 421),
+    (b"BDAT 1_0", 421),
+    (b"BDAT 0x10", 421),
+    ("BDAT \u0661".encode(), 421),
+    (b"BDAT 5LAST", 421),
+    (b"BDAT 5 LAST LAST", 421),
+    (b"BDAT 5 FIRST", 421),
+    (b"BDAT LAST", 421),
+    (b"BDAT 5\tLAST", 421),
+    (b"BDAT 5\r", 421),
+    (b"BDAT 100000000000000000000", 421),
+    (b"BURL", 501),
+    (b"BURL LAST", 501),
+    (b"BURL imap:", 501),
+    (b"BURL //h/a", 501),
+    (b"BURL imap://h/a#b", 501),
+    (b"BURL imap://h/%2", 501),
+    (b"BURL imap://h/a FIRST", 501),
+    (b"BURL imap://h/a LAST LAST", 501),
+    (b"BURL imap://h/\xc3\xbc", 501),
 ]
 
 
@@ -317,6 +353,25 @@ def test_pseudo_commands_serialize() -> None:
     assert Unchecked(b"x\n").serialize() == b"x\n"
 
 
+def test_a_token_is_not_shown() -> None:
+    burl = Burl("imap://h/a;uid=1;URLAUTH=submit+a:internal:91354a", last=True)
+    assert burl.shown() == b"BURL imap://h/a;uid=1;URLAUTH=submit+a:*** LAST\r\n"
+    assert repr(burl) == "Burl('imap://h/a;uid=1;URLAUTH=submit+a:***', last=True)"
+    assert Burl("imap://h/a;uid=1").shown() == b"BURL imap://h/a;uid=1\r\n"
+
+
+def test_names_of_the_last_ones() -> None:
+    chunks = (Bdat(1), Bdat(1, last=True), Burl("a:b"), Burl("a:b", last=True))
+    assert [chunk.name for chunk in chunks] == ["BDAT", "BDAT LAST", "BURL", "BURL LAST"]
+
+
+@pytest.mark.parametrize("line", [b"BDAT  5 LAST", b"bdat 5  last", b"BDAT 5 LAST "])
+def test_spaces_around_the_size_leave_no_doubt(line: bytes) -> None:
+    command = parse_command(line)
+    assert command == Bdat(5, last=True)
+    assert len(command.defects) == 1
+
+
 def test_names_are_kept_in_capital_letters() -> None:
     assert Auth("plain") == Auth("PLAIN")
     assert UnknownCommand("xfoo") == UnknownCommand("XFOO")
@@ -345,6 +400,13 @@ LOCAL_ERRORS = [
     lambda: Noop(" x"),
     lambda: Auth("PL AIN"),
     lambda: Auth("ſcram"),
+    lambda: Bdat(-1),
+    lambda: Bdat(10**20),
+    lambda: Burl(""),
+    lambda: Burl("LAST"),
+    lambda: Burl("imap://h/a b"),
+    lambda: Burl("imap://h/a LAST\r\nRSET"),
+    lambda: Burl("imap://h/ü"),
     lambda: UnknownCommand("MAIL"),
     lambda: UnknownCommand("ETRN"),
     lambda: UnknownCommand("xclient"),
@@ -364,6 +426,7 @@ LOCAL_ERRORS = [
     lambda: XClient(Attributes([("NAME", "a"), ("name", "b")])),
     lambda: XForward.of(login="x"),
     lambda: XForward.of(ident="x" * 256),
+    lambda: UnknownCommand("BDAT", "5"),
     lambda: UnknownCommand("data"),
     lambda: UnknownCommand("X", "a "),
     lambda: UnknownCommand(""),
@@ -388,6 +451,7 @@ values = st.text(
 keywords = st.from_regex(r"X[A-Z0-9-]{0,8}", fullmatch=True)
 parameters = st.dictionaries(keywords, st.none() | values).map(lambda pairs: Parameters(pairs.items()))
 printable = st.text(max_size=60).filter(lambda text: bool(text) and text.isprintable())
+urls = st.from_regex(r"imap://[a-z.]{1,9}/(?:[A-Za-z0-9;=:+]|%2F){0,9}", fullmatch=True)
 secrets = st.binary(max_size=20).map(Secret)
 commands = st.one_of(
     st.builds(Mail, paths | st.just(NULL_PATH), parameters),
@@ -395,6 +459,8 @@ commands = st.one_of(
     st.builds(Noop, texts),
     st.builds(Help, texts),
     st.builds(Vrfy, texts.filter(bool)),
+    st.builds(Bdat, st.integers(0, 10**20 - 1), st.booleans()),
+    st.builds(Burl, urls, st.booleans()),
     st.builds(Expn, texts.filter(bool)),
     st.builds(Auth, st.from_regex(r"[A-Z0-9_-]{1,20}", fullmatch=True), st.none() | secrets),
     st.builds(UnknownCommand, keywords, texts),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp import DotDecoder, DotEncoder
 from mailproto.smtp._grammar import _is_bare_newline_counted, is_bare_newline_in
-from mailproto.smtp.data import NewlineNormalizer, _find_dot_line
+from mailproto.smtp.data import ChunkEncoder, NewlineNormalizer, _find_dot_line
 from support_split import splits
 
 CASES = [
@@ -176,6 +176,37 @@ def test_normalizes_cut_anywhere(octets: bytes, expected: bytes) -> None:
 @given(st.lists(st.text("\r\n.a", max_size=8).map(str.encode), max_size=6))
 def test_normalizes_as_a_pattern_does(pieces: list[bytes]) -> None:
     assert normalize(pieces) == re.sub(rb"\r\n?|\n", b"\r\n", b"".join(pieces))
+
+
+CHUNKS: dict[bytes, int | None] = {
+    b"": None,
+    b"a": None,
+    b"a\r\nb\r\n": None,
+    b"\r\n.\r\n": None,
+    b"a\n": 1,
+    b"a\rb": 1,
+    b"\r": 0,
+    b"ab\r": 2,
+    b"\r\r\n": 0,
+    b"a\r\n\n": 3,
+}
+
+
+@pytest.mark.parametrize("octets, at", CHUNKS.items(), ids=map(repr, CHUNKS))
+def test_bare_newlines_behind_bdat(octets: bytes, at: int | None) -> None:
+    for pieces in [*splits(octets), [octets, b""], [b"", octets]]:
+        decoder = DotDecoder()
+        encoder = ChunkEncoder()
+        is_refused = False
+        for number, piece in enumerate(pieces):
+            decoder.watch(piece)
+            try:
+                encoder.check(piece, is_end=number == len(pieces) - 1)
+            except LocalProtocolError:
+                is_refused = True
+        decoder.end_watch()
+        assert decoder.bare_newline == at
+        assert is_refused is (at is not None)
 
 
 @given(st.lists(st.text("\r\n.a", max_size=8).map(str.encode), max_size=6))

@@ -80,6 +80,7 @@ def test_rows_decide_what_is_offered() -> None:
         "PIPELINING": "",
         "SIZE": "",
         "8BITMIME": "",
+        "CHUNKING": "",
         "STARTTLS": None,
         "AUTH": None,
         "ENHANCEDSTATUSCODES": "",

@@ -16,6 +16,7 @@ from mailproto.smtp import (
     Auth,
     BodyData,
     BodyEnded,
+    ChunkEnded,
     ConnectionLost,
     Data,
     Ehlo,
@@ -105,7 +106,7 @@ def test_it_stops_until_the_answer() -> None:
     assert (conn.next_event(), conn.wants, conn.timeout) == (None, Wants.DATA, 300.0)
     assert sent(conn) == (
         b"220 \r\n250-mx.example hello\r\n"
-        b"250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-STARTTLS\r\n"
+        b"250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-STARTTLS\r\n"
         b"250-AUTH PLAIN LOGIN\r\n250-ENHANCEDSTATUSCODES\r\n250-LIMITS RCPTMAX=1000\r\n250 HELP\r\n250 \r\n"
     )
     assert conn.max_buffered == conn.limits.max_buffered
@@ -431,7 +432,7 @@ def test_one_octet_at_a_time_is_no_progress() -> None:
 )
 def test_defects_and_strict(line: bytes, defects: tuple[str, ...]) -> None:
     (event,) = serve(ready_server(server()), [line])
-    assert not isinstance(event, InvalidCommand | ConnectionLost | BodyData)
+    assert not isinstance(event, InvalidCommand | ConnectionLost | BodyData | ChunkEnded)
     assert tuple(defect.rule for defect in event.defects) == defects
     (event,) = serve(ready_server(server(strict=True)), [line])
     assert isinstance(event, InvalidCommand)

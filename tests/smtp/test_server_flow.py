@@ -36,30 +36,10 @@ from mailproto.smtp import (
 from mailproto.smtp.client_flows import authenticate, open_session, send_message
 from mailproto.smtp.server_flow import HandlerFailed, Service, serve
 from support_flows import END, TLS, FlowRun, run_to_end
+from support_sinks import Sink
 
 BODY = b"Subject: x\r\n\r\ntext\r\n"
 USERS = PasswordAuthenticator({"tim": "secret"})
-
-
-class Sink:
-    """Notes what becomes of it."""
-
-    def __init__(self, answer: Any = None) -> None:
-        self.answer = answer
-        self.octets = b""
-        self.ends: list[str] = []
-
-    def write(self, chunk: bytes, /) -> None:
-        self.octets += chunk
-
-    def finish(self) -> Any:
-        self.ends.append("finish")
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    def abort(self) -> None:
-        self.ends.append("abort")
 
 
 class Handler(SMTPHandler):
@@ -123,7 +103,7 @@ TAKEN = b"250 2.0.0 message accepted\r\n"
 DIALOGUE = {
     "EHLO": (
         b"EHLO me.example\r\n",
-        b"250-mx.example\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n"
+        b"250-mx.example\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-CHUNKING\r\n"
         b"250-ENHANCEDSTATUSCODES\r\n250-LIMITS RCPTMAX=1000\r\n250 HELP\r\n",
     ),
     "HELO": (b"HELO me.example\r\n", b"250 mx.example\r\n"),

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailproto.smtp.state import GROUPABLE, TRANSITIONS, Condition, State, next_state, row_of, timeout_of
+from mailproto.smtp.state import (
+    GROUPABLE,
+    TRANSITIONS,
+    Condition,
+    Replies,
+    State,
+    next_state,
+    replies_due,
+    row_of,
+    subjects_of,
+    timeout_of,
+)
 
 NAMES = sorted({name for _, name in TRANSITIONS})
 
@@ -14,9 +25,14 @@ LEGAL = {
     State.START: "EHLO EXPN HELO HELP LHLO NOOP QUIT RSET VRFY XCLIENT",
     State.READY: "AUTH EHLO ETRN EXPN HELO HELP LHLO MAIL NOOP QUIT RSET STARTTLS VRFY XCLIENT XFORWARD",
     State.TRANSACTION: "EHLO EXPN HELO HELP LHLO NOOP QUIT RCPT RSET VRFY",
-    State.RECIPIENTS: "DATA EHLO EXPN HELO HELP LHLO NOOP QUIT RCPT RSET VRFY",
+    State.RECIPIENTS: (
+        "BDAT BDAT LAST BURL BURL LAST DATA EHLO EXPN HELO HELP LHLO NOOP QUIT RCPT RSET VRFY"
+    ),
+    State.CHUNKS: "BDAT BDAT LAST BURL BURL LAST EHLO EXPN HELO HELP LHLO NOOP QUIT RSET VRFY",
+    State.FAILED: "EHLO EXPN HELO HELP LHLO NOOP QUIT RSET VRFY",
     State.BODY: "message",
     State.ENDED: "message",
+    State.VERDICTS: "message",
     State.AUTH: "SASL response",
     State.TLS: "",
     State.CLOSED: "",
@@ -65,6 +81,31 @@ def test_a_transaction_from_end_to_end() -> None:
         (State.READY, "XCLIENT", 220, State.START),
         (State.READY, "XCLIENT", 550, State.READY),
         (State.READY, "XFORWARD", 250, State.READY),
+        (State.ENDED, "message", 353, State.VERDICTS),
+        (State.VERDICTS, "message", 250, State.READY),
+        (State.VERDICTS, "message", 550, State.READY),
+        (State.VERDICTS, "message", 353, None),
+        (State.RECIPIENTS, "BDAT", 250, State.CHUNKS),
+        (State.RECIPIENTS, "BDAT", 354, None),
+        (State.RECIPIENTS, "BDAT", 452, State.FAILED),
+        (State.CHUNKS, "BDAT", 250, State.CHUNKS),
+        (State.CHUNKS, "BDAT", 552, State.FAILED),
+        (State.CHUNKS, "BDAT LAST", 250, State.READY),
+        (State.CHUNKS, "BDAT LAST", 550, State.READY),
+        (State.CHUNKS, "BDAT LAST", 353, State.VERDICTS),
+        (State.CHUNKS, "BURL", 250, State.CHUNKS),
+        (State.CHUNKS, "BURL LAST", 554, State.READY),
+        (State.CHUNKS, "DATA", 503, State.FAILED),
+        (State.CHUNKS, "DATA", 354, None),
+        (State.CHUNKS, "RSET", 250, State.READY),
+        (State.TRANSACTION, "BDAT", 554, State.FAILED),
+        (State.TRANSACTION, "BDAT LAST", 554, State.FAILED),
+        (State.FAILED, "BDAT", 503, State.FAILED),
+        (State.FAILED, "BDAT LAST", 503, State.FAILED),
+        (State.FAILED, "BDAT LAST", 250, State.FAILED),
+        (State.FAILED, "RSET", 250, State.READY),
+        (State.READY, "BDAT LAST", 503, State.READY),
+        (State.START, "BDAT", 503, State.START),
     ],
 )
 def test_replies_decide(state: State, name: str, code: int, after: State | None) -> None:
@@ -79,13 +120,70 @@ def test_columns() -> None:
         for state, name in ((State.READY, "STARTTLS"), (State.READY, "AUTH"), (State.ENDED, "message"))
     )
     assert tls is not None
-    assert (tls.extension, tls.unless) == ("STARTTLS", Condition.TLS_ACTIVE)
+    assert (tls.extensions, tls.unless) == (("STARTTLS",), Condition.TLS_ACTIVE)
     assert auth is not None
-    assert (auth.extension, auth.unless) == ("AUTH", Condition.AUTHENTICATED)
+    assert (auth.extensions, auth.unless) == (("AUTH",), Condition.AUTHENTICATED)
     assert message is not None
-    assert message.is_per_recipient
-    assert {"MAIL", "RCPT", "RSET", "message"} == GROUPABLE
+    assert message.replies is Replies.PER_RECIPIENT
+    assert {"MAIL", "RCPT", "RSET", "message", "BDAT", "BURL"} == GROUPABLE
     assert row_of(State.READY, "XFOO", known=False) is row_of(State.READY, "NOOP")
+
+
+@pytest.mark.parametrize(
+    "name, extensions, needs",
+    [
+        ("BDAT", ("CHUNKING",), None),
+        ("BDAT LAST", ("CHUNKING",), None),
+        ("BURL", ("BURL", "CHUNKING"), Condition.AUTHENTICATED),
+        ("BURL LAST", ("BURL",), Condition.AUTHENTICATED),
+    ],
+)
+@pytest.mark.parametrize("state", [State.RECIPIENTS, State.CHUNKS])
+def test_columns_of_chunks(
+    state: State, name: str, extensions: tuple[str, ...], needs: Condition | None
+) -> None:
+    row = TRANSITIONS[state, name]
+    assert (row.extensions, row.needs) == (extensions, needs)
+
+
+REPLIES = [
+    (State.RECIPIENTS, "RCPT", 1, 1),
+    (State.ENDED, "message", 1, 2),
+    (State.VERDICTS, "message", 3, 3),
+    (State.CHUNKS, "BDAT", 1, 1),
+    (State.CHUNKS, "BDAT LAST", 1, 2),
+    (State.CHUNKS, "BURL LAST", 1, 2),
+    (State.FAILED, "BDAT", 1, 1),
+    (State.FAILED, "BDAT LAST", 1, 2),
+    (State.READY, "BDAT LAST", 1, 1),
+]
+
+
+@pytest.mark.parametrize("state, name, smtp, lmtp", REPLIES)
+def test_how_many_replies_are_due_for_two_recipients(state: State, name: str, smtp: int, lmtp: int) -> None:
+    row = TRANSITIONS[state, name]
+    assert [replies_due(row, 2, lmtp=is_lmtp) for is_lmtp in (False, True)] == [smtp, lmtp]
+    assert [len(subjects_of(row, "ab", lmtp=is_lmtp)) for is_lmtp in (False, True)] == [smtp, lmtp]
+
+
+def test_what_the_replies_are_about() -> None:
+    assert subjects_of(TRANSITIONS[State.ENDED, "message"], "ab", lmtp=False) == [None]
+    assert subjects_of(TRANSITIONS[State.ENDED, "message"], "ab", lmtp=True) == ["a", "b"]
+    assert subjects_of(TRANSITIONS[State.VERDICTS, "message"], "ab", lmtp=False) == ["a", "b", None]
+
+
+def test_lmtp_has_no_reply_to_the_last_bdat_without_recipients() -> None:
+    row = TRANSITIONS[State.TRANSACTION, "BDAT LAST"]
+    assert [replies_due(row, 0, lmtp=is_lmtp) for is_lmtp in (False, True)] == [1, 0]
+
+
+def test_353_answers_only_what_has_asked_for_it() -> None:
+    row = TRANSITIONS[State.ENDED, "message"]
+    assert row.under({Condition.PRDR}) is row
+    assert row.under({Condition.BINARY_MIME}).after(353) is None
+    assert row.under(()).after(250) is State.READY
+    data = TRANSITIONS[State.RECIPIENTS, "DATA"]
+    assert data.under(()) is data
 
 
 def test_timeouts_of_rfc_5321() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from mailproto.smtp import (
+    BINARYMIME,
     DSN,
     EXTENSIONS,
+    PRDR_EXTENSION,
     RRVS_EXTENSION,
     Command,
     DotDecoder,
@@ -16,6 +18,7 @@ from mailproto.smtp import (
     Reply,
     SMTPClientConnection,
     SMTPServerConnection,
+    burl,
     deliver_by,
     mt_priority,
     no_soliciting,
@@ -24,7 +27,10 @@ from mailproto.smtp.commands import parse_command, parse_sasl_response
 from mailproto.wants import Wants
 from support_smtp import lines_of, pull, read_transcript, replies_of, sent
 
-ROWS = (*EXTENSIONS, DSN, RRVS_EXTENSION, deliver_by(), mt_priority(), no_soliciting())
+ROWS = (
+    *(*EXTENSIONS, BINARYMIME, DSN, PRDR_EXTENSION, RRVS_EXTENSION),
+    *(burl("imap"), deliver_by(), mt_priority(), no_soliciting()),
+)
 FOLDER = Path(__file__).parent.parent / "transcripts" / "smtp"
 ALL = sorted(path.name for path in FOLDER.glob("*.txt"))
 # RFC 2920 shows a server that accepts DATA without a recipient; ours refuses it.
@@ -41,6 +47,10 @@ def pieces_of(octets: bytes, piece: int) -> list[bytes]:
 
 def send_as_client(client: SMTPClientConnection, octets: bytes) -> None:
     while octets:
+        if client.owed:
+            chunk, octets = octets[: client.owed], octets[client.owed :]
+            client.send_body(chunk)
+            continue
         if client.wants is Wants.BODY:
             decoded = DotDecoder().decode(octets)
             client.send_body(decoded.data)
@@ -58,7 +68,7 @@ def send_as_client(client: SMTPClientConnection, octets: bytes) -> None:
 @pytest.mark.parametrize("piece", [1, 1_000_000])
 @pytest.mark.parametrize("name", ALL)
 def test_client_sends_and_reads_the_dialogue(name: str, piece: int) -> None:
-    client = SMTPClientConnection(lmtp=name == "rfc2033.txt")
+    client = SMTPClientConnection(lmtp=name.startswith("rfc2033"))
     for side, octets in turns_of(name):
         if side == "C":
             send_as_client(client, octets)
@@ -81,7 +91,7 @@ def serve_turn(server: SMTPServerConnection, octets: bytes, piece: int, replies:
         server.receive_data(part)
         while (event := server.next_event()) is not None:
             events.append(event)
-            for _ in range(server.replies_due):
+            while server.replies_due:
                 server.send_reply(replies.pop(0))
     return events
 
@@ -91,7 +101,7 @@ def serve_turn(server: SMTPServerConnection, octets: bytes, piece: int, replies:
 def test_server_reads_and_answers_the_dialogue(name: str, piece: int) -> None:
     turns = turns_of(name)
     replies = replies_of(lines_of(turns, "S").replace(b"334\r\n", b"334 \r\n"))
-    server = SMTPServerConnection(hostname="x.example", lmtp=name == "rfc2033.txt", extensions=ROWS)
+    server = SMTPServerConnection(hostname="x.example", lmtp=name.startswith("rfc2033"), extensions=ROWS)
     server.send_reply(replies.pop(0))
     for side, octets in turns:
         if side == "C":

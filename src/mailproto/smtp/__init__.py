@@ -10,6 +10,8 @@ from mailproto.smtp.client_flows import SendResult
 from mailproto.smtp.codec import Incomplete, Opaque, parse_commands, parse_replies, serialize
 from mailproto.smtp.commands import (
     Auth,
+    Bdat,
+    Burl,
     Command,
     Data,
     Ehlo,
@@ -38,6 +40,8 @@ from mailproto.smtp.etrn_answer import EtrnAnswer, EtrnOutcome
 from mailproto.smtp.events import (
     BodyData,
     BodyEnded,
+    ChunkData,
+    ChunkEnded,
     ClientEvent,
     ConnectionLost,
     InvalidCommand,
@@ -45,6 +49,8 @@ from mailproto.smtp.events import (
 )
 from mailproto.smtp.ext.attributes import TEMPORARILY_UNAVAILABLE, UNAVAILABLE, Attributes
 from mailproto.smtp.ext.auth import AUTH
+from mailproto.smtp.ext.burl import burl
+from mailproto.smtp.ext.chunking import EXTENSION as CHUNKING
 from mailproto.smtp.ext.conversion import (
     CONNEG,
     CONNEG_EXTENSION,
@@ -56,7 +62,7 @@ from mailproto.smtp.ext.conversion import (
 from mailproto.smtp.ext.deliver_by import BY, ByMode, DeliverBy, deliver_by
 from mailproto.smtp.ext.dsn import ENVID, NOTIFY, ORCPT, RET, Notify, OriginalRecipient, Ret
 from mailproto.smtp.ext.dsn import EXTENSION as DSN
-from mailproto.smtp.ext.eight_bit_mime import BODY
+from mailproto.smtp.ext.eight_bit_mime import BINARYMIME, BODY
 from mailproto.smtp.ext.etrn import ETRN
 from mailproto.smtp.ext.future_release import HOLDFOR, HOLDUNTIL, FutureReleaseLimits, future_release
 from mailproto.smtp.ext.limits import EXTENSION as LIMITS
@@ -65,6 +71,8 @@ from mailproto.smtp.ext.mt_priority import MT_PRIORITY, mt_priority
 from mailproto.smtp.ext.mtrk import EXTENSION as MTRK_EXTENSION
 from mailproto.smtp.ext.mtrk import MTRK, Tracking
 from mailproto.smtp.ext.no_soliciting import SOLICIT, no_soliciting
+from mailproto.smtp.ext.prdr import EXTENSION as PRDR_EXTENSION
+from mailproto.smtp.ext.prdr import PRDR
 from mailproto.smtp.ext.require_tls import EXTENSION as REQUIRETLS_EXTENSION
 from mailproto.smtp.ext.require_tls import REQUIRETLS
 from mailproto.smtp.ext.rrvs import EXTENSION as RRVS_EXTENSION
@@ -86,7 +94,7 @@ from mailproto.smtp.handler import (
 from mailproto.smtp.parameters import PARAMETERS, Parameter, Parameters
 from mailproto.smtp.reply import EnhancedCode, Reply
 from mailproto.smtp.server import SMTPServerConnection
-from mailproto.smtp.state import TRANSITIONS, Row, State
+from mailproto.smtp.state import TRANSITIONS, Condition, Replies, Row, State
 
 __all__ = [
     # connections
@@ -95,6 +103,8 @@ __all__ = [
     "SMTPLimits",
     # commands
     "Auth",
+    "Bdat",
+    "Burl",
     "Command",
     "Data",
     "Ehlo",
@@ -120,6 +130,8 @@ __all__ = [
     # replies and events
     "BodyData",
     "BodyEnded",
+    "ChunkData",
+    "ChunkEnded",
     "ClientEvent",
     "ConnectionLost",
     "EnhancedCode",
@@ -156,6 +168,7 @@ __all__ = [
     "Notify",
     "ORCPT",
     "OriginalRecipient",
+    "PRDR",
     "REQUIRETLS",
     "RET",
     "RRVS",
@@ -169,15 +182,19 @@ __all__ = [
     "capability_of",
     # rows of extensions that a server offers if it is told to, and what EHLO says of them
     "AnnouncedLimits",
+    "BINARYMIME",
+    "CHUNKING",
     "CONNEG_EXTENSION",
     "CONPERM_EXTENSION",
     "DSN",
     "FutureReleaseLimits",
     "LIMITS",
     "MTRK_EXTENSION",
+    "PRDR_EXTENSION",
     "REQUIRETLS_EXTENSION",
     "RRVS_EXTENSION",
     "SMTPUTF8_EXTENSION",
+    "burl",
     "deliver_by",
     "future_release",
     "mt_priority",
@@ -187,6 +204,8 @@ __all__ = [
     "XCLIENT",
     "XFORWARD",
     # the table of states
+    "Condition",
+    "Replies",
     "Row",
     "State",
     "TRANSITIONS",

@@ -18,6 +18,8 @@ from mailproto.limits import SMTPLimits
 from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp.commands import (
     Auth,
+    Bdat,
+    Burl,
     Command,
     Ehlo,
     Expn,
@@ -33,21 +35,25 @@ from mailproto.smtp.commands import (
     Vrfy,
     XClient,
     XForward,
+    conditions_of,
 )
-from mailproto.smtp.data import DotEncoder
+from mailproto.smtp.data import ChunkEncoder, DotEncoder
 from mailproto.smtp.events import ClientEvent, ConnectionLost
 from mailproto.smtp.extensions import NO_EXTENSIONS, Extensions
 from mailproto.smtp.parameters import PARAMETERS, Parameter
 from mailproto.smtp.reply import Reply, ReplyReader
 from mailproto.smtp.state import (
     GROUPABLE,
+    IN_TRANSACTION,
     REFUSED_HELLO,
+    TRANSITIONS,
     Condition,
+    Replies,
     Row,
     State,
-    has_reply_per_recipient,
     next_state,
     row_of,
+    subjects_of,
     timeout_of,
 )
 from mailproto.wants import Wants
@@ -62,18 +68,23 @@ _SERVICE_CLOSING: Final = 421
 class SMTPClientConnection(Endpoint[ClientEvent]):
     """Commands in, replies out: `send_command`, `next_event`, `data_to_send`.
 
-    The first event is the greeting. After a 354, `wants` is BODY until `end_body`. `lmtp` speaks LMTP
-    (RFC 2033); `strict` makes each defect of a reply a RemoteProtocolError.
+    The first event is the greeting. After a 354, `wants` is BODY until `end_body`; behind a BDAT until as
+    many octets were sent as it announced. `lmtp` speaks LMTP (RFC 2033); `strict` makes each defect of a
+    reply a RemoteProtocolError.
     """
 
     __slots__ = (
         "_authenticated",
         "_body_progress",
+        "_chunk",
+        "_chunk_encoder",
         "_encoder",
         "_extensions",
         "_hello",
+        "_last_sent",
         "_lmtp",
         "_mail",
+        "_owed",
         "_pending",
         "_predicted",
         "_reader",
@@ -101,6 +112,10 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self._hello: Ehlo | Helo | Lhlo | None = None
         self._recipients: list[Path] = []
         self._encoder = DotEncoder()
+        self._chunk: Bdat | None = None
+        self._chunk_encoder: ChunkEncoder | None = None
+        self._owed = 0
+        self._last_sent = ""
         self._body_progress = 0
         self._tls_active = False
         self._authenticated = False
@@ -137,7 +152,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     @property
     def pending(self) -> int:
-        """How many replies are due."""
+        """How many replies are due; in LMTP the last BDAT counts as one until it is its turn."""
         return len(self._pending) + (self._state is State.GREETING)
 
     @property
@@ -149,13 +164,20 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     def can_pipeline(self) -> bool:
         """True if a command may be sent now without waiting for the replies that are due (RFC 2920)."""
         # What may stand only at the end of a group had nothing sent behind it, so the last one decides.
-        return not self._pending or (self._extensions.pipelining and self._pending[-1].name in GROUPABLE)
+        return not self._pending or (self._extensions.pipelining and self._last_sent in GROUPABLE)
+
+    @property
+    def owed(self) -> int:
+        """How many octets the BDAT that was sent last still announces; nothing else may be sent before."""
+        return self._owed
 
     @property
     def wants(self) -> Wants:
         """Why `next_event` returned None: BODY after a 354, REPLY when a challenge waits for `send_sasl`."""
         if self._failure is not None or self._state is State.CLOSED:
             return Wants.CLOSED
+        if self._owed:
+            return Wants.BODY
         if self._pending and self._state is not State.BODY:
             return Wants.DATA
         return _WANTS.get(self._state, Wants.DATA)
@@ -168,6 +190,8 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         """
         if self._failure is not None or self._state is State.CLOSED:
             return None
+        if self._owed:
+            return _TIMEOUTS[State.BODY]
         awaited = self._awaited
         return _TIMEOUTS.get(self._state) if awaited is None else timeout_of(awaited.name)
 
@@ -186,14 +210,27 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
         Raises LocalProtocolError, and queues nothing, if it is not legal in the state that will hold once
         all pending commands have succeeded, if it cannot stand behind them in a group (RFC 2920 section
-        3.1), if it needs an extension that was not offered, or if its line is too long.
+        3.1), if it needs an extension that was not offered, or if its line is too long. Behind a BDAT the
+        octets that it announces are given to `send_body`, and nothing else may be sent before.
         """
         octets = command.serialize()
         self._require_offered(command, self._require_legal(command))
         limit = self.limits.max_auth_line if isinstance(command, Auth) else self.limits.max_command_line
         if len(octets) > limit:
             raise LocalProtocolError(f"{command.name}: expected at most {limit} octets, got {len(octets)}")
+        if isinstance(command, Bdat):
+            self._begin_chunk(command)
         self._push(command, octets, octets if self.trace is None else command.shown())
+
+    def _begin_chunk(self, chunk: Bdat) -> None:
+        if self._predict() is not State.CHUNKS:
+            is_binary = self._holds(Condition.BINARY_MIME)
+            self._chunk_encoder = None if is_binary else ChunkEncoder()
+            self._body_progress = 0
+        if not chunk.size and self._chunk_encoder is not None:
+            self._chunk_encoder.check(b"", is_end=chunk.last)
+        self._chunk = chunk
+        self._owed = chunk.size
 
     def require_parameters(self, command: Mail | Rcpt) -> None:
         """Raise LocalProtocolError for a parameter that is not offered or breaks a rule of its extension.
@@ -218,14 +255,31 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self._push(response, octets, response.shown())
 
     def send_body(self, chunk: bytes) -> None:
-        """Queue octets of the message, cut anywhere; dots are stuffed, the chunk else stays uncopied.
+        """Queue octets of the message, cut anywhere, uncopied but where dots are stuffed.
 
-        Raises LocalProtocolError for a bare CR or LF and if no message is owed.
+        Behind a BDAT there is no dot-stuffing, and no more may come than is announced. Raises
+        LocalProtocolError for a bare CR or LF, unless MAIL has said BODY=BINARYMIME, and if no message is
+        owed.
         """
-        self._require_body()
-        for piece in self._encoder.encode(chunk):
-            self._queue(piece)
-        self._body_progress += len(chunk)
+        if self._chunk is not None and self._owed:
+            self._send_chunk(self._chunk, chunk)
+        else:
+            self._require_body()
+            for piece in self._encoder.encode(chunk):
+                self._queue(piece)
+        self._note_progress(len(chunk))
+
+    def _send_chunk(self, announced: Bdat, chunk: bytes) -> None:
+        if len(chunk) > self._owed:
+            raise LocalProtocolError(f"BDAT: expected at most {self._owed} octets, got {len(chunk)}")
+        if self._chunk_encoder is not None:
+            self._chunk_encoder.check(chunk, is_end=announced.last and len(chunk) == self._owed)
+        if chunk:
+            self._queue(chunk)
+            self._owed -= len(chunk)
+
+    def _note_progress(self, octets: int) -> None:
+        self._body_progress += octets
         if self._body_progress >= self.limits.min_body_progress:
             self._body_progress = 0
             self._progress += 1
@@ -238,13 +292,16 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         """
         self._require_body()
         self._queue(self._encoder.finish())
-        is_per_recipient = has_reply_per_recipient(State.ENDED, MessageBody.name, lmtp=self._lmtp)
-        bodies = [MessageBody(path) for path in self._recipients] if is_per_recipient else [MessageBody()]
+        bodies = self._answers_to(TRANSITIONS[State.ENDED, MessageBody.name])
         self._pending.extend(bodies)
-        self._recipients.clear()
+        self._last_sent = MessageBody.name
         self._state = State.ENDED if bodies else State.READY
         self._predicted = None
         self._progress += 1
+
+    def _answers_to(self, row: Row) -> list[MessageBody]:
+        """Return what the replies to a message answer: each recipient where there is one for each."""
+        return [MessageBody(path) for path in subjects_of(row, self._recipients, lmtp=self._lmtp)]
 
     def send_unchecked(self, octets: bytes, replies: int = 1) -> None:
         """Queue *octets* exactly as they are, whatever the state is, for tests of the other end.
@@ -255,6 +312,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             raise LocalProtocolError("the connection is closed")
         self._queue(octets)
         self._pending.extend([Unchecked(octets)] * replies)
+        self._last_sent = Unchecked.name
         self._progress += 1
 
     def tls_started(self) -> None:
@@ -278,8 +336,12 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     def abort(self) -> None:
         """End the connection without finishing a message that is half sent: `wants` is CLOSED."""
+        self._close()
+
+    def _close(self) -> None:
         self._state = State.CLOSED
         self._pending.clear()
+        self._owed = 0
 
     def _next_event(self) -> ClientEvent | None:
         if self._state is State.CLOSED:
@@ -317,8 +379,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     def _lost(self) -> ConnectionLost:
         unfinished = self._input or self._reader.is_inside or self._pending
         clean = not unfinished and self._state in (State.REFUSED, State.START, State.READY)
-        self._state = State.CLOSED
-        self._pending.clear()
+        self._close()
         return ConnectionLost(clean)
 
     def _received(self, reply: Reply) -> Reply:
@@ -326,15 +387,33 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             defect = reply.defects[0]
             raise RemoteProtocolError(f"{defect.rule}: {defect.excerpt!r}", offset=defect.offset)
         if reply.code == _SERVICE_CLOSING:
-            self._state = State.CLOSED
-            self._pending.clear()
+            self._close()
             return reply
         if self._awaited is None:
             return self._received_unasked(reply)
         request = self._pending.popleft()
+        if self._owed and not reply.is_negative and all(r.name == "message" for r in self._pending):
+            raise RemoteProtocolError(
+                f"expected no {reply.code}: {self._owed} octets of the BDAT are to come"
+            )
         if not isinstance(request, Unchecked):
             self._apply(request, reply)
+        self._settle()
         return reply
+
+    def _settle(self) -> None:
+        """Put in the place of a last BDAT or BURL whose turn it is what its replies answer.
+
+        Only now it is known how many they are: in LMTP one for each accepted recipient, without any none
+        (RFC 2033 section 4.3).
+        """
+        while self._pending and isinstance(request := self._pending[0], Bdat | Burl) and request.last:
+            row = row_of(self._state, request.name)
+            if row is None or row.replies is Replies.ONE or not (row.is_legal or self._lmtp):
+                return
+            self._pending.popleft()
+            self._pending.extendleft(reversed(self._answers_to(row)))
+            self._state = State.ENDED if row.is_legal else row.negative
 
     def _received_unasked(self, reply: Reply) -> Reply:
         """Take the greeting, or a refusal of the message while it is being sent."""
@@ -354,7 +433,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         if row is None:
             # Sent behind a command that failed: the refusal is what was to be expected.
             return
-        state = row.after(reply.code)
+        state = row.under(conditions_of(self._mail)).after(reply.code)
         if state is None:
             raise RemoteProtocolError(f"expected an answer to {request.name}, got {reply.code}")
         if state is not row.success:
@@ -363,7 +442,9 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             self._note_success(request, reply)
         if not (request.name == "message" and self._pending and self._pending[0].name == "message"):
             self._state = state
-        if self._state not in _IN_TRANSACTION:
+        if reply.is_intermediate and state is State.VERDICTS:
+            self._pending.extendleft(reversed(self._answers_to(TRANSITIONS[state, MessageBody.name])))
+        if self._state not in IN_TRANSACTION:
             self._recipients.clear()
 
     def _note_success(self, request: Request, reply: Reply) -> None:
@@ -393,7 +474,9 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             self._progress += 1
         predicted = self._predict()
         self._pending.append(request)
+        self._last_sent = request.name
         self._predicted = next_state(predicted, request.name)
+        self._settle()
 
     def _predict(self) -> State:
         """Return the state that will hold if every pending command succeeds."""
@@ -410,6 +493,8 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         name = command.name
         if self._failure is not None or self._state is State.CLOSED:
             raise LocalProtocolError(f"{name}: the connection is closed")
+        if self._owed:
+            raise LocalProtocolError(f"{name}: {self._owed} octets of a BDAT are owed first")
         if len(self._pending) >= self.limits.max_pending:
             raise LocalProtocolError(f"{name}: {len(self._pending)} commands wait for their replies")
         state = self._predict()
@@ -418,6 +503,8 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             raise LocalProtocolError(f"{name}: not legal in the state {state.value!r}")
         if row.unless is not None and self._holds(row.unless):
             raise LocalProtocolError(f"{name}: not legal when {row.unless.value}")
+        if row.needs is not None and not self._holds(row.needs):
+            raise LocalProtocolError(f"{name}: legal only when {row.needs.value}")
         if self._pending and not (name != "STARTTLS" and self.can_pipeline):
             raise LocalProtocolError(f"{name}: a reply is due that must be read first")
         return row
@@ -427,8 +514,9 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             self._require_envelope(command)
         elif isinstance(command, Vrfy | Expn):
             self._require_question(command)
-        if row.extension is not None and row.extension not in self._extensions:
-            raise LocalProtocolError(f"{command.name}: the server does not offer {row.extension}")
+        for keyword in row.extensions:
+            if keyword not in self._extensions:
+                raise LocalProtocolError(f"{command.name}: the server does not offer {keyword}")
         if isinstance(command, Auth) and command.mechanism not in self._extensions.auth:
             raise LocalProtocolError(f"AUTH: the server does not offer {command.mechanism}")
         if isinstance(command, XClient | XForward):
@@ -453,10 +541,15 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         """Refuse a path in UTF-8 unless MAIL says SMTPUTF8 and may (RFC 6531 section 3.4)."""
         if "SMTPUTF8" not in self._extensions:
             raise LocalProtocolError(f"{command.name}: the server does not offer SMTPUTF8")
-        sent = (request for request in reversed(self._pending) if isinstance(request, Mail))
-        mail = command if isinstance(command, Mail) else next(sent, self._mail)
+        mail = command if isinstance(command, Mail) else self._last_mail
         if mail is None or not mail.parameters.smtputf8:
             raise LocalProtocolError(f"{command.name}: a path in UTF-8 needs MAIL with SMTPUTF8")
+
+    @property
+    def _last_mail(self) -> Mail | None:
+        """The MAIL that was sent last, if it was not refused."""
+        sent = (request for request in reversed(self._pending) if isinstance(request, Mail))
+        return next(sent, self._mail)
 
     def _require_parameter(self, command: Mail | Rcpt, row: Parameter[object]) -> None:
         if not any(keyword in self._extensions for keyword in row.extensions):
@@ -470,7 +563,12 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
                 raise LocalProtocolError(f"{command.name}: {error.text}") from None
 
     def _holds(self, condition: Condition) -> bool:
-        return self._tls_active if condition is Condition.TLS_ACTIVE else self._authenticated
+        """Return whether *condition* holds for what is sent next."""
+        if condition is Condition.TLS_ACTIVE:
+            return self._tls_active
+        if condition is Condition.AUTHENTICATED:
+            return self._authenticated
+        return condition in conditions_of(self._last_mail)
 
 
 _WANTS: Final = {State.BODY: Wants.BODY, State.AUTH: Wants.REPLY, State.TLS: Wants.TLS}
@@ -479,7 +577,6 @@ _TIMEOUTS: Final = {
     State.BODY: timeout_of("body"),
     State.TLS: timeout_of("TLS"),
 }
-_IN_TRANSACTION: Final = frozenset({State.TRANSACTION, State.RECIPIENTS, State.BODY})
 
 
 def _injection(size: int) -> RemoteProtocolError:

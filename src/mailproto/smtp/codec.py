@@ -16,6 +16,7 @@ from mailproto.limits import SMTPLimits
 from mailproto.smtp._grammar import CommandSyntaxError, find_bare_newline
 from mailproto.smtp.commands import (
     Auth,
+    Bdat,
     Command,
     Data,
     Request,
@@ -26,7 +27,7 @@ from mailproto.smtp.commands import (
     parse_sasl_response,
 )
 from mailproto.smtp.data import DotDecoder, DotEncoder
-from mailproto.smtp.events import BodyData, BodyEnded, InvalidCommand
+from mailproto.smtp.events import BodyData, BodyEnded, ChunkData, InvalidCommand
 from mailproto.smtp.reply import EnhancedCode, Reply, ReplyReader
 
 __all__ = [
@@ -96,8 +97,9 @@ def parse_commands(data: bytes, *, exchanges: int = 0, strict: bool = False) -> 
     """Read what a client sent, to an SMTP or an LMTP server.
 
     *exchanges* is how many SASL responses follow each AUTH. Behind DATA come one `BodyData`, unless the
-    message is empty, and `BodyEnded`, whose defects name the first bare CR or LF. Behind STARTTLS all is
-    `Opaque`. Offsets of defects count in *data*. Raises RemoteProtocolError for a defect or a malformed
+    message is empty, and `BodyEnded`, whose defects name the first bare CR or LF; behind a BDAT one
+    `ChunkData`, unless it announces none. Behind STARTTLS all is `Opaque`, and behind a BDAT that cannot be
+    read. Offsets of defects count in *data*. Raises RemoteProtocolError for a defect or a malformed
     command if *strict*; else a malformed one is an `InvalidCommand`.
     """
     return list(_CommandReader(data, exchanges, strict).read())
@@ -124,6 +126,11 @@ class _CommandReader:
                     yield from self._read_exchange()
                 case Data():
                     yield from self._read_body()
+                case Bdat():
+                    yield from self._read_chunk(command.size)
+                case InvalidCommand(name="BDAT"):
+                    yield from _opaque(self._data, self._position)
+                    return
         yield from _incomplete(self._data, self._position)
 
     def _take_line(self) -> bytes | None:
@@ -171,6 +178,16 @@ class _CommandReader:
             if response == SASLResponse(None):
                 return
 
+    def _read_chunk(self, size: int) -> Iterator[ParsedCommand]:
+        octets = self._data[self._position : self._position + size]
+        if len(octets) == size:
+            self._position += size
+            if octets:
+                yield ChunkData(octets)
+        else:
+            yield from _incomplete(self._data, self._position)
+            self._position = len(self._data)
+
     def _read_body(self) -> Iterator[ParsedCommand]:
         decoder = DotDecoder()
         start = position = self._position
@@ -202,11 +219,13 @@ def _parse_response(line: bytes, offset: int) -> SASLResponse:
 
 
 def serialize(value: Request | Reply | BodyData | BodyEnded | Incomplete) -> bytes:
-    """Return *value* as octets; `BodyData` with its dots stuffed, as if it began a line.
+    """Return *value* as octets; `BodyData` with its dots stuffed, as if it began a line, but `ChunkData` not.
 
     Raises LocalProtocolError for a `BodyData` with a bare CR or LF.
     """
     match value:
+        case ChunkData():
+            return value.data
         case BodyData():
             return b"".join(DotEncoder().encode(value.data))
         case BodyEnded():

@@ -24,13 +24,18 @@ from mailproto.smtp._grammar import (
 )
 from mailproto.smtp._value import Defects, Value, add_defects
 from mailproto.smtp.ext.attributes import attribute_parser
+from mailproto.smtp.ext.burl import Burl, parse_burl
+from mailproto.smtp.ext.chunking import Bdat, parse_bdat
 from mailproto.smtp.ext.etrn import Etrn, parse_etrn
 from mailproto.smtp.ext.xclient import XClient
 from mailproto.smtp.ext.xforward import XForward
 from mailproto.smtp.parameters import NO_PARAMETERS, Parameters
+from mailproto.smtp.state import Condition
 
 __all__ = [
     "Auth",
+    "Bdat",
+    "Burl",
     "Command",
     "Data",
     "Ehlo",
@@ -54,6 +59,7 @@ __all__ = [
     "XClient",
     "XForward",
     "add_defects",
+    "conditions_of",
     "parse_command",
     "parse_sasl_response",
 ]
@@ -325,7 +331,10 @@ class SASLResponse(Value):
 
 @dataclass(frozen=True, slots=True)
 class MessageBody(Value):
-    """What a reply after the final dot answers. In LMTP `forward_path` says for which recipient it is."""
+    """What a reply after the end of a message answers.
+
+    In LMTP, and behind the 353 of PRDR, `forward_path` says for which recipient it is.
+    """
 
     name: ClassVar[str] = "message"
     forward_path: Path | None = None
@@ -361,6 +370,8 @@ Command: TypeAlias = (
     | Help
     | StartTLS
     | Auth
+    | Bdat
+    | Burl
     | Etrn
     | XClient
     | XForward
@@ -385,6 +396,25 @@ def parse_command(line: bytes, offset: int = 0) -> Command:
     verb, _, arguments = line.partition(b" ")
     parse = _PARSERS_BY_OCTETS.get(verb) or _PARSERS_BY_OCTETS.get(verb.upper()) or _parse_unknown
     return parse(line, arguments, defects, offset)
+
+
+def conditions_of(mail: Mail | None) -> frozenset[Condition]:
+    """Return what *mail* makes hold in its transaction."""
+    parameters = NO_PARAMETERS if mail is None else mail.parameters
+    found = [
+        condition
+        for keyword, text in parameters
+        for value, condition in _CONDITIONS.get(keyword, ())
+        if value == (text and text.upper())
+    ]
+    return frozenset(found) if found else _NO_CONDITIONS
+
+
+_CONDITIONS: Final = {
+    "BODY": (("BINARYMIME", Condition.BINARY_MIME),),
+    "PRDR": ((None, Condition.PRDR),),
+}
+_NO_CONDITIONS: Final[frozenset[Condition]] = frozenset()
 
 
 def parse_sasl_response(line: bytes) -> SASLResponse:
@@ -573,6 +603,8 @@ _PARSERS: Final[dict[str, Callable[[bytes, bytes, Defects, int], Command]]] = {
     "VRFY": _parse_string(Vrfy),
     "EXPN": _parse_string(Expn),
     "AUTH": _parse_auth,
+    "BDAT": parse_bdat,
+    "BURL": parse_burl,
     "ETRN": parse_etrn,
     "XCLIENT": attribute_parser(XClient),
     "XFORWARD": attribute_parser(XForward),

@@ -12,6 +12,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import find_bare_newline, is_bare_newline_in
 
 __all__ = [
+    "ChunkEncoder",
     "Decoded",
     "DotDecoder",
     "DotEncoder",
@@ -40,6 +41,30 @@ def require_newline_policy(policy: str) -> None:
     """Raise LocalProtocolError if *policy* is no `NewlinePolicy`."""
     if policy not in get_args(NewlinePolicy):
         raise LocalProtocolError(f"newlines: expected reject, normalize or pass, got {policy[:40]!r}")
+
+
+@final
+class ChunkEncoder:
+    """Looks at what is sent behind BDAT, of a message that is not BINARYMIME: nothing is changed.
+
+    "Text messages sent with the BDAT command MUST be sent in the canonical MIME format with lines delimited
+    with a <CR><LF>" (RFC 3030 section 2).
+    """
+
+    __slots__ = ("_after_cr",)
+
+    def __init__(self) -> None:
+        self._after_cr = False
+
+    def check(self, chunk: bytes, is_end: bool) -> None:
+        """Raise LocalProtocolError for a bare CR or LF; then nothing has changed.
+
+        A CR at the end is judged by the next chunk, unless *is_end* says that the message ends there.
+        """
+        after_cr = chunk.endswith(b"\r") if chunk else self._after_cr
+        if is_bare_newline_in(chunk, self._after_cr) or (is_end and after_cr):
+            raise LocalProtocolError("expected CRLF at the end of each line, got a bare CR or LF")
+        self._after_cr = after_cr
 
 
 @final
@@ -117,6 +142,15 @@ class DotDecoder:
         self._edge = b"" if found.is_end else _edge_of((edge + last)[-4:])
         self._check(found.data)
         return found
+
+    def watch(self, octets: bytes) -> None:
+        """Look for a bare CR or LF in *octets* behind a BDAT, which are the message as they stand."""
+        self._check(octets)
+
+    def end_watch(self) -> None:
+        """Note that the message ends, perhaps with a bare CR."""
+        if self._after_cr and self.bare_newline is None:
+            self.bare_newline = self._size - 1
 
     def _decode_edge(self, edge: bytes, octets: bytes) -> Decoded:
         """Read on where a line may begin with a dot, of which some is in the edge."""

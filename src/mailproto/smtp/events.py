@@ -12,6 +12,8 @@ from mailproto.smtp.reply import Reply
 __all__ = [
     "BodyData",
     "BodyEnded",
+    "ChunkData",
+    "ChunkEnded",
     "ClientEvent",
     "ConnectionLost",
     "InvalidCommand",
@@ -30,6 +32,18 @@ class BodyData:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkData(BodyData):
+    """The same of octets that stand behind BDAT, where there is no dot-stuffing (RFC 3030)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEnded:
+    """A BDAT that is not the last has come with all of its `size` octets; one reply is due."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class BodyEnded:
     """The message is complete, and its `BodyData` had `size` octets; a reply is due.
 
@@ -45,9 +59,10 @@ class InvalidCommand:
     """A command that cannot be read or is not legal now; `reply` is the one that is due.
 
     `excerpt` shows at most 40 octets of it, never a secret. `name` is its verb in capital letters, as far
-    as it could be read, "SASL response" in an AUTH exchange. "message" means that the message which just
-    ended is refused whatever the application thinks of it, and that in LMTP as many replies are due as for
-    `BodyEnded`.
+    as it could be read, with LAST behind the last BDAT or BURL, "SASL response" in an AUTH exchange.
+    "message" means that the message which just ended is refused whatever the application thinks of it, and
+    that in LMTP as many replies are due as for `BodyEnded`. For a BDAT it comes when its octets were read
+    and dropped; in LMTP no reply may be due to the last one (RFC 2033 section 4.3).
     """
 
     excerpt: bytes
@@ -66,4 +81,6 @@ class ConnectionLost:
 
 
 ClientEvent: TypeAlias = Reply | ConnectionLost
-ServerEvent: TypeAlias = Command | SASLResponse | BodyData | BodyEnded | InvalidCommand | ConnectionLost
+ServerEvent: TypeAlias = (
+    Command | SASLResponse | BodyData | ChunkEnded | BodyEnded | InvalidCommand | ConnectionLost
+)

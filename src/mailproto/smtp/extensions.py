@@ -11,7 +11,7 @@ from typing import Final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import match_keyword, require_text
-from mailproto.smtp.ext import auth, eight_bit_mime, limits, size
+from mailproto.smtp.ext import auth, chunking, eight_bit_mime, limits, size
 from mailproto.smtp.ext.deliver_by import parse_min_by_time
 from mailproto.smtp.ext.future_release import FutureReleaseLimits
 from mailproto.smtp.ext.limits import AnnouncedLimits
@@ -112,6 +112,30 @@ class Extensions:
         return "8BITMIME" in self
 
     @property
+    def chunking(self) -> bool:
+        """CHUNKING: BDAT may be used (RFC 3030)."""
+        return "CHUNKING" in self
+
+    @property
+    def binary_mime(self) -> bool:
+        """BINARYMIME, with the CHUNKING that it needs (RFC 3030)."""
+        return "BINARYMIME" in self and self.chunking
+
+    @property
+    def burl(self) -> tuple[str, ...] | None:
+        """BURL: "imap" and servers of which URLs are taken; empty before a login; None if not offered.
+
+        RFC 4468 section 3.1.
+        """
+        text = self.get("BURL")
+        return None if text is None else tuple(text.split())
+
+    @property
+    def prdr(self) -> bool:
+        """PRDR (draft-hall-prdr-00)."""
+        return "PRDR" in self
+
+    @property
     def enhanced_status_codes(self) -> bool:
         """ENHANCEDSTATUSCODES (RFC 2034)."""
         return "ENHANCEDSTATUSCODES" in self
@@ -181,6 +205,7 @@ EXTENSIONS: Final = (
     Extension("PIPELINING"),
     size.EXTENSION,
     eight_bit_mime.EXTENSION,
+    chunking.EXTENSION,
     Extension("STARTTLS", _offer_start_tls),
     auth.EXTENSION,
     Extension("ENHANCEDSTATUSCODES"),

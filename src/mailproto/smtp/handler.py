@@ -7,12 +7,13 @@ sizes, too many recipients) never gets here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mailproto.flow import Flow, TLSInfo
 from mailproto.smtp.commands import (
+    Burl,
     Ehlo,
     Etrn,
     Expn,
@@ -33,6 +34,7 @@ from mailproto.smtp.reply import Reply
 __all__ = [
     "Answer",
     "DiscardingSink",
+    "Fetched",
     "Finish",
     "Hello",
     "MessageSink",
@@ -47,6 +49,14 @@ Answer: TypeAlias = Reply | None | Awaitable[Reply | None] | Flow[Reply | None]
 
 Finish: TypeAlias = Reply | tuple[Reply, ...] | None
 """What a message ends with: one reply for all, one for each accepted recipient, or None: accepted."""
+
+Fetched: TypeAlias = bytes | Iterable[bytes | Reply] | AsyncIterable[bytes | Reply] | Reply | None
+"""What a URL stands for: octets, at once or in chunks, or a refusal; None: it cannot be resolved.
+
+Fetching that fails in the middle gives the refusal in place of a chunk.
+"""
+
+Fetching: TypeAlias = Fetched | Awaitable[Fetched]
 
 Finishing: TypeAlias = Finish | Awaitable[Finish] | Flow[Finish]
 
@@ -102,7 +112,8 @@ class MessageSink(Protocol):
     def finish(self) -> Finishing:
         """Take the end. Once this accepts, the message is the server's responsibility.
 
-        One reply counts for all recipients; a tuple has one for each accepted recipient (LMTP).
+        One reply counts for all recipients; a tuple has one for each accepted recipient, in order. Those
+        are sent in LMTP and under PRDR; else one refusal among them refuses the message for all.
         """
 
     def abort(self) -> object:
@@ -151,8 +162,21 @@ class SMTPHandler:
         return None
 
     def message(self, session: SMTPSession) -> Accepting:
-        """Answer DATA: a negative reply, or the sink for the message."""
+        """Answer DATA, or the first BDAT or BURL: a negative reply, or the sink for the message.
+
+        `session.transaction.mail` says what may come: under BODY=BINARYMIME any octets at all.
+        """
         return DiscardingSink()
+
+    def burl(self, session: SMTPSession, burl: Burl) -> Fetching:
+        """Fetch `burl.url` (RFC 4468), which the row `burl("imap")` offers; by default 554.
+
+        What is returned is appended to the message. This method is never a flow: a generator that it returns
+        gives chunks. "If the IMAP URL uses the "submit+" access identifier
+        prefix, the submit server MUST refuse the BURL command unless the userid in the URL's <access> token
+        matches the submit client's authorization identity" (section 3.3), here `session.identity`.
+        """
+        return None
 
     def reset(self, session: SMTPSession) -> object:
         """Note that a transaction was given up, by RSET, EHLO or STARTTLS."""

@@ -21,6 +21,7 @@ from mailproto.smtp.ext.future_release import HOLDFOR, HOLDUNTIL
 from mailproto.smtp.ext.mt_priority import MT_PRIORITY
 from mailproto.smtp.ext.mtrk import MTRK
 from mailproto.smtp.ext.no_soliciting import SOLICIT
+from mailproto.smtp.ext.prdr import PRDR
 from mailproto.smtp.ext.require_tls import REQUIRETLS
 from mailproto.smtp.ext.rrvs import RRVS
 from mailproto.smtp.ext.size import SIZE
@@ -35,7 +36,7 @@ _ROWS: Final[tuple[Parameter[object], ...]] = (
     *(SIZE, BODY, AUTH, SMTPUTF8),
     *(RET, ENVID, NOTIFY, ORCPT),
     *(BY, HOLDFOR, HOLDUNTIL, MT_PRIORITY, REQUIRETLS, RRVS),
-    *(SOLICIT, CONPERM, CONNEG, MTRK),
+    *(SOLICIT, CONPERM, CONNEG, MTRK, PRDR),
 )
 PARAMETERS: Final = {row.keyword: row for row in _ROWS}
 """The rows by keyword, in capital letters."""
@@ -70,7 +71,7 @@ class Parameters(tuple[tuple[str, str | None], ...]):
         auth: Path | None = None,
         smtputf8: bool = False,
     ) -> Parameters:
-        """Build the known ones of MAIL: *size* in octets, *body* "7BIT" or "8BITMIME", *auth* a path."""
+        """Build the known ones of MAIL: *size* in octets, *body* as `BODY` has it, *auth* a path."""
         pairs: list[tuple[str, str | None]] = []
         if size is not None:
             pairs.append(SIZE.pair(size))
@@ -129,7 +130,7 @@ class Parameters(tuple[tuple[str, str | None], ...]):
 
     @property
     def body(self) -> str | None:
-        """BODY in capital letters: "7BIT" or "8BITMIME" (RFC 6152)."""
+        """BODY in capital letters: "7BIT", "8BITMIME" or "BINARYMIME" (RFC 6152, RFC 3030)."""
         value = self.get("BODY")
         return None if value is None else value.upper()
 

@@ -113,6 +113,7 @@ class Offer:
     auth_mechanisms: tuple[str, ...]
     max_message: int
     is_tls_active: bool = False
+    is_authenticated: bool = False
     max_transactions: int = 0
     max_recipients: int = 0
     max_recipient_domains: int = 0

@@ -1,7 +1,11 @@
-"""The server's end of an SMTP or LMTP connection, without IO (RFC 5321, 1870, 2033, 2034, 3207, 4954).
+"""The server's end of an SMTP or LMTP connection, without IO (RFC 5321, 1870, 2033, 2034, 3030, 3207, 4468,
+4954).
 
 `next_event` reads one command and stops until `send_reply`: what the next octets mean depends on the answer.
 What the grammar, the table of states or a limit refuses comes as `InvalidCommand` with the reply that is due.
+BDAT is an event without a reply: its octets follow as `ChunkData`, and behind them a reply is due to
+`ChunkEnded`, at the last to `BodyEnded`. What stands behind a BDAT that is refused is read and dropped before
+the refusal comes.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, final, get_args
+from typing import Any, Final, TypeAlias, cast, final, get_args
 
 from mailproto._connection import Endpoint
 from mailproto.errors import Defect, LocalProtocolError, RemoteProtocolError, excerpt
@@ -17,6 +21,8 @@ from mailproto.limits import SMTPLimits
 from mailproto.smtp._grammar import CommandSyntaxError, match_verb
 from mailproto.smtp.commands import (
     Auth,
+    Bdat,
+    Burl,
     Command,
     Data,
     Ehlo,
@@ -32,11 +38,21 @@ from mailproto.smtp.commands import (
     XClient,
     XForward,
     add_defects,
+    conditions_of,
     parse_command,
     parse_sasl_response,
 )
 from mailproto.smtp.data import DotDecoder, NewlineNormalizer, NewlinePolicy, require_newline_policy
-from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand, ServerEvent
+from mailproto.smtp.events import (
+    BodyData,
+    BodyEnded,
+    ChunkData,
+    ChunkEnded,
+    ConnectionLost,
+    InvalidCommand,
+    ServerEvent,
+)
+from mailproto.smtp.ext.burl import hide_token
 from mailproto.smtp.extensions import (
     EXTENSIONS,
     NO_EXTENSIONS,
@@ -49,11 +65,13 @@ from mailproto.smtp.parameters import PARAMETERS, Parameter
 from mailproto.smtp.reply import EnhancedCode, Reply, ReplyReader
 from mailproto.smtp.state import (
     HELLO,
+    IN_TRANSACTION,
     REFUSED_HELLO,
     TRANSITIONS,
     Condition,
     Row,
     State,
+    replies_due,
     row_of,
     timeout_of,
 )
@@ -88,6 +106,7 @@ _NOT_IMPLEMENTED: Final = _reply(502, "5.5.1", "not offered")
 _BAD_SEQUENCE: Final = _reply(503, "5.5.1", "bad sequence of commands")
 _NO_RECIPIENTS: Final = _reply(554, "5.5.1", "no valid recipients")
 _NO_RECIPIENTS_LMTP: Final = _reply(503, "5.5.1", "no valid recipients")
+_LOGIN_REQUIRED: Final = _reply(530, "5.7.0", "authentication required")
 _BAD_MECHANISM: Final = _reply(504, "5.5.4", "mechanism not offered")
 _BAD_ATTRIBUTE: Final = _reply(501, "5.5.4", "attribute not offered")
 _BAD_PARAMETER: Final = _reply(555, "5.5.4", "parameter not offered")
@@ -101,6 +120,8 @@ _TOO_MANY_RECIPIENTS: Final = _reply(452, "4.5.3", "too many recipients")
 _TOO_MANY_DOMAINS: Final = _reply(452, "4.5.3", "too many domains of recipients")
 _TOO_MANY_TRANSACTIONS: Final = _reply(421, "4.7.0", "too many transactions")
 _TOO_BIG: Final = _reply(552, "5.3.4", "message too big")
+_FETCHED_TOO_BIG: Final = _reply(554, "5.3.4", "message too big")
+_TOO_MUCH_TO_DISCARD: Final = _reply(421, "4.3.4", "too many octets to read for nothing")
 _BARE_NEWLINE: Final = _reply(550, "5.6.0", "bare CR or LF in the message")
 _TEXT_LINE_TOO_LONG: Final = _reply(500, "5.6.0", "line of the message too long")
 _TOO_MANY_ERRORS: Final = _reply(421, "4.7.0", "too many bad commands")
@@ -122,19 +143,36 @@ _NO_FAULT: Final = frozenset(
 
 _ANY_BODY: Final = MessageBody()
 _GREETING: Final = TRANSITIONS[State.GREETING, "greeting"]
-_MESSAGE: Final = TRANSITIONS[State.ENDED, MessageBody.name]
+_MESSAGE: Final = TRANSITIONS[State.ENDED, MessageBody.name].under(())
+_VERDICTS: Final = TRANSITIONS[State.VERDICTS, MessageBody.name]
 _UNCONDITIONAL: Final = {
     (state, name): row
     for (state, name), row in TRANSITIONS.items()
-    if row.is_legal and row.unless is None and row.extension is None and name not in _ALL_HELLO
+    if row.is_legal
+    and row.unless in (None, Condition.BINARY_MIME)
+    and not row.extensions
+    and name not in _ALL_HELLO
 }
-"""The rows of which nothing has to be asked but that they are there: those of nearly all commands."""
+"""The rows of which nothing has to be asked but that they are there: those of nearly all commands.
+
+Whether DATA is for a message that is BINARYMIME is asked by its check.
+"""
+_CHUNKS: Final = frozenset({Bdat, Burl})
+_NAMES_OF_CHUNKS: Final = frozenset({"BDAT", "BDAT LAST", "BURL", "BURL LAST"})
+_BEHIND_MAIL: Final = frozenset({"RCPT", "DATA"}) | _NAMES_OF_CHUNKS
+"""What a client that pipelines may have sent behind a MAIL, a RCPT or a chunk that is refused."""
 _AFTER_REFUSAL: Final = {
     **{state: Row(positive=state, negative=state) for state in State},
     State.AUTH: TRANSITIONS[State.AUTH, SASLResponse.name],
     State.ENDED: _MESSAGE,
 }
 """What judges the reply to an `InvalidCommand`: it changes nothing, but ends a message or an exchange."""
+_AFTER_REFUSED_CHUNK: Final = {
+    (state, name): Row(positive=row.negative, negative=row.negative)
+    for (state, name), row in TRANSITIONS.items()
+    if name in _NAMES_OF_CHUNKS or row.negative is State.FAILED
+}
+"""The same where a refusal alone changes the state."""
 
 
 @lru_cache(maxsize=64)
@@ -190,7 +228,6 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_bad_logins",
         "_body",
         "_declined_mail",
-        "_discarded",
         "_domains",
         "_hello",
         "_lmtp",
@@ -200,6 +237,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_pending",
         "_recipients",
         "_replies_due",
+        "_rest",
         "_row",
         "_rows",
         "_state",
@@ -252,7 +290,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._domains: set[str] = set()
         self._recipients = 0
         self._declined_mail = False
-        self._discarded: bytes | None = None
+        self._rest: bytes | _Chunk | None = None
         self._bad_commands = 0
         self._bad_logins = 0
         self._tls_active = False
@@ -292,6 +330,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def recipients(self) -> int:
         """How many recipients were accepted in the transaction."""
         return self._recipients
+
+    @property
+    def has_verdicts(self) -> bool:
+        """True if a 353 may answer the message, and a reply for each recipient follow it.
+
+        MAIL has asked for PRDR, and there is more than one recipient.
+        """
+        return self._recipients > 1 and self._holds(Condition.PRDR)
 
     @property
     def replies_due(self) -> int:
@@ -336,6 +382,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             auth_mechanisms=self.auth_mechanisms,
             max_message=self.limits.max_message,
             is_tls_active=self._tls_active,
+            is_authenticated=self._authenticated,
             max_transactions=self.limits.max_transactions,
             max_recipients=self.limits.max_recipients,
             max_recipient_domains=self.limits.max_recipient_domains,
@@ -377,7 +424,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             state = _CLOSED if reply.code == _SERVICE_CLOSING else self._row.after(reply.code)
         for _ in range(min(replies, self._replies_due)):
             if reply is None or state is None:
-                self._finish(State.READY if self._state in (_ENDED, _AUTH) else self._state)
+                self._finish(self._state if self._pending is None else self._row.negative)
             else:
                 self._answered(reply, state)
 
@@ -408,6 +455,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """End the connection at once: `wants` is CLOSED and no event comes any more."""
         self._state = _CLOSED
         self._pending = None
+        self._rest = None
         self._replies_due = 0
 
     def _state_after(self, code: int) -> State:
@@ -441,7 +489,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return
         self._pending = None
         self._state = state
-        if state not in _IN_TRANSACTION:
+        if state not in IN_TRANSACTION:
             self._recipients = 0
         if state is _TLS:
             self.dropped += self._input.clear()
@@ -465,15 +513,29 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _note_data(self, data: Data, reply: Reply) -> None:
         if reply.is_intermediate:
-            self._body = (_NormalizedBody if self._newlines == "normalize" else _Body)(self.limits)
+            self._body = self._new_body()
 
-    def _note_message(self, message: MessageBody, reply: Reply) -> None:
+    def _note_message(self, message: MessageBody | Bdat | Burl, reply: Reply) -> None:
         self._declined_mail = False
         if not reply.is_negative:
             self._bad_commands = 0
+        if reply.is_intermediate:
+            self._begin_verdicts()
+
+    def _begin_verdicts(self) -> None:
+        """Let the replies by recipient follow the 353 that is being sent."""
+        self._state = State.VERDICTS
+        self._pending = _ANY_BODY
+        self._row = _VERDICTS
+        self._replies_due += replies_due(_VERDICTS, self._recipients, lmtp=self._lmtp)
+
+    def _note_chunk(self, chunk: Bdat | Burl, reply: Reply) -> None:
+        self._declined_mail = False
+        if chunk.last:
+            self._note_message(chunk, reply)
 
     def _note_invalid(self, event: InvalidCommand, reply: Reply) -> None:
-        if event.name not in ("RCPT", "DATA"):
+        if event.name not in _BEHIND_MAIL:
             self._declined_mail = event.name == "MAIL" and reply.is_negative
 
     def _note_other(self, request: Command, reply: Reply) -> None:
@@ -503,13 +565,13 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return None
 
     def _lost(self) -> ConnectionLost:
-        clean = not self._input and self._discarded is None and self._state in (State.START, State.READY)
+        clean = not self._input and self._rest is None and self._state in (State.START, State.READY)
         self.abort()
         return ConnectionLost(clean)
 
     def _next_of_line(self) -> ServerEvent | None:
-        if self._discarded is not None:
-            return self._discard_line(self._discarded)
+        if self._rest is not None:
+            return self._read_rest(self._rest)
         line = self._input.take_line()
         if not line:
             if self._input:
@@ -528,15 +590,18 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """Keep what there is of a line, unless it is too long already."""
         size = len(self._input)
         if size > self.limits.max_command_line and size > self._max_line(self._input.peek(5)):
-            self._discarded = excerpt(self._input.peek(self.limits.max_command_line))
+            self._rest = excerpt(self._input.peek(self.limits.max_command_line))
             self._input.clear()
+
+    def _read_rest(self, rest: bytes | _Chunk) -> ServerEvent | None:
+        return self._discard_line(rest) if isinstance(rest, bytes) else self._next_of_chunk(rest)
 
     def _discard_line(self, start: bytes) -> ServerEvent | None:
         """Drop the rest of a line that is too long; the refusal comes once it has ended."""
         if not self._input.take_line():
             self._input.clear()
             return None
-        self._discarded = None
+        self._rest = None
         return self._too_long(start)
 
     def _too_long(self, start: bytes) -> ServerEvent:
@@ -546,7 +611,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._invalid(_TOO_LONG_SASL, b"***", SASLResponse.name)
         return self._invalid(_TOO_LONG, start, _verb_of(start) if b" " in start else "")
 
-    def _read_command(self, line: bytes) -> ServerEvent:
+    def _read_command(self, line: bytes) -> ServerEvent | None:
         defects: tuple[Defect, ...] = ()
         if line.endswith(b"\r\n"):
             content = line[:-2]
@@ -558,10 +623,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             self._show_received(_shown(content) + b"\r\n")
             return self._invalid(_reply_of(error), content, _verb_of(content))
         if self.trace is not None:
-            self._show_received(command.shown() if isinstance(command, Auth) else line)
+            self._show_received(command.shown() if isinstance(command, Auth | Burl) else line)
         if defects:
             command = add_defects(command, defects)
         refusal = self._refusal_of(command)
+        if type(command) in _CHUNKS:
+            return self._read_chunk(cast(Bdat | Burl, command), refusal, content)
         if refusal is not None:
             return self._invalid(refusal, content, command.name)
         self._pending = command
@@ -607,13 +674,15 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._out_of_order(command)
         if row.unless is not None and self._holds(row.unless):
             return _BAD_SEQUENCE
-        if row.extension is not None and row.extension not in self._offered.extensions:
+        if any(keyword not in self._offered.extensions for keyword in row.extensions):
             return _NOT_IMPLEMENTED
+        if row.needs is not None and not self._holds(row.needs):
+            return _LOGIN_REQUIRED
         self._row = row
         return None
 
     def _out_of_order(self, command: Command) -> Reply:
-        if command.name == "DATA" and self._state is State.TRANSACTION:
+        if command.name in _BEHIND_MAIL and self._state is State.TRANSACTION:
             return _NO_RECIPIENTS_LMTP if self._lmtp else _NO_RECIPIENTS
         return _BAD_SEQUENCE
 
@@ -621,7 +690,11 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return not isinstance(command, UnknownCommand) or command.verb in self._offered.verbs
 
     def _holds(self, condition: Condition) -> bool:
-        return self._tls_active if condition is Condition.TLS_ACTIVE else self._authenticated
+        if condition is Condition.TLS_ACTIVE:
+            return self._tls_active
+        if condition is Condition.AUTHENTICATED:
+            return self._authenticated
+        return condition in conditions_of(self._mail)
 
     def _check_mail(self, command: Mail) -> Reply | None:
         if self.limits.max_transactions and self._count_transaction() > self.limits.max_transactions:
@@ -685,6 +758,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return _NO_SMTPUTF8
         return None if command.argument.isascii() else _NOT_ASCII
 
+    def _check_data(self, command: Data) -> Reply | None:
+        # "BINARYMIME cannot be used with the DATA command" (RFC 3030 section 3)
+        return _BAD_SEQUENCE if self._holds(Condition.BINARY_MIME) else None
+
+    def _check_bdat(self, command: Bdat) -> Reply | None:
+        before = self._body.size if self._state is State.CHUNKS else 0
+        return _TOO_BIG if before + command.size > self.limits.max_message > 0 else None
+
     def _check_auth(self, command: Auth) -> Reply | None:
         if self._bad_logins >= self.limits.max_bad_logins:
             return _TOO_MANY_LOGINS
@@ -701,14 +782,85 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 reply = _TOO_MANY_ERRORS
         event = InvalidCommand(excerpt(_shown(line)), reply, name)
         self._pending = event
-        self._row = _AFTER_REFUSAL[self._state]
+        self._row = _AFTER_REFUSED_CHUNK.get((self._state, name)) or _AFTER_REFUSAL[self._state]
         self._replies_due = 1
         return event
 
     def _counts_as_bad(self, reply: Reply, name: str) -> bool:
         # A client that pipelines cannot know that its MAIL was declined: what follows is no fault of it.
-        stranded = self._declined_mail and reply is _BAD_SEQUENCE and name in ("RCPT", "DATA")
+        is_behind = self._declined_mail or self._state is State.FAILED
+        stranded = is_behind and reply is _BAD_SEQUENCE and name in _BEHIND_MAIL
         return reply not in _NO_FAULT and not stranded
+
+    def _read_chunk(self, command: Bdat | Burl, refusal: Reply | None, line: bytes) -> ServerEvent | None:
+        """Begin with what BDAT announces, whether that is refused or not, or give out BURL."""
+        if refusal is None and self._state is State.RECIPIENTS:
+            self._body = self._new_body(is_binary=self._holds(Condition.BINARY_MIME))
+        if isinstance(command, Burl):
+            return self._end_chunk(command, command, refusal, line)
+        if refusal is not None and command.size > self.limits.max_discard:
+            return self._invalid(_TOO_MUCH_TO_DISCARD, line, command.name)
+        body = self._body if refusal is None else _BinaryBody(self.limits)
+        self._rest = chunk = _Chunk(command, refusal, excerpt(line), body)
+        return command if refusal is None else self._next_of_chunk(chunk)
+
+    def _new_body(self, *, is_binary: bool = False) -> _Body:
+        if is_binary:
+            return _BinaryBody(self.limits)
+        return (_NormalizedBody if self._newlines == "normalize" else _Body)(self.limits)
+
+    def _next_of_chunk(self, chunk: _Chunk) -> ServerEvent | None:
+        """Give out octets behind BDAT, or drop them: "accept and discard" (RFC 3030 section 2)."""
+        while chunk.left and self._input:
+            data = self._input.take_some(chunk.left)
+            self._show_received(data)
+            chunk.left -= len(data)
+            is_progress = chunk.body.is_progress(len(data))
+            if chunk.refusal is None:
+                self._progress -= not is_progress
+                return ChunkData(chunk.body.take_chunk(data))
+            self._progress += is_progress
+        return None if chunk.left else self._end_bdat(chunk)
+
+    def _end_bdat(self, chunk: _Chunk) -> ServerEvent:
+        command, body, refusal = chunk.command, chunk.body, chunk.refusal
+        ended: ServerEvent = ChunkEnded(command.size)
+        if refusal is None and command.last:
+            rest = body.end_chunks()
+            if rest:
+                return ChunkData(rest)
+            refusal = body.refusal(rejects_bare=self._newlines == "reject" or self._strict)
+            ended = BodyEnded(body.given, defects=body.defects)
+        self._rest = None
+        return self._end_chunk(command, ended, refusal, chunk.line)
+
+    def _end_chunk(
+        self, command: Bdat | Burl, event: ServerEvent, refusal: Reply | None, line: bytes
+    ) -> ServerEvent:
+        """Return *event*, or the refusal in its place, with as many replies due as the table says."""
+        row = TRANSITIONS[self._state, command.name]
+        if refusal is not None:
+            event = self._invalid(refusal, line, command.name)
+            refusal = event.reply
+        else:
+            self._pending = command
+            self._row = row if self.has_verdicts else row.under(())
+        is_closing = refusal is not None and refusal.code == _SERVICE_CLOSING
+        self._replies_due = 1 if is_closing else replies_due(row, self._recipients, lmtp=self._lmtp)
+        if not self._replies_due:
+            self._pending = None
+            self._state = row.negative
+        return event
+
+    def count_fetched(self, octets: int) -> Reply | None:
+        """Count *octets* that a BURL brings to the message; return the reply that is due if it is too big.
+
+        None: it is not. Raises LocalProtocolError if no BURL waits for its reply.
+        """
+        if not isinstance(self._pending, Burl):
+            raise LocalProtocolError("BURL: none waits for its reply")
+        self._body.count(octets)
+        return _FETCHED_TOO_BIG if self._body.size > self.limits.max_message > 0 else None
 
     def _next_of_body(self) -> ServerEvent | None:
         body = self._body
@@ -738,10 +890,22 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         else:
             event = BodyEnded(body.given, defects=body.defects)
             self._pending = _ANY_BODY
-            self._row = _MESSAGE
-        is_per_recipient = self._lmtp and _MESSAGE.is_per_recipient
-        self._replies_due = max(1, self._recipients) if is_per_recipient else 1
+            self._row = _MESSAGE if not self.has_verdicts else TRANSITIONS[_ENDED, MessageBody.name]
+        self._replies_due = max(1, replies_due(_MESSAGE, self._recipients, lmtp=self._lmtp))
         return event
+
+
+class _Chunk:
+    """The octets behind a BDAT, of which `left` are to come; with a `refusal` they are dropped."""
+
+    __slots__ = ("body", "command", "left", "line", "refusal")
+
+    def __init__(self, command: Bdat, refusal: Reply | None, line: bytes, body: _Body) -> None:
+        self.command = command
+        self.refusal = refusal
+        self.line = line
+        self.body = body
+        self.left = command.size
 
 
 class _Body:
@@ -762,6 +926,10 @@ class _Body:
         """Octets that the application was given."""
         return self.size
 
+    def count(self, octets: int) -> None:
+        """Count *octets* that did not come over this connection."""
+        self.size += octets
+
     def take(self, data: bytes) -> bytes:
         """Count *data* and return what the application gets of it: nothing beyond `max_message`."""
         room = self._limits.max_message - self.size if self._limits.max_message else len(data)
@@ -769,6 +937,19 @@ class _Body:
         if self._limits.max_text_line is not None:
             self._measure(data)
         return data if len(data) <= room else data[: max(0, room)]
+
+    def take_chunk(self, data: bytes) -> bytes:
+        """Count *data*, which stand behind BDAT, and return what the application gets of it: all."""
+        self.size += len(data)
+        self.decoder.watch(data)
+        if self._limits.max_text_line is not None:
+            self._measure(data)
+        return data
+
+    def end_chunks(self) -> bytes:
+        """Note that the last BDAT has come; return what the application gets besides, once."""
+        self.decoder.end_watch()
+        return b""
 
     def _measure(self, data: bytes) -> None:
         first, *more = data.split(b"\n")
@@ -814,10 +995,36 @@ class _NormalizedBody(_Body):
     def given(self) -> int:
         return self._given
 
+    def count(self, octets: int) -> None:
+        _Body.count(self, octets)
+        self._given += octets
+
     def take(self, data: bytes) -> bytes:
-        data = self._newlines.convert(_Body.take(self, data))
+        return self._give(self._newlines.convert(_Body.take(self, data)))
+
+    def take_chunk(self, data: bytes) -> bytes:
+        return self._give(self._newlines.convert(_Body.take_chunk(self, data)))
+
+    def end_chunks(self) -> bytes:
+        last, self._newlines = self._newlines.finish(), NewlineNormalizer()
+        return self._give(_Body.end_chunks(self) + last)
+
+    def _give(self, data: bytes) -> bytes:
         self._given += len(data)
         return data
+
+
+class _BinaryBody(_Body):
+    """A message that is BINARYMIME: it has no lines, and each CR and each LF stands for itself."""
+
+    __slots__ = ()
+
+    def take_chunk(self, data: bytes) -> bytes:
+        self.size += len(data)
+        return data
+
+    def end_chunks(self) -> bytes:
+        return b""
 
 
 _READERS: Final[dict[State, Callable[[SMTPServerConnection], ServerEvent | None]]] = {
@@ -835,6 +1042,8 @@ _NOTES: Final[dict[type, Callable[[SMTPServerConnection, Any, Reply], None]]] = 
     Mail: SMTPServerConnection._note_mail,
     Rcpt: SMTPServerConnection._note_rcpt,
     Data: SMTPServerConnection._note_data,
+    Bdat: SMTPServerConnection._note_chunk,
+    Burl: SMTPServerConnection._note_chunk,
     MessageBody: SMTPServerConnection._note_message,
     XClient: SMTPServerConnection._note_xclient,
     InvalidCommand: SMTPServerConnection._note_invalid,
@@ -844,14 +1053,14 @@ _NOTES: Final[dict[type, Callable[[SMTPServerConnection, Any, Reply], None]]] = 
 _CHECKS: Final[dict[type, Callable[[SMTPServerConnection, Any], Reply | None]]] = {
     Mail: SMTPServerConnection._check_mail,
     Rcpt: SMTPServerConnection._check_rcpt,
+    Data: SMTPServerConnection._check_data,
+    Bdat: SMTPServerConnection._check_bdat,
     Auth: SMTPServerConnection._check_auth,
     Vrfy: SMTPServerConnection._check_question,
     Expn: SMTPServerConnection._check_question,
     **dict.fromkeys((XClient, XForward), SMTPServerConnection._check_attributes),
 }
 """What forbids a command that the table of states allows."""
-
-_IN_TRANSACTION: Final = frozenset({State.TRANSACTION, State.RECIPIENTS, State.BODY, State.ENDED})
 
 
 def _without_bare_lf(line: bytes) -> tuple[bytes, tuple[Defect, ...]]:
@@ -863,7 +1072,7 @@ def _is_auth(line: bytes) -> bool:
 
 
 def _shown(line: bytes) -> bytes:
-    return b"AUTH ***" if _is_auth(line) else line
+    return b"AUTH ***" if _is_auth(line) else hide_token(line)
 
 
 def _verb_of(line: bytes) -> str:

@@ -7,7 +7,7 @@ promises of `MessageSink`. Nothing here checks order, syntax or sizes: the conne
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import GeneratorType
@@ -19,7 +19,14 @@ from mailproto.sasl._authenticator import Authenticator
 from mailproto.sasl._mechanism import Accepted, Challenge, Need, ServerMechanism, Step
 from mailproto.sasl._registry import server_mechanism, usable_mechanisms
 from mailproto.smtp import commands
-from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand
+from mailproto.smtp.events import (
+    BodyData,
+    BodyEnded,
+    ChunkData,
+    ChunkEnded,
+    ConnectionLost,
+    InvalidCommand,
+)
 from mailproto.smtp.ext.attributes import NO_ATTRIBUTES, Attributes
 from mailproto.smtp.handler import (
     DiscardingSink,
@@ -32,6 +39,8 @@ from mailproto.smtp.handler import (
 )
 from mailproto.smtp.reply import Reply
 from mailproto.smtp.server import SMTPServerConnection
+from mailproto.smtp.sources import pull_from
+from mailproto.smtp.state import State
 from mailproto.wants import Wants
 
 __all__ = ["HandlerFailed", "Service", "serve"]
@@ -45,6 +54,10 @@ _MAIL_OK: Final = Reply.of(250, "2.1.0", "sender accepted")
 _RCPT_OK: Final = Reply.of(250, "2.1.5", "recipient accepted")
 _SEND_IT: Final = Reply(354, ("end the message with <CRLF>.<CRLF>",))
 _MESSAGE_OK: Final = Reply.of(250, "2.0.0", "message accepted")
+_MESSAGE_FOR_SOME: Final = Reply.of(250, "2.0.0", "message accepted for some recipients")
+_VERDICTS_FOLLOW: Final = Reply(353, ("an answer for each recipient follows",))
+_FETCHED: Final = Reply.of(250, "2.5.0", "waiting for more")
+_NOT_FETCHED: Final = Reply.of(554, "5.6.6", "the URL cannot be resolved")
 _RESET_OK: Final = Reply.of(250, "2.0.0", "forgotten")
 _BYE: Final = Reply.of(221, "2.0.0", "closing the connection")
 _TLS_OK: Final = Reply.of(220, "2.0.0", "ready for TLS")
@@ -66,8 +79,12 @@ _STOPPING: Final = Reply.of(421, "4.3.2", "the server stops")
 _TOO_SLOW: Final = Reply.of(421, "4.4.2", "nothing came in time")
 _FAILED: Final = Reply.of(421, "4.3.0", "internal error")
 
-_BATCHED: Final = frozenset({commands.Mail, commands.Rcpt, commands.Rset, BodyData})
+_BATCHED: Final = frozenset(
+    {commands.Mail, commands.Rcpt, commands.Rset, BodyData, commands.Bdat, ChunkData, ChunkEnded}
+)
 """After these a reply may wait for those that follow it (RFC 2920 section 3.2)."""
+_WITHOUT_MESSAGE: Final = frozenset({State.READY, State.FAILED})
+"""Where a refusal has left nothing of a message that came in chunks."""
 
 
 Answering: TypeAlias = Callable[["_Server", Any], Flow[None] | None]
@@ -158,6 +175,24 @@ def _checked(answer: object) -> Reply:
     return answer
 
 
+def _failed(function: Callable[..., object]) -> HandlerFailed:
+    return HandlerFailed(f"{getattr(function, '__qualname__', function)} failed")
+
+
+def _refusing(reply: object) -> Reply:
+    if not (isinstance(reply, Reply) and reply.is_negative):
+        raise HandlerFailed(f"expected octets or a refusal of the URL, got {reply!r}")
+    return reply
+
+
+def _overall(replies: tuple[Reply, ...]) -> Reply:
+    """Return what PRDR says last: positive if the message is accepted for anybody."""
+    positive = sum(reply.is_positive for reply in replies)
+    if positive:
+        return _MESSAGE_OK if positive == len(replies) else _MESSAGE_FOR_SOME
+    return next((reply for reply in replies if reply.is_transient), replies[0])
+
+
 @lru_cache(maxsize=64)
 def _greeting(hostname: str, protocol: str) -> Reply:
     return Reply(220, (f"{hostname} {protocol} ready",))
@@ -196,7 +231,7 @@ def _hello_of(given: Attributes, is_lmtp: bool) -> Hello | None:
 class _Server:
     """The procedure of one connection; each method answers one kind of event."""
 
-    __slots__ = ("_conn", "_mechanism", "_methods", "_service", "_session", "_sink")
+    __slots__ = ("_conn", "_mechanism", "_methods", "_refusal", "_service", "_session", "_sink")
 
     def __init__(self, conn: SMTPServerConnection, service: Service, session: SMTPSession) -> None:
         self._conn = conn
@@ -204,6 +239,7 @@ class _Server:
         self._methods = service.methods
         self._session = session
         self._sink: MessageSink | None = None
+        self._refusal: Reply | None = None
         self._mechanism: ServerMechanism | None = None
 
     def run(self) -> Flow[None]:
@@ -246,13 +282,20 @@ class _Server:
         method = self._methods.get(name)
         return None if method is None else (yield from self._call(method, self._session, *arguments))
 
+    def _get(self, function: Callable[..., object], *arguments: object) -> Flow[object]:
+        """Call into the application and return what it gives, a generator too."""
+        try:
+            return (yield Call(function, arguments))
+        except Exception as error:
+            raise _failed(function) from error
+
     def _call(self, function: Callable[..., object], *arguments: object) -> Flow[Any]:
         """Call into the application; run what it returns if that is a flow."""
         try:
             result = yield Call(function, arguments)
             return (yield from result) if isinstance(result, GeneratorType) else result
         except Exception as error:
-            raise HandlerFailed(f"{getattr(function, '__qualname__', function)} failed") from error
+            raise _failed(function) from error
 
     def _reply(self, reply: Reply) -> None:
         try:
@@ -313,27 +356,91 @@ class _Server:
         return transaction is not None and transaction.mail.parameters.smtputf8
 
     def _data(self, data: commands.Data) -> Flow[None]:
+        refusal = yield from self._open_message()
+        self._reply(refusal or _SEND_IT)
+
+    def _open_message(self) -> Flow[Reply | None]:
+        """Ask the handler for the sink of the message; return its refusal, if that is what it gives."""
         method = self._methods.get("message")
         answer = _DISCARDING_SINK if method is None else (yield from self._call(method, self._session))
         if isinstance(answer, Reply) and answer.is_negative:
-            self._reply(answer)
-            return
+            return answer
         if not hasattr(answer, "finish"):
             raise HandlerFailed(f"expected a refusal or a sink for the message, got {answer!r}")
         self._sink = cast(MessageSink, answer)
-        self._reply(_SEND_IT)
+        return None
+
+    def _bdat(self, bdat: commands.Bdat) -> Flow[None] | None:
+        return None if self._sink is not None else self._open_chunks()
+
+    def _open_chunks(self) -> Flow[None]:
+        """Ask at the first chunk; a refusal is said when all its octets have come (RFC 3030 section 2)."""
+        self._refusal = yield from self._open_message()
+
+    def _chunk_ended(self, event: ChunkEnded) -> None:
+        refusal, self._refusal = self._refusal, None
+        self._reply(refusal or Reply.of(250, "2.0.0", f"{event.size} octets received"))
+
+    def _burl(self, burl: commands.Burl) -> Flow[None]:
+        refusal = None if self._sink is not None else (yield from self._open_message())
+        if refusal is None:
+            refusal = yield from self._fetch(burl)
+        if refusal is not None:
+            yield from self._abort()
+            if burl.last:
+                self._end_transaction()
+            self._reply_to_all(refusal)
+        elif burl.last:
+            yield from self._finish_message()
+        else:
+            self._reply(_FETCHED)
+
+    def _fetch(self, burl: commands.Burl) -> Flow[Reply | None]:
+        """Write to the sink what the handler fetches; return the refusal if it cannot, or it is too big."""
+        method = self._methods.get("burl")
+        fetched = None if method is None else (yield from self._get(method, self._session, burl))
+        if fetched is None or isinstance(fetched, Reply):
+            return _NOT_FETCHED if fetched is None else _refusing(fetched)
+        if not isinstance(fetched, Iterable | AsyncIterable):
+            raise HandlerFailed(f"expected octets or a refusal of the URL, got {fetched!r}")
+        pull = pull_from([fetched] if isinstance(fetched, bytes) else fetched)
+        while (chunk := (yield from self._get(pull.function, *pull.args))) is not None:
+            refusal = yield from self._append(chunk)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _append(self, chunk: object) -> Flow[Reply | None]:
+        """Write *chunk* to the sink, or return the refusal that it is, or that is due."""
+        if not isinstance(chunk, bytes):
+            return _refusing(chunk)
+        refusal = self._conn.count_fetched(len(chunk))
+        if refusal is None and self._sink is not None:
+            yield from self._call(self._sink.write, chunk)
+        return refusal
+
+    def _end_transaction(self) -> None:
+        self._session.transaction = None
+        self._session.forwarded = NO_ATTRIBUTES
+
+    def _reply_to_all(self, reply: Reply) -> None:
+        while self._conn.replies_due:
+            self._reply(reply)
 
     def _body_data(self, event: BodyData) -> Flow[None] | None:
         sink = self._sink
         return None if sink is None or sink is _DISCARDING_SINK else self._call(sink.write, event.data)
 
     def _body_ended(self, event: BodyEnded) -> Flow[None]:
+        return self._finish_message()
+
+    def _finish_message(self) -> Flow[None]:
         sink, self._sink = self._sink, None
-        finish: Finish = None
+        finish: Finish = self._refusal
+        self._refusal = None
         if sink is not None and sink is not _DISCARDING_SINK:
             finish = yield from self._call(sink.finish)
-        self._session.transaction = None
-        self._session.forwarded = NO_ATTRIBUTES
+        self._end_transaction()
         for reply in self._replies_of(finish):
             self._reply(reply)
             if reply.code == 421:
@@ -342,25 +449,32 @@ class _Server:
     def _replies_of(self, finish: Finish) -> tuple[Reply, ...]:
         """Return as many replies as are due.
 
-        SMTP has one for all recipients: where they differ it is a refusal, so that no message is lost.
+        SMTP without PRDR has one for all recipients: where they differ it is a refusal, so that no message
+        is lost.
         """
-        due = self._conn.replies_due
+        conn = self._conn
         if not isinstance(finish, tuple):
-            return (_MESSAGE_OK if finish is None else _checked(finish),) * due
-        if not finish or (self._conn.is_lmtp and len(finish) != due):
-            raise HandlerFailed(f"expected {due} replies to a message, got {len(finish)}")
-        if not self._conn.is_lmtp:
-            return (next((reply for reply in finish if _checked(reply).is_negative), finish[0]),)
-        return tuple(map(_checked, finish))
+            return (_MESSAGE_OK if finish is None else _checked(finish),) * conn.replies_due
+        by_recipient = conn.is_lmtp or conn.has_verdicts
+        if not finish or (by_recipient and len(finish) != conn.recipients):
+            raise HandlerFailed(f"expected {conn.recipients} replies to a message, got {len(finish)}")
+        replies = tuple(map(_checked, finish))
+        if conn.is_lmtp:
+            return replies
+        if conn.has_verdicts:
+            return (_VERDICTS_FOLLOW, *replies, _overall(replies))
+        return (next((reply for reply in replies if reply.is_negative), replies[0]),)
 
     def _invalid(self, event: InvalidCommand) -> Flow[None]:
         if event.name == commands.MessageBody.name:
             yield from self._abort()
-            self._session.transaction = None
-            self._session.forwarded = NO_ATTRIBUTES
+            self._end_transaction()
         self._mechanism = None
-        while self._conn.replies_due:
-            self._reply(event.reply)
+        self._reply_to_all(event.reply)
+        if self._conn.state in _WITHOUT_MESSAGE:
+            yield from self._abort()
+            if self._conn.state is State.READY and self._session.transaction is not None:
+                self._end_transaction()
 
     def _rset(self, rset: commands.Rset) -> Flow[None]:
         yield from self._reset()
@@ -424,12 +538,14 @@ class _Server:
 
     def _reset(self) -> Flow[None]:
         self._session.forwarded = NO_ATTRIBUTES
+        yield from self._abort()
         if self._session.transaction is not None:
             yield from self._tell("reset")
             self._session.transaction = None
 
     def _abort(self) -> Flow[None]:
         sink, self._sink = self._sink, None
+        self._refusal = None
         if sink is not None:
             yield from self._call(sink.abort)
 
@@ -494,6 +610,10 @@ _ANSWERS: Final[dict[type, _Own | _Hook]] = {
     commands.XForward: _Hook("xforward", _NOT_TRUSTED, _Server._xforward_answered),
     commands.UnknownCommand: _Hook("unknown", _NOT_IMPLEMENTED),
     BodyData: _Own(_Server._body_data),
+    commands.Bdat: _Own(_Server._bdat),
+    commands.Burl: _Own(_Server._burl),
+    ChunkData: _Own(_Server._body_data),
+    ChunkEnded: _Own(_Server._chunk_ended),
     BodyEnded: _Own(_Server._body_ended),
     InvalidCommand: _Own(_Server._invalid),
     ConnectionLost: _Own(_Server._lost),

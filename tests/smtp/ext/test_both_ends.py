@@ -349,5 +349,6 @@ def test_every_row_is_collected() -> None:
     assert set(PARAMETERS) == {
         "SIZE", "BODY", "AUTH", "SMTPUTF8", "RET", "ENVID", "NOTIFY", "ORCPT", "BY", "HOLDFOR", "HOLDUNTIL",
         "MT-PRIORITY", "REQUIRETLS", "RRVS", "SOLICIT", "CONPERM", "CONNEG", "MTRK",
+        "PRDR",
     }  # fmt: skip
     assert all(keyword == row.keyword for keyword, row in PARAMETERS.items())
