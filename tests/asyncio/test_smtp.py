@@ -21,7 +21,18 @@ from mailproto.errors import (
     TLSUnavailable,
 )
 from mailproto.sasl import PlainClient
-from mailproto.smtp import NOTIFY, MessageSink, Notify, Reply, SMTPHandler, SMTPSession, WholeMessages
+from mailproto.smtp import (
+    EXTENSIONS,
+    NOTIFY,
+    Burl,
+    MessageSink,
+    Notify,
+    Reply,
+    SMTPHandler,
+    SMTPSession,
+    WholeMessages,
+    burl,
+)
 from support_lines import client_context, server_context
 from support_smtp_servers import KINDS, Accepting, serving
 
@@ -153,6 +164,38 @@ def test_lmtp_over_a_unix_socket(kind: str, tmp_path: Any) -> None:
     with serving(kind, Accepting((Reply(250), Reply(452))), lmtp=True, path=tmp_path / "lmtp"):
         result = asyncio.run(main())
     assert result.accepted == ("b@x.example",)
+
+
+def test_chunks_of_announced_size(kind: str) -> None:
+    octets = b"x" * 79 + b"\r\n"
+    octets *= 10_000
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for at in range(0, len(octets), 5_000):
+            yield octets[at : at + 5_000]
+
+    handler = Accepting()
+    with serving(kind, handler) as server:
+        with_client(server.port, lambda smtp: smtp.send_message(chunks(), **ENVELOPE, chunking=True))
+    assert handler.taken[0][2] == octets
+
+
+def test_a_message_by_url(kind: str) -> None:
+    class Fetching(Accepting):
+        def burl(self, session: SMTPSession, burl: Burl) -> list[bytes]:
+            return [BODY[:5], BODY[5:]]
+
+    async def submit(smtp: SMTPClient) -> None:
+        await smtp.login("tim", "secret", allow_cleartext=True)
+        await smtp.send_url("imap://h/a;uid=1;urlauth=user+tim:internal:1", **ENVELOPE)
+
+    handler = Fetching()
+    rows = (*EXTENSIONS, burl("imap"))
+    with serving(
+        kind, handler, authenticator={"tim": "secret"}, allow_cleartext=True, extensions=rows
+    ) as server:
+        with_client(server.port, submit)
+    assert handler.taken[0][2] == BODY
 
 
 def test_async_chunks(kind: str) -> None:

@@ -205,6 +205,7 @@ METHODS: dict[str, Callable[[Any, str], object]] = {
     "verify": lambda smtp, bad: smtp.verify(f"a{bad}b"),
     "expand": lambda smtp, bad: smtp.expand(f"a{bad}b"),
     "help": lambda smtp, bad: smtp.help(f"a{bad}b"),
+    "send_url": lambda smtp, bad: smtp.send_url(f"imap://h/a{bad}", **ENVELOPE),
     "etrn": lambda smtp, bad: smtp.etrn(f"a{bad}.example"),
     "etrn of a queue": lambda smtp, bad: smtp.etrn(f"a{bad}", "#"),
     "etrn option": lambda smtp, bad: smtp.etrn("a.example", f"@{bad}"),

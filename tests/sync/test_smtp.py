@@ -25,10 +25,13 @@ from mailproto.errors import (
 )
 from mailproto.limits import SMTPLimits
 from mailproto.sasl import ExternalClient, LoginClient, PlainClient
-from mailproto.smtp import BODY as BODY_TYPE
 from mailproto.smtp import (
+    BINARYMIME,
+    EXTENSIONS,
     NOTIFY,
+    PRDR_EXTENSION,
     AnnouncedLimits,
+    Burl,
     Mail,
     Noop,
     Notify,
@@ -36,7 +39,9 @@ from mailproto.smtp import (
     SMTPHandler,
     SMTPSession,
     WholeMessages,
+    burl,
 )
+from mailproto.smtp import BODY as BODY_TYPE
 from mailproto.smtp.commands import Vrfy
 from mailproto.sync import SMTPClient, serve_smtp
 from support_lines import authority, client_context, server_context
@@ -208,7 +213,52 @@ class TestForms:
             smtp.send_message(self.LARGE, **ENVELOPE)
         assert [octets for _, _, octets in handler.taken] == [self.LARGE] * 3
 
-    def test_memory_does_not_grow_with_a_file(self, tmp_path: FilePath) -> None:
+    def test_chunks_of_announced_size(self, kind: str) -> None:
+        handler = Accepting()
+        binary = bytes(range(256)) * 2_000
+        with serving(kind, handler, extensions=(*EXTENSIONS, BINARYMIME)) as server:
+            with connect(server.port) as smtp:
+                smtp.send_message(self.LARGE, **ENVELOPE, chunking=True)
+                smtp.send_message(iter([self.LARGE]), **ENVELOPE, chunking=True)
+                smtp.send_message(binary, **ENVELOPE, newlines="keep")
+                smtp.send_message(io.BytesIO(binary), **ENVELOPE, body="BINARYMIME")
+                with pytest.raises(LocalProtocolError, match="BINARYMIME"):
+                    smtp.send_message(binary, **ENVELOPE, newlines="keep", chunking=False)
+                with pytest.raises(SMTPReplyError, match="552"):
+                    smtp.send_message(iter([b"x" * 30_000_000] * 2), **ENVELOPE, chunking=True)
+                assert smtp.noop().code == 250
+        assert [octets for _, _, octets in handler.taken] == [self.LARGE, self.LARGE, binary, binary]
+
+    def test_a_message_by_url(self, kind: str) -> None:
+        class Fetching(Accepting):
+            def burl(self, session: SMTPSession, burl: Burl) -> Any:
+                return BODY if burl.url.startswith("imap://h/a;") else None
+
+        handler = Fetching()
+        rows = (*EXTENSIONS, burl("imap"))
+        arguments: dict[str, Any] = {"authenticator": USERS, "allow_cleartext": True, "extensions": rows}
+        with serving(kind, handler, **arguments) as server, connect(server.port) as smtp:
+            with pytest.raises(LocalProtocolError, match="does not offer to fetch"):
+                smtp.send_url("imap://h/a;uid=1;urlauth=user+tim:internal:1", **ENVELOPE)
+            smtp.login("tim", "secret", allow_cleartext=True)
+            smtp.send_url("imap://h/a;uid=1;urlauth=user+tim:internal:1", **ENVELOPE)
+            with pytest.raises(SMTPReplyError, match="554"):
+                smtp.send_url("imap://h/b;uid=1;urlauth=user+tim:internal:1", **ENVELOPE)
+            assert smtp.noop().code == 250
+        assert handler.taken == [("<a@x.example>", ["<b@x.example>"], BODY)]
+
+    def test_a_reply_for_each_recipient(self, kind: str) -> None:
+        handler = Accepting((Reply(250), Reply(550, ("no",))))
+        with serving(kind, handler, extensions=(*EXTENSIONS, PRDR_EXTENSION)) as server:
+            with connect(server.port) as smtp:
+                result = smtp.send_message(
+                    BODY, reverse_path="a@x.example", forward_paths=["b@x.example", "c@x.example"]
+                )
+        assert result.accepted == ("b@x.example",)
+        assert result.refused == {"c@x.example": Reply(550, ("no",))}
+
+    @pytest.mark.parametrize("chunking", [False, True])
+    def test_memory_does_not_grow_with_a_file(self, tmp_path: FilePath, chunking: bool) -> None:
         class Counting(SMTPHandler):
             size = 0
 
@@ -231,7 +281,7 @@ class TestForms:
             smtp.noop()
             tracemalloc.start()
             try:
-                smtp.send_message(file, **ENVELOPE)
+                smtp.send_message(file, **ENVELOPE, chunking=chunking)
                 peak = tracemalloc.get_traced_memory()[1]
             finally:
                 tracemalloc.stop()

@@ -28,12 +28,15 @@ from mailproto.sasl._mechanism import AuthenticationAborted, ClientMechanism
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.commands import (
     Auth,
+    Bdat,
+    Burl,
     Command,
     Data,
     Ehlo,
     Helo,
     Lhlo,
     Mail,
+    MessageBody,
     Quit,
     Rcpt,
     Rset,
@@ -43,13 +46,17 @@ from mailproto.smtp.commands import (
 )
 from mailproto.smtp.events import ConnectionLost
 from mailproto.smtp.ext.attributes import Attributes
+from mailproto.smtp.ext.burl import can_fetch
+from mailproto.smtp.ext.prdr import PRDR
 from mailproto.smtp.outgoing import Needs, Newlines
 from mailproto.smtp.parameters import Parameters
 from mailproto.smtp.reply import Reply
-from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, Message, OctetsSource, source_of
+from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, Message, OctetsSource, Pieces, source_of
+from mailproto.smtp.state import State
 from mailproto.wants import Wants
 
 __all__ = [
+    "Body",
     "Pairs",
     "Recipient",
     "SendResult",
@@ -62,6 +69,7 @@ __all__ = [
     "quit_session",
     "read_reply",
     "send_message",
+    "send_url",
     "upgrade_to_tls",
     "xclient",
     "xforward",
@@ -69,6 +77,9 @@ __all__ = [
 
 TLSMode: TypeAlias = Literal["implicit", "starttls", "none", "opportunistic"]
 """How TLS begins. `implicit`: before the greeting, by the driver; `opportunistic`: STARTTLS if offered."""
+
+Body: TypeAlias = Literal["7BIT", "8BITMIME", "BINARYMIME"]
+"""What octets a message has (RFC 6152, RFC 3030 section 3)."""
 
 Recipient: TypeAlias = str | bytes | Mailbox | Path
 """An address as a caller gives it, with or without angle brackets."""
@@ -83,6 +94,8 @@ MAX_COMMAND: Final = 512
 MAX_AUTH_COMMAND: Final = 512
 """Octets of an AUTH command with its initial response (RFC 4954 section 4, RFC 5321 section 4.5.3.1.4)."""
 
+_EIGHT_BIT: Final = frozenset({"8BITMIME", "BINARYMIME"})
+_NOT_SEVEN_BIT: Final = "expected a message of 7-bit octets, since body is not 8BITMIME"
 _RECEIVE: Final = Receive()
 _FLUSH: Final = Flush()
 
@@ -151,11 +164,11 @@ def exchange(conn: SMTPClientConnection, request: Command | bytes, replies: int 
     """Send a command, or octets exactly as they are; return the reply, of several the last.
 
     A negative reply is a value here, a 421 too. What changes who speaks next has flows of its own: DATA,
-    STARTTLS and AUTH are refused with LocalProtocolError unless they are given as octets.
+    BDAT, STARTTLS and AUTH are refused with LocalProtocolError unless they are given as octets.
     """
     if isinstance(request, bytes):
         conn.send_unchecked(request, replies)
-    elif isinstance(request, Data | StartTLS | Auth):
+    elif isinstance(request, Data | StartTLS | Auth | Bdat):
         raise LocalProtocolError(f"{request.name}: has a method of its own")
     else:
         conn.send_command(request)
@@ -354,8 +367,9 @@ def send_message(
     *,
     reverse_path: Recipient | None = None,
     forward_paths: Recipient | Iterable[Recipient] | None = None,
-    body: Literal["7BIT", "8BITMIME"] | None = None,
+    body: Body | None = None,
     newlines: Newlines = "convert",
+    chunking: bool | None = None,
     mail_parameters: Pairs = (),
     rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
 ) -> Flow[SendResult]:
@@ -363,18 +377,26 @@ def send_message(
 
     Without *reverse_path* or *forward_paths* they are taken from the header of a message that is given as
     octets or as an EmailMessage, and its Bcc field is left out. What is sent ahead of the message, SIZE and
-    8BITMIME, is found by reading it first; of an iterator only *body* is known, 7BIT unless it says
-    otherwise, and an octet against it ends the connection.
+    BODY, is found by reading it first; of an iterator only *body* is known, 7BIT unless it says otherwise,
+    and an octet against it ends the connection, or under BDAT the transaction.
+
+    A message with a NUL, a line of more than 998 octets or, where *newlines* is "keep", a bare CR or LF goes
+    as BINARYMIME if the server offers that, and so does any of which *body* says so, whose octets are sent
+    as they are. BINARYMIME needs BDAT. Else *chunking* decides: True sends by BDAT if the server offers
+    CHUNKING; None and False by DATA, which every server has and every filter on the way understands, and
+    which lets a server refuse before the octets are sent. False never sends BINARYMIME.
+
+    Under PRDR, which is asked for where it is offered, `refused` can have recipients that RCPT accepted.
 
     *mail_parameters* and *rcpt_parameters* go with MAIL and with each RCPT, beside those found here:
     `[RET.pair(Ret.HDRS)]`. A mapping gives each recipient, as it is named in *forward_paths*, its own.
 
     Raises SMTPReplyError if nobody will get the message: the transaction is reset then, and the session
     usable unless the server refused in the middle of the message. LocalProtocolError if it cannot be sent:
-    too big for the server, 8-bit octets without 8BITMIME, no recipient. `is_outcome_unknown` of any error
-    is True if the message was sent and its reply did not come.
+    too big for the server, octets without the 8BITMIME or BINARYMIME that they need, no recipient.
+    `is_outcome_unknown` of any error is True if the message was sent and its reply did not come.
     """
-    source = source_of(message, newlines)
+    source = source_of(message, "keep" if body == "BINARYMIME" else newlines)
     needs = yield from source.survey()
     if reverse_path is None or forward_paths is None:
         envelope = source.take_envelope()
@@ -384,24 +406,69 @@ def send_message(
     if needs.is_eight_bit and not conn.extensions.eight_bit_mime and source.to_seven_bit():
         needs = yield from source.survey()
     recipients = _recipients_of(forward_paths)
-    parameters = Parameters((*_checked(conn, needs, body), *mail_parameters))
+    needed = _body_of(conn, needs, body, chunking)
+    is_chunked = needed == "BINARYMIME" or (chunking is True and conn.extensions.chunking)
+    parameters = Parameters((*_checked(conn, needs, needed), *mail_parameters))
     envelope_commands = _envelope(conn, reverse_path, recipients, parameters, rcpt_parameters)
-    if mail_parameters or rcpt_parameters:
+    last = () if is_chunked else (Data(),)
+    accepted, refused = yield from _open_transaction(conn, recipients, (*envelope_commands, *last))
+    if is_chunked:
+        pieces = Pieces(source, is_text=needed != "BINARYMIME")
+        yield from _send_chunks(conn, pieces, may_be_eight_bit=needed in _EIGHT_BIT)
+    else:
+        yield from _send_body(conn, source, may_be_eight_bit=needed in _EIGHT_BIT)
+    return (yield from _read_outcome(conn, accepted, refused))
+
+
+def send_url(
+    conn: SMTPClientConnection,
+    url: str,
+    *,
+    reverse_path: Recipient,
+    forward_paths: Recipient | Iterable[Recipient],
+    mail_parameters: Pairs = (),
+    rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
+) -> Flow[SendResult]:
+    """Submit the message that *url* stands for, which the server fetches itself (BURL, RFC 4468).
+
+    *url* is an IMAP URL: one with URLAUTH, or of a server that ours says to be trusted by. A session that
+    has logged in behind its EHLO says EHLO again, since only then a server tells what it can fetch. Raises
+    what `send_message` raises; LocalProtocolError if the server does not offer to fetch the URL.
+    """
+    request = Burl(url, last=True)
+    if conn.extensions.burl == () and conn.is_authenticated and conn.hello is not None:
+        yield from command(conn, conn.hello)
+    if not can_fetch(conn.extensions.burl or (), url):
+        raise LocalProtocolError("BURL: the server does not offer to fetch this URL")
+    recipients = _recipients_of(forward_paths)
+    requests = _envelope(conn, reverse_path, recipients, Parameters(mail_parameters), rcpt_parameters)
+    accepted, refused = yield from _open_transaction(conn, recipients, tuple(requests))
+    conn.send_command(request)
+    return (yield from _read_outcome(conn, accepted, refused))
+
+
+def _open_transaction(
+    conn: SMTPClientConnection, recipients: tuple[Recipient, ...], requests: tuple[Command, ...]
+) -> Flow[tuple[tuple[Recipient, ...], dict[Recipient, Reply]]]:
+    """Send MAIL, the RCPTs and what may stand behind; return who is accepted, and who is refused and why.
+
+    RFC 3030 section 2 sends BDAT only "after all MAIL and RCPT responses are collected and processed".
+    """
+    for request in requests:
         # Half an envelope must not be sent when RCPT has what is not offered.
-        for request in envelope_commands:
-            if isinstance(request, Mail | Rcpt):
-                conn.require_parameters(request)
-    replies = yield from _send_envelope(conn, envelope_commands)
+        if isinstance(request, Mail | Rcpt) and request.parameters:
+            conn.require_parameters(request)
+    replies = yield from _send_envelope(conn, list(requests))
     refused = {
         recipient: reply
         for recipient, reply in zip(recipients, replies[1:], strict=False)
         if not reply.is_positive
     }
     accepted = tuple(recipient for recipient in recipients if recipient not in refused)
-    if not (replies[0].is_positive and accepted and replies[-1].is_intermediate):
+    is_ready = not isinstance(requests[-1], Data) or replies[-1].is_intermediate
+    if not (replies[0].is_positive and accepted and is_ready):
         yield from _give_up(conn, replies, refused)
-    yield from _send_body(conn, source, may_be_eight_bit=bool(needs.is_eight_bit) or body == "8BITMIME")
-    return (yield from _read_outcome(conn, accepted, refused))
+    return accepted, refused
 
 
 def _recipients_of(forward_paths: Recipient | Iterable[Recipient]) -> tuple[Recipient, ...]:
@@ -422,19 +489,39 @@ def _sendable(conn: SMTPClientConnection, path: Path) -> Path:
     return Path(path.mailbox.to_ascii())
 
 
-def _checked(conn: SMTPClientConnection, needs: Needs, body: str | None) -> Parameters:
-    """Return the parameters of MAIL. Raises LocalProtocolError if the server cannot take the message."""
-    limit = conn.extensions.size
-    if limit and needs.size is not None and needs.size > limit:
-        raise LocalProtocolError(f"SIZE: the message has {needs.size} octets, the server takes {limit}")
+def _body_of(
+    conn: SMTPClientConnection, needs: Needs, body: Body | None, chunking: bool | None
+) -> Body | None:
+    """Return what BODY has to say, None for nothing. Raises LocalProtocolError for what cannot be said."""
+    is_binary_offered = conn.extensions.binary_mime and chunking is not False
+    if body is None and needs.is_binary and is_binary_offered:
+        return "BINARYMIME"
+    if (body == "BINARYMIME" or needs.has_bare_newline) and not is_binary_offered:
+        raise LocalProtocolError("BINARYMIME: the message needs it and the server does not offer it")
+    if body == "BINARYMIME":
+        return body
+    if needs.has_bare_newline:
+        raise LocalProtocolError(f"body: the message has a bare CR or LF, which is not {body}")
+    return _text_body_of(conn, needs, body)
+
+
+def _text_body_of(conn: SMTPClientConnection, needs: Needs, body: Body | None) -> Body | None:
     if needs.is_eight_bit and body == "7BIT":
         raise LocalProtocolError("body: the message has octets that are not 7BIT")
     if needs.is_eight_bit:
         body = "8BITMIME"
-    if body is not None and not conn.extensions.eight_bit_mime:
-        if body == "8BITMIME":
-            raise LocalProtocolError("8BITMIME: the message needs it and the server does not offer it")
-        body = None
+    if body is None or conn.extensions.eight_bit_mime:
+        return body
+    if body == "8BITMIME":
+        raise LocalProtocolError("8BITMIME: the message needs it and the server does not offer it")
+    return None
+
+
+def _checked(conn: SMTPClientConnection, needs: Needs, body: Body | None) -> Parameters:
+    """Return the parameters of MAIL. Raises LocalProtocolError if the message is too big for the server."""
+    limit = conn.extensions.size
+    if limit and needs.size is not None and needs.size > limit:
+        raise LocalProtocolError(f"SIZE: the message has {needs.size} octets, the server takes {limit}")
     return Parameters.of(size=needs.size if limit is not None else None, body=body)
 
 
@@ -445,13 +532,15 @@ def _envelope(
     parameters: Parameters,
     rcpt_parameters: Pairs | Mapping[Recipient, Pairs],
 ) -> list[Command]:
-    """Return MAIL, the RCPTs and DATA."""
+    """Return MAIL and the RCPTs."""
     first, *others = [_sendable(conn, Path.of(path)) for path in (reverse_path, *forward_paths)]
     if not parameters.smtputf8 and not all(path.is_ascii for path in (first, *others)):
         parameters = Parameters((*parameters, ("SMTPUTF8", None)))
+    if conn.extensions.prdr and len(others) > 1 and not conn.is_lmtp and not parameters.has("PRDR"):
+        parameters = Parameters((*parameters, PRDR.pair(True)))
     each = _parameters_of_each(forward_paths, rcpt_parameters)
     rcpts = [Rcpt(path, own) for path, own in zip(others, each, strict=True)]
-    return [Mail(first, parameters), *rcpts, Data()]
+    return [Mail(first, parameters), *rcpts]
 
 
 def _parameters_of_each(
@@ -521,7 +610,7 @@ def _send_body(
     try:
         while (chunk := (yield from source.read())) is not None:
             if not may_be_eight_bit and not chunk.isascii():
-                raise LocalProtocolError("expected a message of 7-bit octets, since body is not 8BITMIME")
+                raise LocalProtocolError(_NOT_SEVEN_BIT)
             conn.send_body(chunk)
             if conn.unsent > CHUNK // 2:
                 yield _FLUSH
@@ -541,10 +630,67 @@ def _raise_early_refusal(conn: SMTPClientConnection) -> None:
         raise _error(event)
 
 
+def _send_chunks(conn: SMTPClientConnection, pieces: Pieces, *, may_be_eight_bit: bool) -> Flow[None]:
+    """Send the message by BDAT, up to the last one or to the first that is refused.
+
+    What cannot be sent ends the transaction by RSET if that is found between two chunks, else the session.
+    """
+    try:
+        is_last = False
+        while not is_last:
+            octets, is_last = yield from pieces.read()
+            if not may_be_eight_bit and not octets.isascii():
+                raise LocalProtocolError(_NOT_SEVEN_BIT)
+            conn.send_command(Bdat(len(octets), is_last))
+            if octets:
+                conn.send_body(octets)
+            refusal = None if is_last else (yield from _read_along(conn))
+            if refusal is not None:
+                yield from _forget_chunks(conn)
+                raise _error(refusal)
+    except SMTPReplyError:
+        raise
+    except LocalProtocolError:
+        yield from _forget_chunks(conn)
+        raise
+    except BaseException:
+        conn.abort()
+        raise
+
+
+def _read_along(conn: SMTPClientConnection) -> Flow[Reply | None]:
+    """Send what is queued, and take the replies that have come, or must; return the first refusal."""
+    if conn.unsent > CHUNK // 2:
+        yield _FLUSH
+    window = conn.limits.max_pending if conn.extensions.pipelining else 1
+    while conn.pending:
+        event = conn.next_event() if conn.pending < window else (yield from read_reply(conn))
+        if event is None:
+            break
+        if isinstance(event, ConnectionLost):
+            raise ConnectionClosed("the server closed the connection between two chunks", phase="write")
+        _raise_if_closing(event)
+        if event.is_negative:
+            return event
+    return None
+
+
+def _forget_chunks(conn: SMTPClientConnection) -> Flow[None]:
+    """Say RSET, which "MUST be issued" behind a BDAT that failed (RFC 3030 section 2)."""
+    if conn.owed:
+        conn.abort()
+        return
+    with contextlib.suppress(ConnectionClosed):
+        while conn.pending:
+            yield from read_reply(conn)
+        conn.send_command(Rset())
+        yield from read_reply(conn)
+
+
 def _read_outcome(
     conn: SMTPClientConnection, accepted: tuple[Recipient, ...], refused: dict[Recipient, Reply]
 ) -> Flow[SendResult]:
-    """Read the reply to the message, in LMTP one for each accepted recipient (RFC 2033 section 4.2)."""
+    """Read the replies to the message: in LMTP, and under PRDR, one for each accepted recipient."""
     replies: list[Reply] = []
     try:
         while conn.pending:
@@ -552,17 +698,38 @@ def _read_outcome(
     except MailProtoError as error:
         error.is_outcome_unknown = True
         raise
+    if conn.state is State.FAILED:
+        yield from _forget_chunks(conn)
+        raise _error(next(reply for reply in replies if reply.is_negative))
+    verdicts = [reply for reply in replies if _recipient_of(reply) is not None]
+    if not verdicts:
+        # A server may answer PRDR as if it was not asked: that counts for all.
+        if not replies[-1].is_positive:
+            raise SMTPReplyError(replies[-1], "message")
+        return SendResult(accepted, refused, replies[-1])
+    overall = None if conn.is_lmtp else replies[-1]
+    return _result_of(accepted, refused, verdicts, overall)
+
+
+def _recipient_of(reply: Reply) -> Path | None:
+    return reply.command.forward_path if isinstance(reply.command, MessageBody) else None
+
+
+def _result_of(
+    accepted: tuple[Recipient, ...],
+    refused: dict[Recipient, Reply],
+    verdicts: list[Reply],
+    overall: Reply | None,
+) -> SendResult:
+    """Return who gets the message; nobody does if the reply that PRDR has for all is negative."""
+    if overall is not None and not overall.is_positive:
+        verdicts = [overall if reply.is_positive else reply for reply in verdicts]
     refused |= {
         recipient: reply
-        for recipient, reply in zip(accepted, replies, strict=False)
-        if conn.is_lmtp and not reply.is_positive
+        for recipient, reply in zip(accepted, verdicts, strict=False)
+        if not reply.is_positive
     }
-    positive = [reply for reply in replies if reply.is_positive]
-    if not positive:
-        raise (
-            SMTPRecipientsRefused(refused, "message")
-            if conn.is_lmtp
-            else SMTPReplyError(replies[0], "message")
-        )
     left = tuple(recipient for recipient in accepted if recipient not in refused)
-    return SendResult(left, refused, positive[-1])
+    if not left:
+        raise SMTPRecipientsRefused(refused, "message")
+    return SendResult(left, refused, overall or [reply for reply in verdicts if reply.is_positive][-1])

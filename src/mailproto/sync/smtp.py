@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Literal, final
+from typing import final
 
 from mailproto._connection import Trace
 from mailproto._network import ClientTLS, ServerTLS
@@ -22,7 +22,7 @@ from mailproto.sasl._mechanism import ClientMechanism
 from mailproto.sasl._registry import password_mechanisms
 from mailproto.smtp import client_flows as flows
 from mailproto.smtp.client import SMTPClientConnection
-from mailproto.smtp.client_flows import Pairs, Recipient, SendResult
+from mailproto.smtp.client_flows import Body, Pairs, Recipient, SendResult
 from mailproto.smtp.commands import Command, Etrn, Expn, Help, Noop, Rset, Vrfy, XClient, XForward
 from mailproto.smtp.data import NewlinePolicy
 from mailproto.smtp.ext.etrn import EtrnOption
@@ -127,15 +127,17 @@ class SMTPClient:
         *,
         reverse_path: Recipient | None = None,
         forward_paths: Recipient | Iterable[Recipient] | None = None,
-        body: Literal["7BIT", "8BITMIME"] | None = None,
+        body: Body | None = None,
         newlines: Newlines = "convert",
+        chunking: bool | None = None,
         mail_parameters: Pairs = (),
         rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
     ) -> SendResult:
         """Send an EmailMessage, octets, a file or chunks; return who gets it, which is at least one.
 
         Without *reverse_path* and *forward_paths* they are taken from the header, Bcc included, which is not
-        sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF.
+        sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF; *chunking* True
+        prefers BDAT to DATA, False never uses it.
         *mail_parameters* and *rcpt_parameters* are those of extensions: `[RET.pair(Ret.HDRS)]`. Raises
         `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`.
         """
@@ -147,6 +149,31 @@ class SMTPClient:
                 forward_paths=forward_paths,
                 body=body,
                 newlines=newlines,
+                chunking=chunking,
+                mail_parameters=mail_parameters,
+                rcpt_parameters=rcpt_parameters,
+            )
+        )
+
+    def send_url(
+        self,
+        url: str,
+        *,
+        reverse_path: Recipient,
+        forward_paths: Recipient | Iterable[Recipient],
+        mail_parameters: Pairs = (),
+        rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
+    ) -> SendResult:
+        """Submit the message that an IMAP URL stands for, which the server fetches itself (BURL).
+
+        Raises what `send_message` does; LocalProtocolError if the server does not offer to fetch it.
+        """
+        return self._driver.run(
+            flows.send_url(
+                self._conn,
+                url,
+                reverse_path=reverse_path,
+                forward_paths=forward_paths,
                 mail_parameters=mail_parameters,
                 rcpt_parameters=rcpt_parameters,
             )
