@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -33,7 +34,13 @@ UNPACKED = Path(os.environ.get("INTEROP_PROGRAMS", Path(__file__).parents[1] / "
 
 def program(name: str) -> str:
     """Return the path of *name*; without it skip, and in CI fail."""
-    folders = [os.environ["PATH"], "/usr/sbin", "/sbin", *map(str, UNPACKED.glob("*/usr/*bin"))]
+    folders = [
+        os.environ["PATH"],
+        "/usr/sbin",
+        "/sbin",
+        "/usr/lib/dovecot",
+        *map(str, UNPACKED.glob("*/usr/*bin")),
+    ]
     path = shutil.which(name, path=os.pathsep.join(folders))
     if path is not None:
         return path
@@ -49,6 +56,14 @@ class Certificate:
     chain: Path
     key: Path
     authority: Path
+
+
+class Dovecot(NamedTuple):
+    """Where a private Dovecot listens. Any user has the password "pass"; nobody@ does not exist."""
+
+    imap_port: int
+    lmtp_port: int
+    lmtp_path: Path
 
 
 @contextlib.contextmanager

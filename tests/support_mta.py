@@ -1,5 +1,7 @@
 """Postfix, Exim and OpenSMTPD, each with a configuration, spool and queue of its own, relaying by domain.
 
+All but nobody@ are taken as recipients, from anybody. Exim knows the user "user" with the password "pass".
+
 They run as root in namespaces of their own: their /etc, /var/spool, /var/lib and /run are folders below the
 temporary one, and with the first process all others end. Nothing is written elsewhere, no user is added to
 the system, and an MTA that the system itself runs is never met.
@@ -13,6 +15,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +31,10 @@ __all__ = ["MTAS", "Route", "RunningMTA", "relaying"]
 USERS: Final = {"Debian-exim": 901, "opensmtpd": 902, "opensmtpq": 903}
 """The users whose names are compiled in; those of Postfix come with its package."""
 
-FILES: Final = ("services", "nsswitch.conf", "ld.so.cache", "localtime", "ssl", "postfix")
+FILES: Final = ("services", "nsswitch.conf", "ld.so.cache", "localtime", "ssl/openssl.cnf", "postfix")
 """What of /etc the programs need."""
+
+LOG_SECONDS: Final = 30.0
 
 ENTER: Final = """\
 set -e
@@ -55,11 +60,23 @@ class Route:
 
 @dataclass(frozen=True)
 class RunningMTA:
-    """An MTA that listens on `port`; `log` returns the last lines that it wrote."""
+    """An MTA that listens on `port` of loopback, and the folder of its logs."""
 
     name: str
     port: int
-    log: Callable[[], str]
+    logs: Path
+
+    def log(self, most: int = 3_000) -> str:
+        """Return the end of what it has logged."""
+        return "".join(file.read_text(errors="replace")[-most:] for file in self.logs.iterdir())
+
+    def wait_for_log(self, *words: str) -> None:
+        """Return once a line of the log has all *words*."""
+        deadline = time.monotonic() + LOG_SECONDS
+        while not any(all(word in line for word in words) for line in self.log(1_000_000).splitlines()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"{words} is not logged:\n{self.log()}")
+            time.sleep(0.05)
 
 
 def _postfix(base: Path, port: int, routes: Iterable[Route], certificate: Certificate) -> list[str]:
@@ -100,6 +117,7 @@ def _postfix(base: Path, port: int, routes: Iterable[Route], certificate: Certif
         smtpd_tls_security_level = may
         smtpd_tls_chain_files = {certificate.key}, {certificate.chain}
         smtpd_relay_restrictions = permit_mynetworks, reject
+        smtpd_recipient_restrictions = check_recipient_access inline:{{nobody@=REJECT}}
         alias_maps =
         alias_database =
         message_size_limit = 52428800
@@ -147,6 +165,7 @@ def _exim_route(route: Route, certificate: Certificate) -> tuple[str, str]:
           protocol = {"lmtp" if route.lmtp else "smtp"}
           allow_localhost
           hosts_try_chunking = *
+          utf8_downconvert = 0
         """
     transport = dedent(transport) + indent(dedent(tls if route.tls else "hosts_avoid_tls = *\n"), "  ")
     return dedent(router) + "  route_list = * localhost byname\n  self = send\n", transport
@@ -163,6 +182,7 @@ def _exim(base: Path, port: int, routes: Iterable[Route], certificate: Certifica
         message_size_limit = 50M
         keep_environment =
         never_users =
+        smtp_accept_queue_per_connection = 0
         host_lookup =
         tls_advertise_hosts = *
         tls_certificate = {certificate.chain}
@@ -171,10 +191,13 @@ def _exim(base: Path, port: int, routes: Iterable[Route], certificate: Certifica
         dsn_advertise_hosts = *
         smtputf8_advertise_hosts = *
         prdr_enable = true
-        acl_smtp_rcpt = accept_all
+        acl_smtp_rcpt = accept_all_but_nobody
         acl_smtp_data = accept_all
         acl_smtp_vrfy = accept_all
         begin acl
+        accept_all_but_nobody:
+          deny local_parts = nobody
+          accept
         accept_all:
           accept
         begin retry
@@ -200,7 +223,7 @@ def _exim(base: Path, port: int, routes: Iterable[Route], certificate: Certifica
     transports = "begin transports\n" + "".join(transport for _, transport in pairs)
     (base / "etc/exim4").mkdir()
     (base / "etc/exim4/exim4.conf").write_text(dedent(main) + routers + transports)
-    return [program("exim4"), "-bdf", "-q5s"]
+    return [program("exim4"), "-bdf", "-q1s"]
 
 
 def _opensmtpd(base: Path, port: int, routes: Iterable[Route], certificate: Certificate) -> list[str]:
@@ -217,6 +240,7 @@ def _opensmtpd(base: Path, port: int, routes: Iterable[Route], certificate: Cert
         mta limit conn-delay-route 0
         mta limit conn-delay-relay 0
         mta limit reconn-delay-route 0
+        match from any for rcpt-to "nobody@" reject
         listen on 127.0.0.1 port {port} hostname opensmtpd.example
         """
     configuration = base / "etc/smtpd.conf"
@@ -240,15 +264,15 @@ def _fill(base: Path, certificate: Certificate) -> None:
         (base / name).mkdir(mode=0o755)
     (base / "log").chmod(0o777)
     for name in FILES:
-        source = Path("/etc", name)
+        source, target = Path("/etc", name), base / "etc" / name
+        target.parent.mkdir(exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, base / "etc" / name, symlinks=True)
+            shutil.copytree(source, target, symlinks=True)
         elif source.exists():
-            shutil.copy(source, base / "etc" / name)
+            shutil.copy(source, target)
     # OpenSSL's default authorities, which OpenSMTPD takes.
     authorities = base / "etc/ssl/certs/ca-certificates.crt"
-    authorities.parent.mkdir(parents=True, exist_ok=True)
-    authorities.unlink(missing_ok=True)
+    authorities.parent.mkdir(parents=True)
     shutil.copy(certificate.authority, authorities)
     (base / "etc/hosts").write_text("127.0.0.1 localhost\n")
     (base / "etc/mailname").write_text("localhost\n")
@@ -284,10 +308,8 @@ def relaying(name: str, routes: Iterable[Route], certificate: Certificate) -> It
     with private_folder(name) as base:
         _fill(base, certificate)
         port = free_port()
+        running = RunningMTA(name, port, base / "log")
         command = MTAS[name](base, port, routes, certificate)
-
-        def log() -> str:
-            return "".join(file.read_text(errors="replace")[-3000:] for file in (base / "log").iterdir())
 
         with (base / "log/output").open("wb") as output:
             process = subprocess.Popen(
@@ -305,7 +327,7 @@ def relaying(name: str, routes: Iterable[Route], certificate: Certificate) -> It
             )
         try:
             wait_for_port(port, process)
-            yield RunningMTA(name, port, log)
+            yield running
         finally:
             _end(process)
-            print(log())
+            print(running.log())

@@ -19,6 +19,7 @@ from support_interop import (
     PASSWORD,
     USER,
     Certificate,
+    Dovecot,
     MailServer,
     free_port,
     private_folder,
@@ -35,7 +36,8 @@ base_dir = {base}/run
 state_dir = {base}/run
 log_path = {base}/dovecot.log
 listen = 127.0.0.1
-protocols = imap
+protocols = imap lmtp
+postmaster_address = postmaster@example.org
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain login
@@ -47,10 +49,15 @@ mail_fsync = never
 passdb {{
   driver = static
   args = password=pass
+  username_filter = !nobody@*
+}}
+passdb {{
+  driver = passwd-file
+  args = /dev/null
 }}
 userdb {{
   driver = static
-  args = uid=nobody gid=nogroup home={base}/mail/%u allow_all_users=yes
+  args = uid=nobody gid=nogroup home={base}/mail/%u
 }}
 namespace inbox {{
   inbox = yes
@@ -63,6 +70,15 @@ service imap-login {{
   }}
   inet_listener imaps {{
     port = 0
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp_port}
+  }}
+  unix_listener lmtp {{
+    mode = 0666
   }}
 }}
 service stats {{
@@ -122,26 +138,31 @@ def mail_server(
 
 
 @pytest.fixture(scope="session")
-def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a private Dovecot: any user, password "pass"."""
+def dovecot_server() -> Iterator[Dovecot]:
+    """A private Dovecot."""
     executable = program("dovecot")
-    base = tmp_path_factory.mktemp("dovecot")
-    for folder in (base, *base.parents):
-        if folder.owner() != "root" or folder == Path("/tmp"):
-            break
-        folder.chmod(0o755)
-    for name in ("run", "mail"):
-        (base / name).mkdir()
-    (base / "mail").chmod(0o777)
-    port = free_port()
-    configuration = base / "dovecot.conf"
-    configuration.write_text(DOVECOT_CONF.format(base=base, port=port))
-    process = subprocess.Popen([executable, "-F", "-c", str(configuration)], stderr=subprocess.DEVNULL)
-    try:
-        wait_for_port(port, process)
-        yield port
-    finally:
-        stop(process)
+    program("lmtp")
+    with private_folder("dovecot") as base:
+        for name in ("run", "mail"):
+            (base / name).mkdir()
+        (base / "mail").chmod(0o777)
+        running = Dovecot(free_port(), free_port(), base / "run/lmtp")
+        configuration = base / "dovecot.conf"
+        configuration.write_text(
+            DOVECOT_CONF.format(base=base, port=running.imap_port, lmtp_port=running.lmtp_port)
+        )
+        process = subprocess.Popen([executable, "-F", "-c", str(configuration)], stderr=subprocess.DEVNULL)
+        try:
+            wait_for_port(running.imap_port, process)
+            yield running
+        finally:
+            stop(process)
+
+
+@pytest.fixture(scope="session")
+def dovecot(dovecot_server: Dovecot) -> int:
+    """The port of a private Dovecot: any user, password "pass"."""
+    return dovecot_server.imap_port
 
 
 @pytest.fixture
