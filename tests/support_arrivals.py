@@ -13,11 +13,25 @@ from typing import Any, Final
 
 import pytest
 
-from mailproto.flow import TLSInfo
-from mailproto.smtp import Extensions, Mail, Rcpt, Reply, SMTPSession, WholeMessages
+import support_servers
+import support_smtp_servers
+from mailproto._network import Accepted
+from mailproto.flow import Connection, Flow, TLSInfo
+from mailproto.smtp import (
+    DSN,
+    EXTENSIONS,
+    SMTPUTF8_EXTENSION,
+    Extensions,
+    Mail,
+    Rcpt,
+    Reply,
+    SMTPServerConnection,
+    SMTPSession,
+    WholeMessages,
+)
+from mailproto.smtp.server_flow import Service, serve
 from mailproto.sync import SMTPClient
 from support_interop import Certificate
-from support_smtp_servers import serving
 
 __all__ = [
     "ROUTES",
@@ -188,11 +202,22 @@ class Receiver:
             return client.extensions
 
 
-SERVICES: Final = ("smtp", "smtps", "lmtp", "lmtp-unix")
-"""The services that `receiving` knows. All but implicit TLS offer STARTTLS."""
+SERVICES: Final = ("smtp", "extended", "smtps", "lmtp", "lmtp-unix")
+"""The services that `receiving` knows; all but "smtps", which is implicit TLS, offer STARTTLS.
 
-ROUTES: Final = {"smtp": "smtp", "tls": "smtp", "lmtp": "lmtp", "unix": "lmtp-unix"}
+"extended" is SMTP with what a server does not offer by itself.
+"""
+
+ROUTES: Final = {
+    "smtp": "smtp",
+    "tls": "smtp",
+    "extended": "extended",
+    "lmtp": "lmtp",
+    "unix": "lmtp-unix",
+}
 """First labels of the domains for which an MTA relays, and the service behind each."""
+
+EXTENDED: Final = (*EXTENSIONS, DSN, SMTPUTF8_EXTENSION)
 
 
 @contextlib.contextmanager
@@ -201,15 +226,36 @@ def receiving(kind: str, service: str, certificate: Certificate, folder: Path) -
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate.chain, certificate.key)
     arrivals = Arrivals()
-    options: dict[str, Any] = {"lmtp": service.startswith("lmtp"), "ssl_context": context}
-    if service == "smtps":
-        options["tls"] = "implicit"
+    is_lmtp = service.startswith("lmtp")
+    if service == "extended":
+        with support_servers.serving(kind, _extended_factory(arrivals), ssl_context=context) as address:
+            yield Receiver(arrivals, support_servers.host_and_port(address)[1], None, is_lmtp)
+        return
+    options: dict[str, Any] = {"tls": "implicit"} if service == "smtps" else {}
     path = folder / f"{kind}.sock" if service == "lmtp-unix" else None
     if path is not None:
         options["path"] = path
-    with serving(
-        kind, arrivals, trace=arrivals.trace, authenticator=USERS, allow_cleartext=True, **options
+    with support_smtp_servers.serving(
+        kind,
+        arrivals,
+        lmtp=is_lmtp,
+        ssl_context=context,
+        authenticator=USERS,
+        allow_cleartext=True,
+        trace=arrivals.trace,
+        **options,
     ) as running:
         if path is not None:
             path.chmod(0o666)
-        yield Receiver(arrivals, 0 if path else running.port, path, options["lmtp"])
+        yield Receiver(arrivals, 0 if path else running.port, path, is_lmtp)
+
+
+def _extended_factory(arrivals: Arrivals) -> support_servers.Factory:
+    service = Service(handler=arrivals, start_tls=True)
+
+    def make(accepted: Accepted) -> tuple[Connection[object], Flow[None]]:
+        conn = SMTPServerConnection(hostname="mx.example", extensions=EXTENDED)
+        conn.trace = arrivals.trace
+        return conn, serve(conn, service, peer=accepted.peer)
+
+    return make

@@ -66,7 +66,7 @@ class RunningMTA:
     port: int
     logs: Path
 
-    def log(self, most: int = 3_000) -> str:
+    def log(self, most: int = 30_000) -> str:
         """Return the end of what it has logged."""
         return "".join(file.read_text(errors="replace")[-most:] for file in self.logs.iterdir())
 
@@ -111,6 +111,7 @@ def _postfix(base: Path, port: int, routes: Iterable[Route], certificate: Certif
         smtp_dns_support_level = disabled
         smtp_host_lookup = native
         lmtp_host_lookup = native
+        default_transport = discard:
         transport_maps = inline:{{{transports} }}
         smtp_tls_policy_maps = inline:{{{policies} }}
         smtp_tls_CAfile = {certificate.authority}

@@ -9,6 +9,7 @@ import pytest
 
 from mailproto.errors import LocalProtocolError, SMTPAuthenticationFailed, SMTPRecipientsRefused
 from mailproto.sasl import LoginClient, PlainClient
+from mailproto.smtp import ENVID, NOTIFY, ORCPT, RET, Notify, OriginalRecipient, Ret
 from support_arrivals import SAMPLES, Receiver, added_fields, unique
 from support_interop import Certificate, Dovecot, fetch_all_texts
 from support_mta import RunningMTA
@@ -138,14 +139,17 @@ NO_UTF8 = {
 }
 
 
-def test_a_utf8_address_arrives_or_is_an_error(mta: RunningMTA, receivers: Receivers, kind: str) -> None:
+@pytest.mark.parametrize("service", ["smtp", "extended"])
+def test_a_utf8_address_arrives_or_is_an_error(
+    mta: RunningMTA, receivers: Receivers, kind: str, service: str
+) -> None:
     """It arrives where all offer SMTPUTF8; else our client refuses, or the MTA sends the message back."""
-    receiver, name = receivers[kind, "smtp"], unique("größe")
-    address = f"{name}@smtp.{kind}.example"
+    receiver, name = receivers[kind, service], unique("größe")
+    address = f"{name}@{service}.{kind}.example"
     octets = DOTS.replace(b"octet for octet", "Größe".encode())
     with connected(f"{kind} client", mta.port) as smtp:
         if "SMTPUTF8" not in smtp.extensions:
-            with pytest.raises(LocalProtocolError, match="ASCII local part"):
+            with pytest.raises(LocalProtocolError, match="SMTPUTF8: the server does not offer it"):
                 smtp.send_message(octets, reverse_path=REVERSE_PATH, forward_paths=address)
             assert smtp.noop().code == 250
             return
@@ -154,9 +158,32 @@ def test_a_utf8_address_arrives_or_is_an_error(mta: RunningMTA, receivers: Recei
     if "SMTPUTF8" in receiver.extensions:
         arrival = receiver.arrivals.wait(name, mta.log)
         assert arrival.mail.parameters.has("SMTPUTF8")
+        assert [str(rcpt.forward_path) for rcpt in arrival.recipients] == [f"<{address}>"]
         assert arrival.octets.endswith(octets)
     else:
         mta.wait_for_log(name, NO_UTF8[mta.name])
+
+
+def test_what_is_asked_of_reports_is_passed_on(mta: RunningMTA, receivers: Receivers, kind: str) -> None:
+    name = unique()
+    address = f"{name}@extended.{kind}.example"
+    asked = Notify.FAILURE | Notify.DELAY
+    original = OriginalRecipient("rfc822", "the+one@example.org")
+    with connected(f"{kind} client", mta.port) as smtp:
+        smtp.send_message(
+            DOTS,
+            reverse_path=REVERSE_PATH,
+            forward_paths=address,
+            mail_parameters=[RET.pair(Ret.HDRS), ENVID.pair("order+66")],
+            rcpt_parameters=[NOTIFY.pair(asked), ORCPT.pair(original)],
+        )
+        smtp.quit()
+    arrival = receivers[kind, "extended"].arrivals.wait(name, mta.log)
+    assert arrival.mail.parameters.value(RET) is Ret.HDRS
+    assert arrival.mail.parameters.value(ENVID) == "order+66"
+    [rcpt] = arrival.recipients
+    assert rcpt.parameters.value(NOTIFY) == asked
+    assert rcpt.parameters.value(ORCPT) == original
 
 
 @pytest.mark.parametrize("by", ["port", "path"])
