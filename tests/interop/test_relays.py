@@ -89,6 +89,14 @@ def test_exim_sends_bdat_if_that_is_offered(exim: RunningMTA, receivers: Receive
         assert verbs & {b"DATA", b"BDAT"} == {b"BDAT" if is_offered else b"DATA"}
 
 
+def send_from(back: str, to: list[str], kind: str, mta: RunningMTA) -> None:
+    """Send to *to*; what comes back goes to *back* of the SMTP server."""
+    with submitting(kind, mta) as smtp:
+        smtp.send_message(
+            SAMPLES["dots"].octets, reverse_path=f"{back}@smtp.{kind}.example", forward_paths=to
+        )
+
+
 def check_bounce(arrival: Arrival, good: str, bad: str, reason: bytes) -> None:
     """It comes from the null path, names who did not get the message, and says what our server said."""
     assert arrival.mail.reverse_path.mailbox is None
@@ -100,12 +108,7 @@ def check_bounce(arrival: Arrival, good: str, bad: str, reason: bytes) -> None:
 def test_a_refused_recipient_makes_a_bounce(mta: RunningMTA, receivers: Receivers, kind: str) -> None:
     back, good, bad = unique("from"), unique(), unique("refused")
     domain = f"smtp.{kind}.example"
-    with submitting(kind, mta) as smtp:
-        smtp.send_message(
-            SAMPLES["dots"].octets,
-            reverse_path=f"{back}@{domain}",
-            forward_paths=[f"{bad}@{domain}", f"{good}@{domain}"],
-        )
+    send_from(back, [f"{bad}@{domain}", f"{good}@{domain}"], kind, mta)
     arrivals = receivers[kind, "smtp"].arrivals
     arrivals.wait(good, mta.log)
     check_bounce(arrivals.wait(back, mta.log), good, bad, b"nobody of that name here")
@@ -118,12 +121,7 @@ def test_in_lmtp_one_of_two_is_refused_after_the_message(
 ) -> None:
     back, good, bad = unique("from"), unique(), unique("late")
     domain = f"lmtp.{kind}.example"
-    with submitting(kind, mta) as smtp:
-        smtp.send_message(
-            SAMPLES["dots"].octets,
-            reverse_path=f"{back}@smtp.{kind}.example",
-            forward_paths=[f"{good}@{domain}", f"{bad}@{domain}"],
-        )
+    send_from(back, [f"{good}@{domain}", f"{bad}@{domain}"], kind, mta)
     receivers[kind, "lmtp"].arrivals.wait(good, mta.log)
     check_bounce(receivers[kind, "smtp"].arrivals.wait(back, mta.log), good, bad, b"mailbox is full")
 
