@@ -1,7 +1,8 @@
-"""What the interoperability tests share: programs, ports, `mailproto serve` as a process, a message."""
+"""What the interoperability tests share: programs, folders, ports, `mailproto serve`, a message."""
 
 from __future__ import annotations
 
+import contextlib
 import imaplib
 import os
 import shutil
@@ -9,9 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -24,14 +28,53 @@ MESSAGE = (
 )
 
 
+UNPACKED = Path(os.environ.get("INTEROP_PROGRAMS", Path(__file__).parents[1] / ".venv/interop"))
+"""Where `.ci/install_programs` unpacks the packages that cannot be installed beside the others."""
+
+
 def program(name: str) -> str:
     """Return the path of *name*; without it skip, and in CI fail."""
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    folders = [
+        os.environ["PATH"],
+        "/usr/sbin",
+        "/sbin",
+        "/usr/lib/dovecot",
+        *map(str, UNPACKED.glob("*/usr/*bin")),
+    ]
+    path = shutil.which(name, path=os.pathsep.join(folders))
     if path is not None:
         return path
     if os.environ.get("CI"):
         pytest.fail(f"{name} is not installed, and in CI it must be")
     pytest.skip(f"{name} is not installed")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Paths of PEM files: a certificate for localhost and 127.0.0.1, its key and its authority."""
+
+    chain: Path
+    key: Path
+    authority: Path
+
+
+class Dovecot(NamedTuple):
+    """Where a private Dovecot listens. Any user has the password "pass"; nobody@ does not exist."""
+
+    imap_port: int
+    lmtp_port: int
+    lmtp_path: Path
+
+
+@contextlib.contextmanager
+def private_folder(name: str) -> Iterator[Path]:
+    """Yield a new folder that every user may enter, with a path short enough for Unix sockets."""
+    base = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    base.chmod(0o755)
+    try:
+        yield base
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
 
 
 def free_port() -> int:

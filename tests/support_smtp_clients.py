@@ -42,17 +42,21 @@ class _Blocking:
 
 
 @contextlib.contextmanager
-def connected(kind: str, port: int, **arguments: Any) -> Iterator[Any]:
-    """Connect a client of one kind; its methods block, whatever kind it is. It is closed at the end."""
+def connected(kind: str, port: int | None, **arguments: Any) -> Iterator[Any]:
+    """Connect a client of one kind; its methods block, whatever kind it is. It is closed at the end.
+
+    With `path` among *arguments* it connects to that Unix socket.
+    """
     arguments = {"tls": "none", "timeout": 10, "local_hostname": "me.example", **arguments}
+    target = () if "path" in arguments else ("127.0.0.1", port)
     if kind == CLIENTS[0]:
-        smtp = mailproto.sync.SMTPClient.connect("127.0.0.1", port, **arguments)
+        smtp = mailproto.sync.SMTPClient.connect(*target, **arguments)
         with contextlib.closing(smtp):
             yield smtp
         return
     loop = asyncio.new_event_loop()
     try:
-        opening = mailproto.asyncio.SMTPClient.connect("127.0.0.1", port, **arguments)
+        opening = mailproto.asyncio.SMTPClient.connect(*target, **arguments)
         client = _Blocking(loop, loop.run_until_complete(_opened(opening)))
         try:
             yield client

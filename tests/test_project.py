@@ -55,6 +55,14 @@ def test_the_changelog_begins_with_the_compatibility_policy() -> None:
     assert sections[1].startswith(re.sub(r"\.dev\d+$", "", mailproto.__version__))
 
 
+def test_contributing_names_the_packages_that_ci_installs() -> None:
+    script = (ROOT / ".ci" / "install_programs").read_text()
+    text = " ".join((ROOT / "CONTRIBUTING.md").read_text().split())
+    for name in ("packages", "unpacked"):
+        [packages] = re.findall(rf"^{name}=\((.*)\)$", script, re.MULTILINE)
+        assert f"`{packages}`" in text
+
+
 @pytest.mark.parametrize(
     "version, venv, sentence",
     [

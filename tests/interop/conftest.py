@@ -6,30 +6,38 @@ here, by its pid. A program that is not installed skips its tests, except in CI,
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support_arrivals import ROUTES, SERVICES, Receiver, receiving
 from support_interop import (
     OTHER,
     PASSWORD,
     USER,
+    Certificate,
+    Dovecot,
     MailServer,
     free_port,
+    private_folder,
     program,
     start_mail_server,
     stop,
     wait_for_port,
 )
+from support_mta import MTAS, Route, RunningMTA, relaying
+from support_smtp_servers import KINDS
 
 DOVECOT_CONF = """\
 base_dir = {base}/run
 state_dir = {base}/run
 log_path = {base}/dovecot.log
 listen = 127.0.0.1
-protocols = imap
+protocols = imap lmtp
+postmaster_address = postmaster@example.org
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain login
@@ -41,10 +49,15 @@ mail_fsync = never
 passdb {{
   driver = static
   args = password=pass
+  username_filter = !nobody@*
+}}
+passdb {{
+  driver = passwd-file
+  args = /dev/null
 }}
 userdb {{
   driver = static
-  args = uid=nobody gid=nogroup home={base}/mail/%u allow_all_users=yes
+  args = uid=nobody gid=nogroup home={base}/mail/%u
 }}
 namespace inbox {{
   inbox = yes
@@ -57,6 +70,15 @@ service imap-login {{
   }}
   inet_listener imaps {{
     port = 0
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp_port}
+  }}
+  unix_listener lmtp {{
+    mode = 0666
   }}
 }}
 service stats {{
@@ -80,23 +102,25 @@ LISTENERS = [
 ]
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """A certificate for localhost and 127.0.0.1: the paths of certificate, key and authority."""
+@pytest.fixture(scope="session")
+def certificate() -> Iterator[Certificate]:
+    """A certificate for localhost and 127.0.0.1; servers that are not root may read its key."""
     import trustme
 
     authority = trustme.CA()
     issued = authority.issue_cert("localhost", "127.0.0.1")
-    paths = tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "ca.pem"
-    issued.cert_chain_pems[0].write_to_path(paths[0])
-    issued.private_key_pem.write_to_path(paths[1])
-    authority.cert_pem.write_to_path(paths[2])
-    return paths
+    with private_folder("certificate") as folder:
+        files = Certificate(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
+        issued.cert_chain_pems[0].write_to_path(files.chain)
+        issued.private_key_pem.write_to_path(files.key)
+        authority.cert_pem.write_to_path(files.authority)
+        files.key.chmod(0o644)
+        yield files
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def mail_server(
-    request: pytest.FixtureRequest, tmp_path: Path, certificate: tuple[Path, Path, Path]
+    request: pytest.FixtureRequest, tmp_path: Path, certificate: Certificate
 ) -> Iterator[MailServer]:
     """Start `mailproto serve` with every listener, TLS and two users, over each store."""
     store = "memory" if request.param == "memory" else f"sqlite:{tmp_path / 'mail.db'}"
@@ -104,9 +128,9 @@ def mail_server(
         *LISTENERS,
         *("--user", f"{USER}:{PASSWORD}", "--user", f"{OTHER}:{PASSWORD}"),
         *("--store", store, "--allow-cleartext-login"),
-        *("--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])),
+        *("--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)),
     )
-    server.certificate = certificate[2]
+    server.certificate = certificate.authority
     try:
         yield server
     finally:
@@ -114,26 +138,31 @@ def mail_server(
 
 
 @pytest.fixture(scope="session")
-def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a private Dovecot: any user, password "pass"."""
+def dovecot_server() -> Iterator[Dovecot]:
+    """A private Dovecot."""
     executable = program("dovecot")
-    base = tmp_path_factory.mktemp("dovecot")
-    for folder in (base, *base.parents):
-        if folder.owner() != "root" or folder == Path("/tmp"):
-            break
-        folder.chmod(0o755)
-    for name in ("run", "mail"):
-        (base / name).mkdir()
-    (base / "mail").chmod(0o777)
-    port = free_port()
-    configuration = base / "dovecot.conf"
-    configuration.write_text(DOVECOT_CONF.format(base=base, port=port))
-    process = subprocess.Popen([executable, "-F", "-c", str(configuration)], stderr=subprocess.DEVNULL)
-    try:
-        wait_for_port(port, process)
-        yield port
-    finally:
-        stop(process)
+    program("lmtp")
+    with private_folder("dovecot") as base:
+        for name in ("run", "mail"):
+            (base / name).mkdir()
+        (base / "mail").chmod(0o777)
+        running = Dovecot(free_port(), free_port(), base / "run/lmtp")
+        configuration = base / "dovecot.conf"
+        configuration.write_text(
+            DOVECOT_CONF.format(base=base, port=running.imap_port, lmtp_port=running.lmtp_port)
+        )
+        process = subprocess.Popen([executable, "-F", "-c", str(configuration)], stderr=subprocess.DEVNULL)
+        try:
+            wait_for_port(running.imap_port, process)
+            yield running
+        finally:
+            stop(process)
+
+
+@pytest.fixture(scope="session")
+def dovecot(dovecot_server: Dovecot) -> int:
+    """The port of a private Dovecot: any user, password "pass"."""
+    return dovecot_server.imap_port
 
 
 @pytest.fixture
@@ -147,3 +176,65 @@ def smtp_sink() -> Iterator[int]:
         yield port
     finally:
         stop(process)
+
+
+@pytest.fixture(scope="session")
+def receivers(certificate: Certificate) -> Iterator[dict[tuple[str, str], Receiver]]:
+    """Our servers of each kind and service, where mail arrives."""
+    with private_folder("receivers") as folder, contextlib.ExitStack() as stack:
+        yield {
+            (kind, service): stack.enter_context(receiving(kind, service, certificate, folder))
+            for kind in KINDS
+            for service in SERVICES
+        }
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The adapter of our client and our server."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def routes(receivers: dict[tuple[str, str], Receiver]) -> list[Route]:
+    """To each receiver the mail for ROUTE.KIND.example, and by STARTTLS that for tls.KIND.example."""
+    return [
+        Route(
+            domain=f"{name}.{kind}.example",
+            port=target.port,
+            path=target.path,
+            lmtp=target.lmtp,
+            tls=name == "tls",
+        )
+        for name, service in ROUTES.items()
+        for kind in KINDS
+        for target in [receivers[kind, service]]
+    ]
+
+
+@pytest.fixture(scope="session")
+def postfix(routes: list[Route], certificate: Certificate) -> Iterator[RunningMTA]:
+    """A Postfix that relays to our servers."""
+    with relaying("postfix", routes, certificate) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def exim(routes: list[Route], certificate: Certificate) -> Iterator[RunningMTA]:
+    """An Exim that relays to our servers, by BDAT where that is offered."""
+    with relaying("exim", routes, certificate) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def opensmtpd(routes: list[Route], certificate: Certificate) -> Iterator[RunningMTA]:
+    """An OpenSMTPD that relays to our servers."""
+    with relaying("opensmtpd", routes, certificate) as running:
+        yield running
+
+
+@pytest.fixture(params=MTAS)
+def mta(request: pytest.FixtureRequest) -> RunningMTA:
+    """Each of the three."""
+    running: RunningMTA = request.getfixturevalue(request.param)
+    return running

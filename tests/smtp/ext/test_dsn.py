@@ -38,6 +38,8 @@ ORCPTS = [
     # not in the encoding that it claims: "copied ... without alteration"
     ("utf-8;a+b\\x{FC}", OriginalRecipient("utf-8", "a+b\\x{FC}"), "utf-8;a\\x{2B}b\\x{5C}x{FC}"),
     ("utf-8;\\x{D800}", OriginalRecipient("utf-8", "\\x{D800}"), "utf-8;\\x{5C}x{D800}"),
+    # as Postfix sends it: UTF-8 under a type that has only ASCII
+    ("rfc822;gr+C3+B6+C3+9Fe+2Bx", OriginalRecipient("utf-8", "größe+x"), "utf-8;gr\\x{F6}\\x{DF}e\\x{2B}x"),
     ("rfc822;" + "x" * 493, OriginalRecipient("rfc822", "x" * 493), None),
 ]
 
@@ -70,6 +72,7 @@ NOT_CASES: list[tuple[Parameter[object], str | None]] = [
     (NOTIFY, "FAILURE;DELAY"),
     (ORCPT, None), (ORCPT, "bob@x.example"), (ORCPT, ";bob"), (ORCPT, "rfc822;"), (ORCPT, "a.b;c"),
     (ORCPT, "rfc822;\xe9"), (ORCPT, "rfc822;a+0Ab"), (ORCPT, "rfc822;" + "x" * 494), (ORCPT, "utf-8;"),
+    (ORCPT, "rfc822;+C3"), (ORCPT, "rfc822;+C3+B6+0A"), (ORCPT, "rfc822;+C3+B6+00"), (ORCPT, "X-Type;+C3+B6"),
 ]  # fmt: skip
 
 

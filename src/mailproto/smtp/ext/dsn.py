@@ -11,7 +11,7 @@ from typing import Final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import CommandSyntaxError
-from mailproto.smtp._xtext import decode_xtext, encode_xtext, match_printable_xtext
+from mailproto.smtp._xtext import decode_xtext, encode_xtext, match_printable_xtext, match_xtext, xtext_octets
 from mailproto.smtp.rows import RCPT, Extension, Given, Offered, Parameter
 
 __all__ = ["ENVID", "EXTENSION", "NOTIFY", "Notify", "ORCPT", "OriginalRecipient", "RET", "Ret"]
@@ -62,6 +62,7 @@ _IS_UNITEXT: Final = re.compile(rf"(?:[{_QUCHAR}]|{_EMBEDDED.pattern})+").fullma
 _NOT_QCHAR: Final = re.compile(f"[^{_QCHAR}]")
 _NOT_QUCHAR: Final = re.compile(f"[^{_QUCHAR}]")
 _NOT_PRINTABLE: Final = re.compile(r"[^\t -~]").search
+_HAS_CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f]").search
 _NOT_IN_UNITEXT: Final = re.compile("[\x00\x0a-\x0f\x1a-\x1f\ud800-\udfff]").search
 
 
@@ -87,9 +88,12 @@ class OriginalRecipient:
     def parse(cls, text: str) -> OriginalRecipient:
         """Read the value of ORCPT, in any of its encodings. Raises LocalProtocolError.
 
-        What claims to be "utf-8" and is not encoded so is kept as it is (RFC 6533 section 3).
+        What claims to be "utf-8" and is not encoded so is kept as it is (RFC 6533 section 3); UTF-8 that
+        claims to be "rfc822", as from Postfix, is read as "utf-8".
         """
         address_type, _, address = text.partition(";")
+        if (hidden := _hidden_utf8(address_type, address)) is not None:
+            return cls("utf-8", hidden)
         if address_type.lower() != "utf-8":
             return cls(address_type, decode_xtext(address))
         if _IS_UNITEXT(address) is not None:
@@ -127,7 +131,21 @@ def _is_orcpt(text: str) -> bool:
     if len(text) > MAX_ORCPT or _IS_ATOM(address_type) is None:
         return False
     is_address = _IS_VALUE if address_type.lower() == "utf-8" else match_printable_xtext
-    return is_address(address) is not None
+    return is_address(address) is not None or _hidden_utf8(address_type, address) is not None
+
+
+def _hidden_utf8(address_type: str, address: str) -> str | None:
+    """Return the address of a recipient in UTF-8 as Postfix 3 writes it, None if it is no such thing.
+
+    It sends `rfc822;gr+C3+B6+C3+9Fe@x.example`, although that type has only ASCII: refused, mail is lost.
+    """
+    if address_type.lower() != "rfc822" or match_xtext(address) is None:
+        return None
+    try:
+        text = xtext_octets(address).decode()
+    except UnicodeDecodeError:
+        return None
+    return None if text.isascii() or _HAS_CONTROL(text) else text
 
 
 def _parse_notify(text: str) -> Notify:
