@@ -56,7 +56,7 @@ class ConnectionPair(Generic[ClientEventT, ServerEventT]):
 
     @property
     def transcript(self) -> list[str]:
-        """What both have said so far, as lines `C: ...` and `S: ...`, secrets replaced by `***`."""
+        """What both have said so far, as lines "C: ..." and "S: ...", without secrets."""
         return self._dialogue.lines
 
     def pump(self) -> None:

@@ -67,7 +67,7 @@ class LoopbackServer(ABC):
 
     @property
     def dialogue(self) -> list[str]:
-        """All lines, as `C: ...` and `S: ...`, one connection behind the other; secrets are `***`."""
+        """All lines, "C: ..." and "S: ...", one connection behind the other, without secrets."""
         return [line for lines in self.dialogues for line in lines]
 
     def _forget_dialogues(self) -> None:
