@@ -1,4 +1,6 @@
-"""The `state-diagram` directive: an SVG drawn from the state tables that the connections consult.
+"""Directives that draw from the state tables which the connections consult.
+
+`state-diagram` is an SVG, `pipelining-table` a table of what may stand where in a group.
 
 States stand in a column, in the order of their enumeration. Arrows that lead down are drawn on the right,
 those that lead up on the left; what leaves a state where it is stands inside its box.
@@ -167,7 +169,36 @@ class StateDiagram(Directive):
         return [nodes.raw("", draw(states, edges()), format="html")]
 
 
+def pipelining_rows() -> list[tuple[str, str, str]]:
+    """Return each command, whether it may stand inside a group, and the replies that it can get."""
+    outcomes: dict[str, set[str]] = defaultdict(set)
+    for (_, name), row in smtp_state.TRANSITIONS.items():
+        digits = {"2yz": row.positive, "3yz": row.intermediate, "refused": row.negative}
+        outcomes[name] |= {digit for digit, state in digits.items() if state is not None}
+    return [
+        (name, "anywhere" if name in smtp_state.GROUPABLE else "at its end", ", ".join(sorted(found)))
+        for name, found in outcomes.items()
+        if name not in ("greeting", "SASL response")
+    ]
+
+
+class PipeliningTable(Directive):
+    """`.. pipelining-table::`, what may stand where in a group of SMTP commands."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write the table as HTML."""
+        heads = ("command", "in a group", "replies")
+        rows = [heads, *sorted(pipelining_rows(), key=lambda row: row[1:])]
+        cells = (
+            "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+            for row, tag in zip(rows, ["th"] + ["td"] * len(rows), strict=False)
+        )
+        table = "".join(f"<tr>{row}</tr>" for row in cells)
+        return [nodes.raw("", f'<table class="docutils align-default">{table}</table>', format="html")]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the directive."""
     app.add_directive("state-diagram", StateDiagram)
+    app.add_directive("pipelining-table", PipeliningTable)
     return {"parallel_read_safe": True}

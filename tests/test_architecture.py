@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "mailproto"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS: list[tuple[int, tuple[str, ...]]] = [
-    (7, ("cli", "__main__")),
+    (7, ("cli", "testing", "pytest_plugin", "__main__")),
     (6, ("sync", "asyncio", "_smtp", "_tls", "_network", "_smtp", "_imap")),
     (5, ("store",)),
     (
@@ -154,9 +154,10 @@ def test_importing_the_core_loads_no_io(module: str) -> None:
 
 def test_run_time_dependencies_are_two() -> None:
     standard = sys.stdlib_module_names
-    extras = {"trustme", "rich"}
+    extras = {"cli": {"trustme", "rich"}, "testing": {"trustme"}, "pytest_plugin": {"pytest"}}
     for path in FILES:
+        extra = extras.get(module_name(path).partition(".")[0], set())
         for name, line in imports_of(path):
             top = name.partition(".")[0]
-            allowed = {"mailproto", "idna", "typing_extensions"} | (extras if "cli" in path.parts else set())
+            allowed = {"mailproto", "idna", "typing_extensions"} | extra
             assert top in standard or top in allowed, f"{path}:{line} imports {name}"

@@ -23,17 +23,36 @@ import pytest
 import trustme
 
 from mailproto.address import Mailbox
+from mailproto.address import Path as MailPath
 from mailproto.imap import IMAPServerConnection
-from mailproto.smtp import SMTPServerConnection
+from mailproto.smtp import (
+    BodyData,
+    Data,
+    Ehlo,
+    Mail,
+    Quit,
+    Rcpt,
+    Reply,
+    SMTPClientConnection,
+    SMTPServerConnection,
+    State,
+)
 from mailproto.store import Delivery, Destination, MemoryStore
 from mailproto.sync import serve_imap, serve_smtp
 from support_interop import free_port, start_mail_server, stop
+
+pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.rst"))]
 MARKDOWN_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CONSOLE_BLOCK = re.compile(r"^\.\. code-block:: console\n\n((?:   .*\n|\n)+)", re.MULTILINE)
 RST_BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+TEST_NAMED = re.compile(r"`(tests/[a-z_/]+\.py)::(test_\w+)`")
+AS_TESTS = "testing-mail-code.rst"
+"""A page whose blocks are tests."""
+IN_A_PROCESS = "drive-from-twisted.rst"
+"""A page that runs a reactor, which can be done once in a process."""
 USERS = {"alice@example.org": "secret", "bob@example.org": "secret", "alice": "secret", "bob": "secret"}
 
 
@@ -99,7 +118,7 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if blocks_of(page)],
+    [page for page in PAGES if blocks_of(page) and page.name not in (AS_TESTS, IN_A_PROCESS)],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 @pytest.mark.usefixtures("example_servers")
@@ -107,6 +126,139 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "example"}
     for line, block in blocks_of(page):
         exec(compile("\n" * line + block, str(page), "exec"), namespace)
+
+
+def test_the_tests_of_the_testing_page_pass(pytester: pytest.Pytester) -> None:
+    source = "\n".join(block for _, block in blocks_of(ROOT / "docs" / "howto" / AS_TESTS))
+    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = --strict-markers\n")
+    pytester.makepyfile(source)
+    result = pytester.runpytest("-p", "mailproto.pytest_plugin")
+    assert result.ret is pytest.ExitCode.OK
+    assert len(re.findall(r"^def test_", source, re.MULTILINE)) >= 15
+    result.assert_outcomes(passed=23)
+
+
+def test_the_code_of_the_twisted_page_runs_in_a_process() -> None:
+    program = "\n".join(block for _, block in blocks_of(ROOT / "docs" / "howto" / IN_A_PROCESS))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sent and received\n", "")
+
+
+class _Joined:
+    """The proxy of the page between two ends in memory, in pieces of so many octets."""
+
+    def __init__(self, piece: int) -> None:
+        page = ROOT / "docs" / "howto" / "filtering-proxy.rst"
+        names: dict[str, Any] = {"__name__": "example"}
+        for _, block in blocks_of(page)[:2]:
+            exec(block, names)
+        self.proxy = names["FilteringProxy"]("proxy.example.org", names["WordFilter"])
+        self.client, self.server = SMTPClientConnection(), SMTPServerConnection(hostname="mx.example.org")
+        self.piece = piece
+        self.peak = 0
+        self.received = b""
+        self.replies: list[Reply] = []
+
+    def carry(self) -> None:
+        """Carry octets until all four connections are quiet; the server accepts what is not for eve."""
+        proxy, is_moving = self.proxy, True
+        while is_moving:
+            is_moving = self._send(self.client, proxy.down) | self._send(proxy.down, self.client)
+            is_moving |= self._send(proxy.up, self.server) | self._send(self.server, proxy.up)
+            is_moving |= self._answer()
+            while (reply := self.client.next_event()) is not None:
+                assert isinstance(reply, Reply)
+                self.replies.append(reply)
+
+    def _send(self, source: Any, sink: Any) -> bool:
+        octets = b"".join(source.data_to_send())
+        for at in range(0, len(octets), self.piece):
+            sink.receive_data(octets[at : at + self.piece])
+            while self.proxy.step():
+                self.peak = max(self.peak, self.proxy.up.unsent)
+        return bool(octets)
+
+    def _answer(self) -> bool:
+        if self.server.state is State.GREETING:
+            self.server.send_reply(Reply(220))
+            return True
+        event = self.server.next_event()
+        if isinstance(event, BodyData):
+            self.received += event.data
+        elif isinstance(event, Ehlo):
+            self.server.send_reply(Reply(250, ("mx.example.org", "PIPELINING", "SIZE 9999999", "X-OTHER")))
+        elif event is not None:
+            is_eve = isinstance(event, Rcpt) and "eve" in str(event.forward_path)
+            self.server.send_reply(Reply(550 if is_eve else 354 if isinstance(event, Data) else 250))
+        return event is not None
+
+    def envelope(self) -> None:
+        self.carry()
+        self.client.send_command(Ehlo("client.example.org"))
+        self.carry()
+        for command in (
+            Mail(MailPath.of("a@x.example")),
+            Rcpt(MailPath.of("eve@x.example")),
+            Rcpt(MailPath.of("b@x.example")),
+        ):
+            self.client.send_command(command)
+        self.client.send_command(Data())
+        self.carry()
+
+
+@pytest.mark.parametrize("piece", [1, 7, 65_536])
+def test_the_proxy_of_the_page_passes_on_what_comes_in_any_pieces(piece: int) -> None:
+    joined = _Joined(piece)
+    joined.envelope()
+    assert joined.client.extensions.pairs == (("PIPELINING", ""), ("SIZE", "9999999"))
+    assert [reply.code for reply in joined.replies] == [220, 250, 250, 550, 250, 354]
+    joined.client.send_body(b"Subject: x\r\n\r\n..dots\r\nbuy no\r\n")
+    joined.client.end_body()
+    joined.client.send_command(Quit())
+    joined.carry()
+    assert joined.received == b"X-Filtered: yes\r\nSubject: x\r\n\r\n..dots\r\nbuy no\r\n"
+    assert joined.replies[-2].code == 250
+
+
+@pytest.mark.parametrize("piece", [1, 7, 65_536])
+@pytest.mark.parametrize("message", [b"Buy NOW\r\n", b"x" * 100 + b"buy now\r\nmore\r\n"])
+def test_the_proxy_of_the_page_never_ends_what_it_refuses(piece: int, message: bytes) -> None:
+    joined = _Joined(piece)
+    joined.envelope()
+    joined.client.send_body(message)
+    joined.client.end_body()
+    joined.carry()
+    assert joined.replies[-1].code == 554
+    assert joined.server.state is State.BODY
+    joined.client.send_command(Mail(MailPath.of("a@x.example")))
+    joined.carry()
+    assert joined.replies[-1].code == 421
+
+
+def test_the_proxy_of_the_page_holds_no_message() -> None:
+    joined = _Joined(65_536)
+    joined.envelope()
+    for _ in range(100):
+        joined.client.send_body(b"a line of text\r\n" * 4_000)
+        joined.carry()
+    joined.client.end_body()
+    joined.carry()
+    assert len(joined.received) > 6_000_000
+    assert joined.peak < 150_000
+
+
+def test_the_tests_that_the_pages_name_are_there() -> None:
+    named = [found for page in PAGES for found in TEST_NAMED.findall(page.read_text())]
+    assert len(named) > 20
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
 
 
 def test_the_pages_have_code() -> None:

@@ -34,7 +34,7 @@ def test_run_time_dependencies_are_typing_extensions_and_idna() -> None:
 
 def test_the_extras_are_there() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert {"cli", "test", "docs", "bench"} <= set(extras)
+    assert {"cli", "testing", "test", "docs", "bench"} <= set(extras)
     assert {requirement.partition(">")[0] for requirement in extras["cli"]} == {"trustme", "rich"}
 
 

@@ -16,7 +16,7 @@ from mailproto.imap.ext import _all
 from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection
 from mailproto.imap.state import ANYTIME, COMMAND_ROWS, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
-from support_pair import ConnectionPair
+from mailproto.testing import ConnectionPair
 
 LINES = (
     "CAPABILITY",

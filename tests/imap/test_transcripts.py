@@ -14,8 +14,8 @@ from mailproto.imap.ext.idle import Idle
 from mailproto.imap.responses import ContinuationRequest, TaggedStatus
 from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection, ServerEvent
 from mailproto.imap.status import Bye, Ok, PreAuth
+from mailproto.testing import ConnectionPair
 from mailproto.wants import Wants
-from support_pair import ConnectionPair
 
 FOLDER = Path(__file__).parent.parent / "transcripts" / "imap"
 ALL = sorted(path.name for path in FOLDER.glob("*.txt"))

@@ -33,8 +33,8 @@ from mailproto.smtp import (
     StartTLS,
     Vrfy,
 )
+from mailproto.testing import ConnectionPair
 from mailproto.wants import Wants
-from support_pair import ConnectionPair
 from support_split import join_data
 
 A, B = (Path(Mailbox(name, "x.example")) for name in "ab")
@@ -51,7 +51,7 @@ class Pair(ConnectionPair[ClientEvent, ServerEvent]):
 
     def answer(self, codes: dict[str, int] | None = None) -> list[Reply]:
         """Let the server answer all that has come; return what the client got."""
-        self.shuttle()
+        self.pump()
         while (event := self.served.next_event()) is not None:
             self.events.append(event)
             for _ in range(self.served.replies_due):
