@@ -157,3 +157,13 @@ def test_a_line_that_waits_behind_one_that_was_taken_whole_is_found() -> None:
     buffer.feed(b"b")
     buffer.feed(b"c\n")
     assert [buffer.take_line(), buffer.take_line(), buffer.take_line()] == [b"a\n", b"bc\n", b""]
+
+
+def test_a_line_end_behind_what_was_peeked_at_is_found() -> None:
+    buffer = ReceiveBuffer()
+    for piece in (b"a", b"b"):
+        buffer.feed(piece)
+        assert buffer.take_line() == b""
+    assert buffer.peek(2) == b"ab"
+    buffer.feed(b"\n")
+    assert buffer.take_line() == b"ab\n"

@@ -94,8 +94,11 @@ class ReceiveBuffer:
 
     def peek(self, size: int) -> bytes:
         """Return the first *size* octets, or as many as there are, and keep them."""
-        data = self._joined()
-        return data[self._offset : self._offset + size]
+        if self._pending and self._offset + size > len(self._data):
+            # Pieces that were not searched, or one by one, become one: what `find` knows is of no use then.
+            self._joined()
+            self._needle = b""
+        return self._data[self._offset : self._offset + size]
 
     def take(self, size: int) -> bytes:
         """Remove and return the first *size* octets, of which there must be as many.
