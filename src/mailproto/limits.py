@@ -51,6 +51,13 @@ class SMTPLimits:
     """Octets queued and not sent before a flow waits."""
     min_body_progress: int = 1_024
     """Octets of a message that must arrive for its timeout to start again."""
+    command_timeout: float = 300.0
+    """Seconds that a server waits for a whole command. RFC minimum: 300 (RFC 5321 section 4.5.3.2.7)."""
+    body_timeout: float = 300.0
+    """Seconds that a server waits for `min_body_progress` octets of a message. RFC minimum: none; its client
+    has 180 for a chunk (RFC 5321 section 4.5.3.2.5)."""
+    write_timeout: float = 300.0
+    """Seconds for which a client may take nothing of what a server sends it. RFC minimum: none."""
 
     def __post_init__(self) -> None:
         _check_positive(self, may_be_zero={"max_message", "max_recipient_domains", "max_transactions"})
@@ -106,5 +113,5 @@ class IMAPLimits:
 def _check_positive(limits: SMTPLimits | IMAPLimits, may_be_zero: set[str]) -> None:
     for field in fields(limits):
         value = getattr(limits, field.name)
-        if value is not None and value < (0 if field.name in may_be_zero else 1):
+        if value is not None and not (value > 0 or (value == 0 and field.name in may_be_zero)):
             raise LocalProtocolError(f"{field.name}: expected a positive number, got {value}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 __all__ = [
     "Condition",
+    "EXEMPT",
     "GROUPABLE",
     "HELLO",
     "REFUSED_HELLO",
@@ -58,7 +59,7 @@ class State(enum.Enum):
 
 
 class Condition(enum.Enum):
-    """What forbids a command although the state allows it."""
+    """What forbids a command although the state allows it; or what a server may require for it."""
 
     TLS_ACTIVE = "TLS is active"
     AUTHENTICATED = "authenticated"
@@ -99,6 +100,16 @@ HELLO: Final = {False: ("EHLO", "HELO"), True: ("LHLO",)}
 """The greetings of the client in SMTP (False) and in LMTP (True)."""
 REFUSED_HELLO: Final = {False: frozenset({"LHLO"}), True: frozenset({"EHLO", "HELO"})}
 """Those that belong to the other protocol and are as good as unknown (RFC 2033 section 4.1)."""
+EXEMPT: Final = {
+    Condition.TLS_ACTIVE: frozenset({"EHLO", "LHLO", "NOOP", "QUIT", "STARTTLS"}),
+    Condition.AUTHENTICATED: frozenset(
+        {"AUTH", "EHLO", "HELO", "HELP", "LHLO", "NOOP", "QUIT", "RSET", "STARTTLS"}
+    ),
+}
+"""What is answered without the condition at a server that requires it; all else gets 530.
+
+RFC 3207 section 4 names the first set, RFC 4954 section 6 the second; HELP is no action that needs a login.
+"""
 GROUPABLE: Final = frozenset({"MAIL", "RCPT", "RSET", "message"})
 """What may stand anywhere in a pipelined group; all else only at its end (RFC 2920 section 3.1)."""
 
@@ -154,9 +165,8 @@ TIMEOUTS: Final = {
     "DATA": 120.0,
     "body": 180.0,
     "message": 600.0,
-    "server": 300.0,
 }
-"""Seconds that a client waits for each answer, "body" for a chunk to be sent, "server" for a command.
+"""Seconds that a client waits for each answer, "body" for a chunk to be sent.
 
 RFC 5321 section 4.5.3.2, which grants at least these.
 """
