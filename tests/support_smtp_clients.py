@@ -42,17 +42,19 @@ class _Blocking:
 
 
 @contextlib.contextmanager
-def connected(kind: str, port: int, **arguments: Any) -> Iterator[Any]:
+def connected(kind: str, port: int | None, **arguments: Any) -> Iterator[Any]:
     """Connect a client of one kind; its methods block, whatever kind it is. It is closed at the end."""
     arguments = {"tls": "none", "timeout": 10, "local_hostname": "me.example", **arguments}
+    if port is not None:
+        arguments |= {"host": "127.0.0.1", "port": port}
     if kind == CLIENTS[0]:
-        smtp = mailproto.sync.SMTPClient.connect("127.0.0.1", port, **arguments)
+        smtp = mailproto.sync.SMTPClient.connect(**arguments)
         with contextlib.closing(smtp):
             yield smtp
         return
     loop = asyncio.new_event_loop()
     try:
-        opening = mailproto.asyncio.SMTPClient.connect("127.0.0.1", port, **arguments)
+        opening = mailproto.asyncio.SMTPClient.connect(**arguments)
         client = _Blocking(loop, loop.run_until_complete(_opened(opening)))
         try:
             yield client

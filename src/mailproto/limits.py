@@ -16,6 +16,15 @@ MAX_DEPTH: Final = 200
 """The greatest `max_depth`: three stack frames a level stay far below Python's limit of a thousand."""
 
 
+_UNLIMITED: Final = {
+    "max_connections",
+    "max_connections_per_peer",
+    "max_message",
+    "max_recipient_domains",
+    "max_transactions",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SMTPLimits:
     """Limits of an SMTP or LMTP connection (RFC 5321 section 4.5.3.1), at either end."""
@@ -58,9 +67,13 @@ class SMTPLimits:
     has 180 for a chunk (RFC 5321 section 4.5.3.2.5)."""
     write_timeout: float = 300.0
     """Seconds for which a client may take nothing of what a server sends it. RFC minimum: none."""
+    max_connections: int = 0
+    """Connections that a server of the adapters has at a time; further ones get 421. 0: no limit."""
+    max_connections_per_peer: int = 0
+    """The same for each peer: an IPv4 address, or the first 64 bits of an IPv6 address. 0: no limit."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, may_be_zero={"max_message", "max_recipient_domains", "max_transactions"})
+        _check_positive(self, _UNLIMITED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +118,7 @@ class IMAPLimits:
     """Octets of a literal that must arrive for its timeout to start again."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, may_be_zero={"max_append"})
+        _check_positive(self, {"max_append"})
         if self.max_depth > MAX_DEPTH:
             raise LocalProtocolError(f"max_depth: expected at most {MAX_DEPTH}, got {self.max_depth}")
 
