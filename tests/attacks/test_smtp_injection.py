@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.smtp import (
     BODY,
     ENVID,
+    EXTENSIONS,
     ORCPT,
     SOLICIT,
     AnnouncedLimits,
@@ -20,6 +22,7 @@ from mailproto.smtp import (
     Ehlo,
     EnhancedCode,
     Expn,
+    Extension,
     Extensions,
     Helo,
     Help,
@@ -31,14 +34,18 @@ from mailproto.smtp import (
     Rcpt,
     Reply,
     SASLResponse,
+    SMTPHandler,
     SMTPServerConnection,
+    SMTPSession,
     UnknownCommand,
     Vrfy,
     capability_lines,
     mt_priority,
     no_soliciting,
 )
-from support_smtp import ready_client
+from mailproto.smtp.server_flow import Service, serve
+from support_flows import FlowRun
+from support_smtp import ready_client, replies_of
 
 ALICE = Path(Mailbox("alice", "a.example"))
 ATTACKS = ["\r\nRSET", "\nRSET", "\rRSET", "\r\n", "\n", "\r", "\0", "\x1b[2J", "\x7f", "\x08", "\ud800"]
@@ -155,3 +162,84 @@ def test_no_suggested_reply_echoes_input() -> None:
         assert isinstance(reply, Reply)
         assert "evil" not in reply.text
         server.send_reply(reply)
+
+
+class Echoing(SMTPHandler):
+    """Says back whatever it was told, which no handler should do and many will."""
+
+    def hello(self, session: SMTPSession, hello: Any) -> Reply:
+        return Reply(250, (hello.domain,))
+
+    def mail(self, session: SMTPSession, mail: Mail) -> Reply:
+        return Reply(250, (f"{mail.reverse_path} {mail.parameters}",))
+
+    def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply:
+        return Reply(550, (f"{rcpt.forward_path} {rcpt.parameters}",))
+
+    def vrfy(self, session: SMTPSession, vrfy: Vrfy) -> Reply:
+        return Reply(550, (vrfy.argument,))
+
+    def expn(self, session: SMTPSession, expn: Expn) -> Reply:
+        return Reply(550, (expn.argument,))
+
+    def help(self, session: SMTPSession, help_: Help) -> Reply:
+        return Reply(214, (help_.argument,))
+
+    def noop(self, session: SMTPSession, noop: Noop) -> Reply:
+        return Reply(250, (noop.argument,))
+
+    def unknown(self, session: SMTPSession, command: UnknownCommand) -> Reply:
+        return Reply(250, (f"{command.verb} {command.arguments}",))
+
+
+ECHOED = [
+    b"EHLO a%b.example",
+    b"EHLO [IPv6:::1%b]",
+    b"HELO a%b.example",
+    b"MAIL FROM:<a%b@x.example>",
+    b'MAIL FROM:<"a%b"@x.example>',
+    b"MAIL FROM:<a@x%b.example>",
+    b"MAIL FROM:<a@x.example> X%b=1",
+    b"MAIL FROM:<a@x.example> BODY=8BITMIME%b",
+    b"MAIL FROM:<a@x.example> SOLICIT=a%b.example:ADV",
+    b"RCPT TO:<b%b@x.example>",
+    b"RCPT TO:<b@x.example> ORCPT=rfc822;b%b@x.example",
+    b"VRFY a%b",
+    b"EXPN a%b",
+    b"HELP a%b",
+    b"NOOP a%b",
+    b"XFOO a%b",
+    b"XFOO%b",
+    b"AUTH PLAIN%b",
+    b"AUTH PLAIN a%b",
+    b"%bNOOP",
+]
+HOSTILE = [
+    b"\r",
+    b"\r250 ok",
+    b"\0",
+    b"\x0b",
+    b"\x0c",
+    b"\x1b[2J",
+    b"\x7f",
+    b"\x85",
+    b"\xff",
+    b"\xe2\x80\xa8",
+]
+
+
+@pytest.mark.parametrize("bad", HOSTILE, ids=repr)
+@pytest.mark.parametrize("line", ECHOED, ids=repr)
+def test_no_reply_carries_a_line_of_the_input(line: bytes, bad: bytes) -> None:
+    rows = (*EXTENSIONS, Extension("XFOO", verbs=frozenset({"XFOO"}), parameters=(("MAIL", "X"),)))
+    conn = SMTPServerConnection(hostname="mx.example", auth_mechanisms=("PLAIN",), extensions=rows)
+    run = FlowRun(conn, serve(conn, Service(handler=Echoing())))
+    run.feed(b"EHLO me\r\n" + (b"MAIL FROM:<a@x>\r\n" if line.startswith(b"RCPT") else b""))
+    run.take_sent()
+    run.feed(line % bad + b"\r\n")
+    said = run.take_sent()
+    assert len(replies_of(said)) == 1
+    # CR and LF stand only together, at the end of a line of the reply, and no other control at all.
+    assert said.replace(b"\r\n", b"").translate(None, bytes(range(32)) + b"\x7f") == said.replace(
+        b"\r\n", b""
+    )
