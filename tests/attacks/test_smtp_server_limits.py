@@ -137,6 +137,21 @@ def test_a_client_that_reads_nothing_takes_no_memory_and_not_for_ever(kind: str,
         assert is_served(server.port)
 
 
+ENVELOPE = b"EHLO me\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"
+
+
+@pytest.mark.parametrize(
+    "phase, start, until", [("command", b"EHLO me\r\n", b"HELP\r\n"), ("body", ENVELOPE, b"354 ")]
+)
+def test_each_phase_has_a_time_of_its_own(kind: str, phase: str, start: bytes, until: bytes) -> None:
+    times: dict[str, Any] = {"command_timeout": 60, "body_timeout": 60, f"{phase}_timeout": 0.2}
+    with serving(kind, Accepting(), limits=SMTPLimits(**times)) as server, Client(server.port) as client:
+        begin = time.monotonic()
+        client.say(start, until)
+        assert client.read_all().endswith(b"421 4.4.2 nothing came in time\r\n")
+        assert 0.2 <= time.monotonic() - begin < 5
+
+
 class Verbose(SMTPHandler):
     """Says 400,000 octets to each RCPT, and counts them."""
 

@@ -407,6 +407,18 @@ def failing(method: str, outcome: Any) -> tuple[FlowRun[None], list[HandlerFaile
     return run, reported
 
 
+class Breaking(Handler):
+    """Gives each message to a sink of one kind."""
+
+    def __init__(self, sink: type[Sink]) -> None:
+        super().__init__()
+        self.sink = sink
+
+    def message(self, session: SMTPSession) -> MessageSink:
+        self.sinks.append(self.sink())
+        return self.sinks[-1]
+
+
 class TestFailures:
     @pytest.mark.parametrize("method", FAILURES)
     def test_a_method_that_raises_costs_one_451(self, method: str) -> None:
@@ -516,13 +528,8 @@ class TestFailures:
                 if b"break" in chunk:
                     raise OSError("disk full")
 
-        class Breaking(Handler):
-            def message(self, session: SMTPSession) -> MessageSink:
-                self.sinks.append(Broken())
-                return self.sinks[-1]
-
         reported: list[HandlerFailed] = []
-        handler = Breaking()
+        handler = Breaking(Broken)
         run = greeted(handler, b"LHLO me\r\n" if lmtp else b"EHLO me\r\n", lmtp=lmtp, report=reported.append)
         envelope = ENVELOPE.replace(b"DATA", b"RCPT TO:<c@x>\r\nDATA")
         say(run, envelope)
@@ -547,13 +554,8 @@ class TestFailures:
                 super().abort()
                 raise OSError("disk still full")
 
-        class Breaking(Handler):
-            def message(self, session: SMTPSession) -> MessageSink:
-                self.sinks.append(Broken())
-                return self.sinks[-1]
-
         reported: list[HandlerFailed] = []
-        handler = Breaking()
+        handler = Breaking(Broken)
         run = greeted(handler, report=reported.append)
         say(run, ENVELOPE)
         assert say(run, b"a\nb\r\n.\r\n") == b"550 5.6.0 bare CR or LF in the message\r\n"
