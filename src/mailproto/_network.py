@@ -122,7 +122,7 @@ class Admission:
 
 
 def _network_of(peer: Address) -> str:
-    """Return what the connections of *peer* are counted by: one subscriber has a whole /64 (RFC 6177)."""
+    """Return what connections are counted by: who has one address of an IPv6 /64 mostly has all of it."""
     if not isinstance(peer, tuple):
         return ""
     try:
