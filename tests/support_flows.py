@@ -48,6 +48,12 @@ class FlowRun(Generic[ResultT]):
         self.is_fed = True
         self.go_on()
 
+    def time_out(self) -> None:
+        """Let the time pass that the flow gave its `Receive`."""
+        assert isinstance(self.instruction, Receive)
+        assert self.instruction.timeout is not None
+        self._step(self.flow.send, Received.TIMED_OUT)
+
     def go_on(self) -> None:
         """Step the flow if what it waits for has come."""
         if self.is_done:

@@ -6,6 +6,7 @@ certificate that the examples trust.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ import trustme
 from mailproto.address import Mailbox
 from mailproto.address import Path as MailPath
 from mailproto.imap import IMAPServerConnection
+from mailproto.limits import IMAPLimits, SMTPLimits
 from mailproto.smtp import (
     BodyData,
     Data,
@@ -288,6 +291,31 @@ def test_the_matrix_names_every_capability_that_the_imap_server_offers() -> None
     assert names
     named = matrix().upper()
     assert {name for name in names if not name.startswith("AUTH=") and name not in named} == set()
+
+
+@pytest.mark.parametrize("limits", [SMTPLimits, IMAPLimits])
+def test_the_table_of_limits_has_every_limit(limits: type[SMTPLimits | IMAPLimits]) -> None:
+    rows = list(limits_table().rows_of(limits.__name__))
+    assert [row[0] for row in rows] == [field.name for field in fields(limits)]
+    assert all(default and meaning for _, default, _, meaning in rows)
+    assert f".. limits-table:: {limits.__name__}\n" in (ROOT / "docs" / "topics" / "limits.rst").read_text()
+
+
+def test_the_table_of_limits_shows_defaults_and_minimums() -> None:
+    rows = {name: (default, minimum) for name, default, minimum, _ in limits_table().rows_of("SMTPLimits")}
+    assert rows["max_recipients"] == ("1,000", "100 (RFC 5321 section 4.5.3.1.8)")
+    assert rows["max_text_line"] == ("none", "1,000 (section 4.5.3.1.6)")
+    assert rows["command_timeout"] == ("300", "300 (RFC 5321 section 4.5.3.2.7)")
+
+
+def limits_table() -> Any:
+    """Return the module of the directive that draws the tables."""
+    spec = importlib.util.spec_from_file_location("limits_table", ROOT / "docs" / "limits_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def console_commands(page: Path) -> list[str]:

@@ -16,12 +16,14 @@ RFC_MINIMUMS = [
     (SMTPLimits().max_message, 65_536),
     (SMTPLimits().max_recipients, 100),
     (SMTPLimits().max_bad_logins, 3),
+    (SMTPLimits().command_timeout, 300),
+    (SMTPLimits().body_timeout, 180),
     (IMAPLimits().max_line, 8_192),
 ]
 
 
 @pytest.mark.parametrize(("default", "minimum"), RFC_MINIMUMS)
-def test_defaults_are_not_below_the_minimum_of_the_rfc(default: int, minimum: int) -> None:
+def test_defaults_are_not_below_the_minimum_of_the_rfc(default: float, minimum: int) -> None:
     assert default >= minimum
 
 
@@ -32,6 +34,9 @@ def test_a_limit_must_be_positive() -> None:
         IMAPLimits(max_line=-1)
     with pytest.raises(LocalProtocolError, match="max_depth: expected at most 200, got 201"):
         IMAPLimits(max_depth=201)
+    with pytest.raises(LocalProtocolError, match="command_timeout: expected a positive number, got 0"):
+        SMTPLimits(command_timeout=0)
+    assert SMTPLimits(body_timeout=0.5).body_timeout == 0.5
     assert SMTPLimits(max_message=0).max_message == 0
     assert SMTPLimits(max_text_line=None).max_text_line is None
     assert IMAPLimits(max_append=0).max_append == 0

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import os
 import socket
 import stat
+import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, final
 
 from mailproto.errors import (
     CommandError,
@@ -25,6 +28,7 @@ from mailproto.flow import TLSInfo, Wake
 __all__ = [
     "Accepted",
     "Address",
+    "Admission",
     "CONNECT_TIMEOUT",
     "ClientTLS",
     "LINGER_OCTETS",
@@ -74,6 +78,61 @@ class Accepted(Protocol):
     @property
     def wake(self) -> Wake:
         """A signal that ends a `Receive` of this connection's flow."""
+
+    def report(self, error: BaseException) -> None:
+        """Let whoever runs the server know of *error*, after which the connection goes on."""
+
+
+@final
+class Admission:
+    """Counts the connections of a server, in all and for each peer; safe from any thread.
+
+    *refusal* is what those beyond a bound are told, octets; 0 is no bound. The peers of a Unix socket have no
+    address and count in all only.
+    """
+
+    def __init__(self, refusal: bytes, *, most: int = 0, most_per_peer: int = 0) -> None:
+        self.refusal: bytes = refusal
+        self.most: int = most
+        self._most_per_peer = most_per_peer
+        self._all = 0
+        self._of_peers: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def admit(self, peer: Address) -> bool:
+        """Count a connection of *peer* and return True, or return False if that is one too many."""
+        key = _network_of(peer)
+        with self._lock:
+            if 0 < self.most <= self._all:
+                return False
+            if key and 0 < self._most_per_peer <= self._of_peers.get(key, 0):
+                return False
+            self._all += 1
+            self._of_peers[key] += 1
+            return True
+
+    def release(self, peer: Address) -> None:
+        """Forget a connection of *peer* that was admitted."""
+        key = _network_of(peer)
+        with self._lock:
+            self._all -= 1
+            self._of_peers[key] -= 1
+            if not self._of_peers[key]:
+                del self._of_peers[key]
+
+
+def _network_of(peer: Address) -> str:
+    """Return what connections are counted by: who has one address of an IPv6 /64 mostly has all of it."""
+    if not isinstance(peer, tuple):
+        return ""
+    try:
+        address = ipaddress.ip_address(peer[0])
+    except ValueError:
+        return peer[0]
+    if address.version == 4:
+        return peer[0]
+    mapped = address.ipv4_mapped
+    return address.packed[:8].hex() if mapped is None else str(mapped)
 
 
 def closed(error: BaseException | None, phase: str) -> ConnectionClosed:

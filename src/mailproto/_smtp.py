@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mailproto._connection import Trace
-from mailproto._network import Accepted, Address, ClientTLS, ServerTLS
+from mailproto._network import Accepted, Address, Admission, ClientTLS, ServerTLS
 from mailproto._secret import Secret
 from mailproto.address import AddressError, parse_domain_or_literal, to_a_label
+from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.limits import SMTPLimits
 from mailproto.sasl._authenticator import Authenticator, authenticator_for
@@ -17,16 +18,26 @@ from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.data import NewlinePolicy, require_newline_policy
 from mailproto.smtp.extensions import Extension
 from mailproto.smtp.handler import SMTPHandler
+from mailproto.smtp.reply import Reply
 from mailproto.smtp.server import SMTPServerConnection
 from mailproto.smtp.server_flow import Service, serve
 
-__all__ = ["Users", "client_connection", "default_port", "host_name", "local_name", "server_factory"]
+__all__ = [
+    "Users",
+    "admission_of",
+    "client_connection",
+    "default_port",
+    "host_name",
+    "local_name",
+    "server_factory",
+]
 
 Users = Mapping[str, str | Secret[str]] | Authenticator
 """Who may log in: names and passwords, or an authenticator."""
 
 _PORTS: Final[dict[str, int]] = {"implicit": 465, "starttls": 587, "none": 25, "opportunistic": 25}
 _LMTP_PORT: Final = 24
+_TOO_MANY: Final = Reply.of(421, "4.7.0", "too many connections")
 
 
 def default_port(tls: str, *, lmtp: bool) -> int:
@@ -74,28 +85,71 @@ def server_factory(
     hostname: str | None,
     authenticator: Users | None,
     allow_cleartext: bool,
+    require_tls: bool,
+    require_auth: bool,
+    greet_delay: float,
     extensions: Iterable[Extension],
     newlines: NewlinePolicy,
+    strict: bool,
     limits: SMTPLimits | None,
     trace: Trace | None,
 ) -> Callable[[Accepted], tuple[SMTPServerConnection, Flow[None]]]:
-    """Return what makes connection and flow for each connection that a server accepts."""
+    """Return what makes connection and flow for each connection that a server accepts.
+
+    Raises LocalProtocolError if something is required that no client can give.
+    """
     require_newline_policy(newlines)
+    if require_tls and not has_context:
+        raise LocalProtocolError("require_tls: needs ssl_context")
+    if require_auth and authenticator is None:
+        raise LocalProtocolError("require_auth: needs authenticator")
     name = hostname or host_name()
-    rows = tuple(extensions)
     bounds = limits or SMTPLimits()
     service = Service(
         handler=handler,
         authenticator=authenticator_for(authenticator),
         allow_cleartext=allow_cleartext,
         start_tls=has_context and tls != "implicit",
+        greet_delay=greet_delay,
     )
+    rows = tuple(extensions)
+    wants_addresses = bool(service.methods)
 
     def make(accepted: Accepted) -> tuple[SMTPServerConnection, Flow[None]]:
-        conn = SMTPServerConnection(bounds, hostname=name, lmtp=lmtp, newlines=newlines, extensions=rows)
+        conn = SMTPServerConnection(
+            bounds,
+            hostname=name,
+            lmtp=lmtp,
+            strict=strict,
+            newlines=newlines,
+            extensions=rows,
+            require_tls=require_tls,
+            require_auth=require_auth,
+        )
         conn.trace = trace
         if accepted.tls is not None:
             conn.tls_started()
-        return conn, serve(conn, service, peer=accepted.peer, tls=accepted.tls)
+        return conn, serve(
+            conn,
+            service,
+            peer=accepted.peer,
+            local=accepted.local if wants_addresses else "",
+            tls=accepted.tls,
+            report=accepted.report,
+        )
 
     return make
+
+
+def admission_of(limits: SMTPLimits | None, tls: ServerTLS) -> Admission | None:
+    """Return what counts connections by *limits*; None if they are not bounded.
+
+    With implicit TLS there is nothing to say before a handshake, so that is left out.
+    """
+    if limits is None or not (limits.max_connections or limits.max_connections_per_peer):
+        return None
+    return Admission(
+        b"" if tls == "implicit" else _TOO_MANY.serialize(),
+        most=limits.max_connections,
+        most_per_peer=limits.max_connections_per_peer,
+    )

@@ -16,6 +16,15 @@ MAX_DEPTH: Final = 200
 """The greatest `max_depth`: three stack frames a level stay far below Python's limit of a thousand."""
 
 
+_UNLIMITED: Final = {
+    "max_connections",
+    "max_connections_per_peer",
+    "max_message",
+    "max_recipient_domains",
+    "max_transactions",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SMTPLimits:
     """Limits of an SMTP or LMTP connection (RFC 5321 section 4.5.3.1), at either end."""
@@ -55,9 +64,20 @@ class SMTPLimits:
     """Octets queued and not sent before a flow waits."""
     min_body_progress: int = 1_024
     """Octets of a message that must arrive for its timeout to start again."""
+    command_timeout: float = 300.0
+    """Seconds that a server waits for a whole command. RFC minimum: 300 (RFC 5321 section 4.5.3.2.7)."""
+    body_timeout: float = 300.0
+    """Seconds that a server waits for `min_body_progress` octets of a message. RFC minimum: none; its client
+    has 180 for a chunk (RFC 5321 section 4.5.3.2.5)."""
+    write_timeout: float = 300.0
+    """Seconds for which a client may take nothing of what a server sends it. RFC minimum: none."""
+    max_connections: int = 0
+    """Connections that a server of the adapters has at a time; further ones get 421. 0: no limit."""
+    max_connections_per_peer: int = 0
+    """The same for each peer: an IPv4 address, or the first 64 bits of an IPv6 address. 0: no limit."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, may_be_zero={"max_message", "max_recipient_domains", "max_transactions"})
+        _check_positive(self, _UNLIMITED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +122,7 @@ class IMAPLimits:
     """Octets of a literal that must arrive for its timeout to start again."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, may_be_zero={"max_append"})
+        _check_positive(self, {"max_append"})
         if self.max_depth > MAX_DEPTH:
             raise LocalProtocolError(f"max_depth: expected at most {MAX_DEPTH}, got {self.max_depth}")
 
@@ -110,5 +130,5 @@ class IMAPLimits:
 def _check_positive(limits: SMTPLimits | IMAPLimits, may_be_zero: set[str]) -> None:
     for field in fields(limits):
         value = getattr(limits, field.name)
-        if value is not None and value < (0 if field.name in may_be_zero else 1):
+        if value is not None and not (value > 0 or (value == 0 and field.name in may_be_zero)):
             raise LocalProtocolError(f"{field.name}: expected a positive number, got {value}")

@@ -18,6 +18,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.smtp import (
     BODY,
     ENVID,
+    EXTENSIONS,
     ORCPT,
     SOLICIT,
     AnnouncedLimits,
@@ -33,6 +34,7 @@ from mailproto.smtp import (
     EtrnAnswer,
     EtrnOutcome,
     Expn,
+    Extension,
     Extensions,
     Helo,
     Help,
@@ -46,7 +48,9 @@ from mailproto.smtp import (
     Reply,
     Rset,
     SASLResponse,
+    SMTPHandler,
     SMTPServerConnection,
+    SMTPSession,
     StartTLS,
     UnknownCommand,
     Vrfy,
@@ -58,7 +62,9 @@ from mailproto.smtp import (
 )
 from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp.commands import parse_command
-from support_smtp import ready_client, ready_server
+from mailproto.smtp.server_flow import Service, serve
+from support_flows import FlowRun
+from support_smtp import ready_client, ready_server, replies_of
 
 ALICE = Path(Mailbox("alice", "a.example"))
 PARAMETERS = Parameters([("X-NEW", "y"), ("X-FLAG", None)])
@@ -302,3 +308,84 @@ def test_attributes_are_pairs_that_cannot_inject() -> None:
     for bad in ATTACKS:
         with pytest.raises(LocalProtocolError):
             XForward(Attributes([("IDENT", f"a{bad}")]))
+
+
+class Echoing(SMTPHandler):
+    """Says back whatever it was told, which no handler should do and many will."""
+
+    def hello(self, session: SMTPSession, hello: Any) -> Reply:
+        return Reply(250, (hello.domain,))
+
+    def mail(self, session: SMTPSession, mail: Mail) -> Reply:
+        return Reply(250, (f"{mail.reverse_path} {mail.parameters}",))
+
+    def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply:
+        return Reply(550, (f"{rcpt.forward_path} {rcpt.parameters}",))
+
+    def vrfy(self, session: SMTPSession, vrfy: Vrfy) -> Reply:
+        return Reply(550, (vrfy.argument,))
+
+    def expn(self, session: SMTPSession, expn: Expn) -> Reply:
+        return Reply(550, (expn.argument,))
+
+    def help(self, session: SMTPSession, help_: Help) -> Reply:
+        return Reply(214, (help_.argument,))
+
+    def noop(self, session: SMTPSession, noop: Noop) -> Reply:
+        return Reply(250, (noop.argument,))
+
+    def unknown(self, session: SMTPSession, command: UnknownCommand) -> Reply:
+        return Reply(250, (f"{command.verb} {command.arguments}",))
+
+
+ECHOED = [
+    b"EHLO a%b.example",
+    b"EHLO [IPv6:::1%b]",
+    b"HELO a%b.example",
+    b"MAIL FROM:<a%b@x.example>",
+    b'MAIL FROM:<"a%b"@x.example>',
+    b"MAIL FROM:<a@x%b.example>",
+    b"MAIL FROM:<a@x.example> X%b=1",
+    b"MAIL FROM:<a@x.example> BODY=8BITMIME%b",
+    b"MAIL FROM:<a@x.example> SOLICIT=a%b.example:ADV",
+    b"RCPT TO:<b%b@x.example>",
+    b"RCPT TO:<b@x.example> ORCPT=rfc822;b%b@x.example",
+    b"VRFY a%b",
+    b"EXPN a%b",
+    b"HELP a%b",
+    b"NOOP a%b",
+    b"XFOO a%b",
+    b"XFOO%b",
+    b"AUTH PLAIN%b",
+    b"AUTH PLAIN a%b",
+    b"%bNOOP",
+]
+HOSTILE = [
+    b"\r",
+    b"\r250 ok",
+    b"\0",
+    b"\x0b",
+    b"\x0c",
+    b"\x1b[2J",
+    b"\x7f",
+    b"\x85",
+    b"\xff",
+    b"\xe2\x80\xa8",
+]
+
+
+@pytest.mark.parametrize("bad", HOSTILE, ids=repr)
+@pytest.mark.parametrize("line", ECHOED, ids=repr)
+def test_no_reply_carries_a_line_of_the_input(line: bytes, bad: bytes) -> None:
+    rows = (*EXTENSIONS, Extension("XFOO", verbs=frozenset({"XFOO"}), parameters=(("MAIL", "X"),)))
+    conn = SMTPServerConnection(hostname="mx.example", auth_mechanisms=("PLAIN",), extensions=rows)
+    run = FlowRun(conn, serve(conn, Service(handler=Echoing())))
+    run.feed(b"EHLO me\r\n" + (b"MAIL FROM:<a@x>\r\n" if line.startswith(b"RCPT") else b""))
+    run.take_sent()
+    run.feed(line % bad + b"\r\n")
+    said = run.take_sent()
+    assert len(replies_of(said)) == 1
+    # CR and LF stand only together, at the end of a line of the reply, and no other control at all.
+    assert said.replace(b"\r\n", b"").translate(None, bytes(range(32)) + b"\x7f") == said.replace(
+        b"\r\n", b""
+    )

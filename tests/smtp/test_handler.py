@@ -13,6 +13,7 @@ from mailproto.smtp import (
     Lhlo,
     Mail,
     Noop,
+    Quit,
     Rcpt,
     Reply,
     SMTPHandler,
@@ -51,6 +52,8 @@ def test_defaults_accept() -> None:
     rcpt = Rcpt(Path.of("b@x"))
     assert handler.connect(session) is None
     assert handler.hello(session, Ehlo("me")) is None
+    assert handler.auth(session, "tim", "PLAIN") is None
+    assert handler.quit(session, Quit()) is None
     assert handler.mail(session, Mail(Path.of("a@x"))) is None
     assert handler.rcpt(session, rcpt) is None
     assert handler.vrfy(session, Vrfy("x")) is None

@@ -82,7 +82,7 @@ def test_a_session_with_pipelining_cut_anywhere() -> None:
     def run(pieces: list[bytes]) -> list[ServerEvent]:
         conn = greeted_server(server())
         events = serve(conn, pieces)
-        assert (conn.wants, conn.timeout) == (Wants.CLOSED, None)
+        assert (conn.wants, conn.timeout) == (Wants.CLOSED, 300.0)
         assert sent(conn).endswith(b"354 \r\n250 \r\n221 \r\n")
         return events
 
@@ -96,7 +96,7 @@ def test_a_session_with_pipelining_cut_anywhere() -> None:
 def test_it_stops_until_the_answer() -> None:
     conn = server()
     conn.receive_data(b"EHLO a\r\nNOOP\r\n")
-    assert (conn.next_event(), conn.wants, conn.timeout, conn.replies_due) == (None, Wants.REPLY, None, 1)
+    assert (conn.next_event(), conn.wants, conn.timeout, conn.replies_due) == (None, Wants.REPLY, 300.0, 1)
     conn.send_reply(Reply(220))
     assert conn.next_event() == Ehlo("a")
     assert (conn.next_event(), conn.wants) == (None, Wants.REPLY)
@@ -755,3 +755,92 @@ def test_any_command_with_any_answer(steps: list[tuple[bytes, int]]) -> None:
         if conn.wants is Wants.TLS:
             conn.tls_started()
         assert conn.wants in (Wants.DATA, Wants.CLOSED)
+
+
+REQUIRED = {
+    # command: (with require_tls, with require_auth); None: it is not refused for that
+    b"EHLO a": (None, None),
+    b"HELO a": (530, None),
+    b"NOOP": (None, None),
+    b"QUIT": (None, None),
+    b"STARTTLS": (None, None),
+    b"RSET": (530, None),
+    b"HELP": (530, None),
+    b"AUTH PLAIN AA==": (530, None),
+    b"MAIL FROM:<>": (530, 530),
+    b"RCPT TO:<a@b>": (530, 530),
+    b"DATA": (530, 530),
+    b"VRFY a": (530, 530),
+    b"EXPN a": (530, 530),
+    b"LHLO a": (500, 500),
+    b"XFOO": (500, 500),
+}
+REQUIRED_REPLIES = {
+    "require_tls": Reply.of(530, "5.7.0", "STARTTLS is required first"),
+    "require_auth": Reply.of(530, "5.7.0", "AUTH is required first"),
+}
+
+
+def requiring(*names: str, limits: SMTPLimits | None = None) -> SMTPServerConnection:
+    return SMTPServerConnection(
+        limits or SMTPLimits(),
+        hostname="mx.example",
+        auth_mechanisms=("PLAIN",),
+        start_tls=True,
+        require_tls="require_tls" in names,
+        require_auth="require_auth" in names,
+    )
+
+
+@pytest.mark.parametrize("line", REQUIRED, ids=repr)
+@pytest.mark.parametrize("requirement", REQUIRED_REPLIES)
+def test_what_is_refused_without_tls_or_login(line: bytes, requirement: str) -> None:
+    def run(pieces: list[bytes]) -> list[ServerEvent]:
+        return serve(ready_server(requiring(requirement)), pieces)
+
+    (event,) = for_every_split(line + b"\r\n", run)
+    expected = REQUIRED[line][requirement == "require_auth"]
+    assert (event.reply.code if isinstance(event, InvalidCommand) else None) == expected
+    if expected == 530:
+        assert isinstance(event, InvalidCommand)
+        assert event.reply == REQUIRED_REPLIES[requirement]
+
+
+def test_requirements_that_are_met_refuse_nothing() -> None:
+    conn = greeted_server(requiring(*REQUIRED_REPLIES))
+    octets = b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\nSTARTTLS\r\n"
+    assert invalid(serve(conn, [octets])) == [("MAIL", 530), ("RCPT", 530), ("DATA", 530)]
+    octets = b"EHLO a\r\nMAIL FROM:<>\r\nAUTH PLAIN AA==\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\n"
+    assert invalid(serve(conn, [octets])) == [("MAIL", 530)]
+    assert conn.state is State.RECIPIENTS
+
+
+def test_a_group_behind_a_mail_that_needs_more_is_one_bad_command() -> None:
+    conn = ready_server(requiring("require_tls", limits=SMTPLimits(max_bad_commands=1)))
+    codes = [code for _, code in invalid(serve(conn, [b"MAIL FROM:<>\r\n" + b"RCPT TO:<a@b>\r\n" * 9]))]
+    assert codes == [530] * 10
+    assert invalid(serve(conn, [b"MAIL FROM:<>\r\n"])) == [("MAIL", 421)]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_messages_of_a_session(most: int) -> None:
+    conn = ready_server(server(SMTPLimits(max_transactions=most)))
+    assert invalid(serve(conn, [(ENVELOPE + b".\r\n") * most])) == []
+    assert invalid(serve(conn, [b"MAIL FROM:<>\r\n"])) == [("MAIL", 421)]
+    assert sent(conn).endswith(b"421 4.7.0 too many transactions\r\n")
+    assert conn.wants is Wants.CLOSED
+
+
+def test_a_time_for_each_phase() -> None:
+    conn = server(SMTPLimits(command_timeout=1, body_timeout=2, write_timeout=3))
+    assert (conn.wants, conn.timeout) == (Wants.REPLY, 3)
+    ready_server(conn)
+    assert (conn.wants, conn.timeout) == (Wants.DATA, 1)
+    conn.receive_data(b"NOOP\r\n")
+    conn.next_event()
+    assert (conn.wants, conn.timeout) == (Wants.REPLY, 3)
+    conn.send_reply(Reply(250))
+    serve(conn, [ENVELOPE])
+    assert (conn.wants, conn.timeout) == (Wants.DATA, 2)
+    conn.abort()
+    assert (conn.wants, conn.timeout) == (Wants.CLOSED, 3)

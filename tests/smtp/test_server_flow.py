@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailproto.errors import ConnectionClosed, ConnectionTimeout
-from mailproto.flow import Call, Flow, ServerStopping, TLSInfo
+from mailproto.flow import Call, Flow, Receive, ServerStopping, TLSInfo
 from mailproto.limits import SMTPLimits
 from mailproto.sasl import (
     Authenticator,
@@ -24,6 +24,8 @@ from mailproto.smtp import (
     Extension,
     Mail,
     MessageSink,
+    Noop,
+    Quit,
     Rcpt,
     Reply,
     SMTPClientConnection,
@@ -34,7 +36,8 @@ from mailproto.smtp import (
     Vrfy,
 )
 from mailproto.smtp.client_flows import authenticate, open_session, send_message
-from mailproto.smtp.server_flow import HandlerFailed, Service, serve
+from mailproto.smtp.server_flow import HandlerFailed, Report, Service, serve
+from mailproto.wants import Wants
 from support_flows import END, TLS, FlowRun, run_to_end
 from support_sinks import Sink
 
@@ -66,6 +69,8 @@ def server(
     start_tls: bool = False,
     tls: TLSInfo | None = None,
     shaken: TLSInfo = TLS,
+    greet_delay: float = 0,
+    report: Report | None = None,
     **arguments: Any,
 ) -> FlowRun[None]:
     conn = SMTPServerConnection(hostname="mx.example", **arguments)
@@ -76,8 +81,10 @@ def server(
         authenticator=authenticator,
         allow_cleartext=allow_cleartext,
         start_tls=start_tls,
+        greet_delay=greet_delay,
     )
-    return FlowRun(conn, serve(conn, service, peer=("192.0.2.1", 1025), tls=tls), shaken)
+    flow = serve(conn, service, peer=("192.0.2.1", 1025), local=("192.0.2.2", 25), tls=tls, report=report)
+    return FlowRun(conn, flow, shaken)
 
 
 def greeted(
@@ -190,12 +197,14 @@ class TestHandler:
                     session.identity,
                     session.transaction,
                 )
+                self.rest = (session.local, session.hostname, session.extensions.lines()[:2])
 
         handler = Looking()
         run = greeted(handler)
         say(run, ENVELOPE)
         peer, hello, tls, identity, transaction = handler.seen
         assert (peer, tls, identity) == (("192.0.2.1", 1025), None, None)
+        assert handler.rest == (("192.0.2.2", 25), "mx.example", ("PIPELINING", "SIZE 52428800"))
         assert hello is not None
         assert hello.domain == "me"
         assert transaction is not None
@@ -313,72 +322,277 @@ class TestHandler:
         say(run, b"MAIL FROM:<a@x>\r\n")
         assert say(run, b"RCPT TO:<a@x>\r\n") == b"550 NO\r\n"
 
-    @pytest.mark.parametrize(
-        "method", ["connect", "hello", "mail", "rcpt", "message", "vrfy", "noop", "reset"]
-    )
-    def test_a_handler_that_raises(self, method: str) -> None:
-        handler = Handler()
-        error = ConnectionClosed("of another connection")
+    def test_the_text_of_a_hello(self) -> None:
+        class Polite(SMTPHandler):
+            def hello(self, session: SMTPSession, hello: Any) -> Reply:
+                return Reply(250, ("greets you", "never sent"))
 
-        def fail(*arguments: object) -> None:
-            raise error
+        run = server(Polite())
+        assert b"\r\n250-mx.example greets you\r\n250-PIPELINING\r\n" in say(run, b"EHLO me\r\n")
+        assert say(run, b"HELO me\r\n") == b"250 mx.example greets you\r\n"
 
-        setattr(handler, method, fail)
-        run = server(handler)
-        for octets in (b"EHLO me\r\n", b"NOOP\r\nVRFY x\r\n", b"MAIL FROM:<a@x>\r\nRSET\r\n", ENVELOPE):
-            if not run.is_done:
-                run.feed(octets)
-        assert isinstance(run.error, HandlerFailed)
-        assert run.error.__cause__ is error
-        assert run.take_sent().endswith(b"421 4.3.0 internal error\r\n")
-        assert len(handler.closed_sessions) == 1
+    @pytest.mark.parametrize("code", [221, 421])
+    def test_quit(self, code: int) -> None:
+        class Counting(SMTPHandler):
+            async def quit(self, session: SMTPSession, quit_: Quit) -> Reply:
+                return Reply(code, ("come back",))
 
-    @pytest.mark.parametrize("answer", [Reply(250), Reply(354)], ids=["250", "354"])
-    def test_an_answer_that_does_not_fit(self, answer: Reply) -> None:
-        class Odd(SMTPHandler):
-            def mail(self, session: SMTPSession, mail: Mail) -> Reply:
-                return Reply(354)
-
-            def message(self, session: SMTPSession) -> Reply:
-                return answer
-
-        run = greeted(Odd())
-        assert say(run, b"MAIL FROM:<a@x>\r\n") == b"421 4.3.0 internal error\r\n"
-        assert isinstance(run.error, HandlerFailed)
+        run = greeted(Counting())
+        assert say(run, b"QUIT\r\n") == b"%d come back\r\n" % code
+        assert run.is_done
 
 
-@pytest.mark.parametrize("answer", [Reply(250), Reply(354), None, "250 ok", SMTPHandler()], ids=repr)
-def test_what_is_neither_a_refusal_nor_a_sink_takes_no_message(answer: Any) -> None:
-    class Odd(SMTPHandler):
-        def message(self, session: SMTPSession) -> Any:
-            return answer
+ENVELOPE_LOST = b"503 5.5.1 bad sequence of commands\r\n"
+LATER = b"451 4.3.0 internal error, try again later\r\n"
+FAILURES: dict[str, tuple[bytes, bytes]] = {
+    "hello": (b"EHLO you\r\n", LATER),
+    "mail": (b"MAIL FROM:<a@x>\r\n", LATER),
+    "rcpt": (b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n", b"250 2.1.0 sender accepted\r\n" + LATER),
+    "message": (ENVELOPE, ENVELOPE_OK[: ENVELOPE_OK.index(b"354")] + LATER),
+    "vrfy": (b"VRFY x\r\n", LATER),
+    "expn": (b"EXPN x\r\n", LATER),
+    "help": (b"HELP\r\n", LATER),
+    "noop": (b"NOOP\r\n", LATER),
+    "unknown": (b"XFOO\r\n", LATER),
+    "auth": (
+        b"AUTH PLAIN AHRpbQBzZWNyZXQ=\r\n",
+        b"454 4.7.0 the login cannot be checked now, try again later\r\n",
+    ),
+}
+"""What a method that fails answers with: the client may go on."""
+WRONG_ANSWERS = ["250 ok", 250, b"250 ok", True, Reply(354)]
+XFOO = Extension("XFOO", verbs=frozenset({"XFOO"}))
 
-    run = greeted(Odd())
-    assert say(run, ENVELOPE).endswith(b"\r\n421 4.3.0 internal error\r\n")
-    assert isinstance(run.error, HandlerFailed)
 
-
-@pytest.mark.parametrize("method", ["connect", "hello", "mail", "rcpt", "vrfy", "noop"])
-@pytest.mark.parametrize("answer", ["250 ok", 250, b"250 ok", True], ids=repr)
-def test_an_answer_that_is_no_reply(method: str, answer: Any) -> None:
+def failing(method: str, outcome: Any) -> tuple[FlowRun[None], list[HandlerFailed]]:
+    """Return a session, past EHLO, whose handler gives *outcome*, or raises it, in one method."""
+    reported: list[HandlerFailed] = []
     handler = Handler()
-    setattr(handler, method, lambda *arguments: answer)
-    run = server(handler)
-    for octets in (b"EHLO me\r\n", b"NOOP\r\nVRFY x\r\n", b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n"):
-        if not run.is_done:
-            run.feed(octets)
-    assert isinstance(run.error, HandlerFailed)
-    assert run.take_sent().endswith(b"421 4.3.0 internal error\r\n")
+    is_on = False
+
+    def fail(session: SMTPSession, *arguments: object) -> Any:
+        if is_on and isinstance(outcome, Exception):
+            raise outcome
+        return outcome if is_on else None
+
+    setattr(handler, method, fail)
+    run = greeted(
+        handler,
+        authenticator=USERS,
+        tls=TLS,
+        extensions=(*EXTENSIONS, XFOO),
+        report=reported.append,
+    )
+    is_on = True
+    return run, reported
 
 
-@pytest.mark.parametrize("answer", ["250 ok", 250, [Reply(250)], ("250 ok",), True], ids=repr)
-def test_an_end_that_is_no_reply(answer: Any) -> None:
-    handler = Handler(answer)
-    run = greeted(handler)
-    say(run, ENVELOPE)
-    assert say(run, BODY + b".\r\n") == b"421 4.3.0 internal error\r\n"
-    assert isinstance(run.error, HandlerFailed)
-    assert handler.sinks[0].ends == ["finish"]
+class Breaking(Handler):
+    """Gives each message to a sink of one kind."""
+
+    def __init__(self, sink: type[Sink]) -> None:
+        super().__init__()
+        self.sink = sink
+
+    def message(self, session: SMTPSession) -> MessageSink:
+        self.sinks.append(self.sink())
+        return self.sinks[-1]
+
+
+class TestFailures:
+    @pytest.mark.parametrize("method", FAILURES)
+    def test_a_method_that_raises_costs_one_451(self, method: str) -> None:
+        error = ConnectionClosed("of another connection")
+        run, reported = failing(method, error)
+        octets, answer = FAILURES[method]
+        assert say(run, octets) == answer
+        assert [failure.__cause__ for failure in reported] == [error]
+        assert say(run, b"QUIT\r\n") == b"221 2.0.0 closing the connection\r\n"
+        assert run.error is None
+
+    @pytest.mark.parametrize("method", FAILURES)
+    @pytest.mark.parametrize("outcome", WRONG_ANSWERS, ids=repr)
+    def test_so_does_one_that_gives_no_answer(self, method: str, outcome: Any) -> None:
+        run, reported = failing(method, outcome)
+        octets, answer = FAILURES[method]
+        assert say(run, octets) == answer
+        assert len(reported) == 1
+        assert not run.is_done
+
+    @pytest.mark.parametrize("outcome", [Reply(250), None, SMTPHandler()], ids=repr)
+    def test_what_is_neither_a_refusal_nor_a_sink_takes_no_message(self, outcome: Any) -> None:
+        run, reported = failing("message", outcome)
+        assert say(run, ENVELOPE).endswith(b"\r\n" + LATER)
+        assert len(reported) == 1
+        assert say(run, b"DATA\r\n") == LATER
+
+    def test_a_failed_mail_begins_nothing(self) -> None:
+        run, _ = failing("mail", OSError())
+        assert say(run, ENVELOPE) == LATER + ENVELOPE_LOST * 2
+
+    def test_a_failed_hello_changes_nothing(self) -> None:
+        run, _ = failing("hello", OSError())
+        assert say(run, b"MAIL FROM:<a@x>\r\nEHLO you\r\nRCPT TO:<b@x>\r\n") == (
+            b"250 2.1.0 sender accepted\r\n" + LATER + b"250 2.1.5 recipient accepted\r\n"
+        )
+
+    @pytest.mark.parametrize("octets", [b"RSET\r\n", b"EHLO me\r\n"], ids=repr)
+    def test_a_reset_cannot_be_refused(self, octets: bytes) -> None:
+        run, reported = failing("reset", OSError())
+        say(run, b"MAIL FROM:<a@x>\r\n")
+        assert say(run, octets).startswith(b"250")
+        assert len(reported) == 1
+        assert say(run, b"RCPT TO:<b@x>\r\n") == ENVELOPE_LOST
+
+    @pytest.mark.parametrize("outcome", [OSError(), Reply(250), Reply(451), "bye"], ids=repr)
+    def test_nor_can_a_quit(self, outcome: Any) -> None:
+        run, reported = failing("quit", outcome)
+        assert say(run, b"QUIT\r\n") == b"221 2.0.0 closing the connection\r\n"
+        assert len(reported) == 1
+        assert run.is_done
+
+    @pytest.mark.parametrize("outcome", [OSError(), Reply(354), "220 hi"], ids=repr)
+    def test_a_connect_that_fails_ends_the_session(self, outcome: Any) -> None:
+        class Failing(Handler):
+            def connect(self, session: SMTPSession) -> Any:
+                if isinstance(outcome, Exception):
+                    raise outcome
+                return outcome
+
+        reported: list[HandlerFailed] = []
+        handler = Failing()
+        run = server(handler, report=reported.append)
+        assert run.take_sent() == b"421 4.3.0 internal error\r\n"
+        assert run.is_done
+        assert run.error is None
+        assert len(reported) == len(handler.closed_sessions) == 1
+
+    def test_the_end_of_a_session_cannot_fail(self) -> None:
+        run, reported = failing("closed", OSError())
+        run.feed(END)
+        assert run.is_done
+        assert run.error is None
+        assert len(reported) == 1
+
+    def test_without_a_report_the_first_error_is_raised_at_the_end(self) -> None:
+        class Failing(SMTPHandler):
+            def noop(self, session: SMTPSession, noop: Noop) -> Reply:
+                raise OSError(noop.argument)
+
+        run = greeted(Failing())
+        assert say(run, b"NOOP a\r\nNOOP b\r\n") == LATER * 2
+        assert not run.is_done
+        run.feed(END)
+        assert isinstance(run.error, HandlerFailed)
+        assert str(run.error.__cause__) == "a"
+
+    def test_a_stop_during_a_flow_of_the_handler_is_no_failure(self) -> None:
+        class Slow(SMTPHandler):
+            def noop(self, session: SMTPSession, noop: Noop) -> Flow[Reply | None]:
+                yield Receive()
+                return None
+
+        reported: list[HandlerFailed] = []
+        run = greeted(Slow(), report=reported.append)
+        run.feed(b"NOOP\r\n")
+        run.feed(ServerStopping())
+        assert run.take_sent() == b"421 4.3.2 the server stops\r\n"
+        assert run.is_done
+        assert reported == []
+
+    @pytest.mark.parametrize("lmtp", [False, True], ids=["SMTP", "LMTP"])
+    def test_a_sink_that_raises_in_the_middle(self, lmtp: bool) -> None:
+        class Broken(Sink):
+            def write(self, chunk: bytes, /) -> None:
+                super().write(chunk)
+                if b"break" in chunk:
+                    raise OSError("disk full")
+
+        reported: list[HandlerFailed] = []
+        handler = Breaking(Broken)
+        run = greeted(handler, b"LHLO me\r\n" if lmtp else b"EHLO me\r\n", lmtp=lmtp, report=reported.append)
+        envelope = ENVELOPE.replace(b"DATA", b"RCPT TO:<c@x>\r\nDATA")
+        say(run, envelope)
+        assert say(run, b"begin\r\n") == b""
+        assert say(run, b"break\r\n") == b""
+        assert [sink.ends for sink in handler.sinks] == [["abort"]]
+        assert say(run, b"more\r\n" * 9) == b""
+        assert say(run, b".\r\n") == LATER * (2 if lmtp else 1)
+        assert [sink.ends for sink in handler.sinks] == [["abort"]]
+        assert handler.sinks[0].octets == b"begin\r\nbreak\r\n"
+        assert len(reported) == 1
+        say(run, envelope)
+        assert say(run, b"fine\r\n.\r\n") == TAKEN * (2 if lmtp else 1)
+        assert handler.sinks[1].ends == ["finish"]
+
+    def test_a_message_that_failed_and_is_refused_too(self) -> None:
+        class Broken(Sink):
+            def write(self, chunk: bytes, /) -> None:
+                raise OSError("disk full")
+
+            def abort(self) -> None:
+                super().abort()
+                raise OSError("disk still full")
+
+        reported: list[HandlerFailed] = []
+        handler = Breaking(Broken)
+        run = greeted(handler, report=reported.append)
+        say(run, ENVELOPE)
+        assert say(run, b"a\nb\r\n.\r\n") == b"550 5.6.0 bare CR or LF in the message\r\n"
+        assert handler.sinks[0].ends == ["abort"]
+        assert [str(failure.__cause__) for failure in reported] == ["disk full", "disk still full"]
+
+    @pytest.mark.parametrize("answer", ["250 ok", 250, [Reply(250)], ("250 ok",), True], ids=repr)
+    def test_an_end_that_is_no_reply(self, answer: Any) -> None:
+        reported: list[HandlerFailed] = []
+        handler = Handler(answer)
+        run = greeted(handler, report=reported.append)
+        say(run, ENVELOPE)
+        assert say(run, BODY + b".\r\n") == LATER
+        assert len(reported) == 1
+        assert handler.sinks[0].ends == ["finish"]
+        assert say(run, ENVELOPE) == ENVELOPE_OK
+
+    def test_an_end_of_which_one_reply_does_not_fit(self) -> None:
+        reported: list[HandlerFailed] = []
+        handler = Handler((Reply(250), Reply(354)))
+        run = greeted(handler, b"LHLO me\r\n", lmtp=True, report=reported.append)
+        say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
+        assert say(run, b".\r\n") == b"250 \r\n" + LATER
+        assert len(reported) == 1
+
+
+class TestGreetDelay:
+    @pytest.mark.parametrize("octets", [b"EHLO me\r\n", b"E", b"\x16\x03\x01"], ids=repr)
+    def test_whoever_talks_before_the_greeting_is_turned_away(self, octets: bytes) -> None:
+        handler = Handler()
+        run = server(handler, greet_delay=3)
+        assert run.instruction == Receive(timeout=3)
+        assert run.take_sent() == b""
+        run.feed(octets)
+        assert run.take_sent() == b"554 5.5.1 you talked before the greeting\r\n"
+        assert run.is_done
+        assert run.conn.wants is Wants.CLOSED
+        assert handler.closed_sessions == []
+
+    def test_whoever_waits_is_greeted(self) -> None:
+        run = server(greet_delay=3)
+        run.time_out()
+        assert run.take_sent() == b"220 mx.example ESMTP ready\r\n"
+        assert say(run, b"NOOP\r\n") == b"250 2.0.0 nothing done\r\n"
+
+    def test_a_client_that_leaves(self) -> None:
+        run = server(greet_delay=3)
+        run.feed(END)
+        assert run.is_done
+        assert run.error is None
+
+    def test_a_server_that_stops(self) -> None:
+        run = server(greet_delay=3)
+        run.feed(ServerStopping())
+        assert run.take_sent() == b"421 4.3.2 the server stops\r\n"
+        assert run.is_done
+        assert run.error is None
 
 
 def test_a_421_of_the_handler_ends_the_session() -> None:
@@ -475,14 +689,13 @@ class TestSinks:
     def test_wrong_number_of_answers(self, answers: tuple[Reply, ...]) -> None:
         run = greeted(Handler(answers), b"LHLO me\r\n", lmtp=True)
         say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
-        assert say(run, b".\r\n") == b"421 4.3.0 internal error\r\n"
-        assert isinstance(run.error, HandlerFailed)
+        assert say(run, b".\r\n") == LATER * 2
 
     def test_a_sink_that_raises_at_the_end_is_not_aborted(self) -> None:
         handler = Handler(OSError("disk full"))
         run = greeted(handler)
         say(run, ENVELOPE)
-        assert say(run, BODY + b".\r\n") == b"421 4.3.0 internal error\r\n"
+        assert say(run, BODY + b".\r\n") == LATER
         assert handler.sinks[0].ends == ["finish"]
 
     def test_async_sink(self) -> None:
@@ -654,9 +867,40 @@ class TestAuthentication:
             def answer(self, request: Request) -> object:
                 raise OSError("no database")
 
-        run = greeted(authenticator=Broken({}), tls=TLS)
-        assert say(run, self.PLAIN) == b"421 4.3.0 internal error\r\n"
-        assert isinstance(run.error, HandlerFailed)
+        reported: list[HandlerFailed] = []
+        run = greeted(authenticator=Broken({}), tls=TLS, report=reported.append)
+        assert say(run, self.PLAIN) == FAILURES["auth"][1]
+        assert len(reported) == 1
+        assert say(run, b"NOOP\r\n") == b"250 2.0.0 nothing done\r\n"
+
+    def test_a_handler_sees_each_login_and_may_refuse_it(self) -> None:
+        class Picky(Handler):
+            def __init__(self, answer: Reply | None) -> None:
+                super().__init__()
+                self.answer = answer
+                self.seen: list[object] = []
+
+            async def auth(self, session: SMTPSession, identity: str, mechanism: str) -> Reply | None:
+                self.seen.append((session.identity, identity, mechanism))
+                return self.answer
+
+        answers = {
+            None: b"235 2.7.0 authenticated\r\n",
+            Reply(235, ("hi tim",)): b"235 hi tim\r\n",
+            Reply.of(535, "5.7.8", "not from here"): b"535 5.7.8 not from here\r\n",
+            Reply.of(454, "4.7.0", "later"): b"454 4.7.0 later\r\n",
+        }
+        for answer, said in answers.items():
+            handler = Picky(answer)
+            run = greeted(handler, authenticator=USERS, tls=TLS)
+            assert say(run, self.PLAIN) == said
+            assert handler.seen == [(None, "tim", "PLAIN")]
+            say(run, b"QUIT\r\n")
+            is_accepted = answer is None or answer.is_positive
+            assert handler.closed_sessions[0].identity == ("tim" if is_accepted else None)
+        assert say(greeted(Picky(None), authenticator=USERS, tls=TLS), b"AUTH PLAIN AHRpbQB4\r\n") == (
+            b"535 5.7.8 credentials not accepted\r\n"
+        )
 
 
 class TestStartTLS:

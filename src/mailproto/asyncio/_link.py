@@ -63,7 +63,16 @@ class Handshake:
 class Run(Generic[ResultT]):
     """One flow on its way: what it waits for, and until when."""
 
-    __slots__ = ("deadline", "driver", "flow", "is_own_deadline", "waits_for", "wake", "was_receiving")
+    __slots__ = (
+        "deadline",
+        "driver",
+        "flow",
+        "is_own_deadline",
+        "postponed",
+        "waits_for",
+        "wake",
+        "was_receiving",
+    )
 
     def __init__(self, driver: Driver, flow: Flow[ResultT]) -> None:
         self.driver: Driver = driver
@@ -73,6 +82,7 @@ class Run(Generic[ResultT]):
         self.was_receiving: bool = False
         self.waits_for: type | None = None
         self.wake: Wake | None = None
+        self.postponed: Receive | None = None
 
     def step(self, value: object = None, resume: Callable[[Any], object] | None = None) -> None:
         """Send *value* into the flow, or give it to *resume*, and carry on until the flow waits or ends."""
@@ -102,6 +112,14 @@ class Run(Generic[ResultT]):
             if value is PENDING:
                 return
 
+    def flushed(self) -> None:
+        """Step the flow that waited for a `Flush`, or begin the `Receive` that had to wait for one."""
+        instruction, self.postponed = self.postponed, None
+        if instruction is None:
+            self.step()
+        else:
+            self.step(instruction, _give_back)
+
     def throw(self, error: BaseException) -> None:
         """Throw *error* into the flow and carry on until it waits or ends."""
         self.step(error, self.flow.throw)
@@ -113,6 +131,11 @@ class Run(Generic[ResultT]):
     @abstractmethod
     def await_result(self, awaitable: Awaitable[object]) -> None:
         """Wait for *awaitable*, then step with its result or throw its error."""
+
+
+def _give_back(instruction: object) -> object:
+    """Stand in for a flow that yields *instruction* again."""
+    return instruction
 
 
 class _Wake:
@@ -220,6 +243,8 @@ class Driver(asyncio.Protocol):
                 return result
         if self._receiver is not None:
             raise LocalProtocolError("two flows read from one connection at a time")
+        if self._is_writing_paused:
+            return self._wait_to_receive(run, instruction)
         if self._is_reading_paused:
             self._resume_reading()
         self._receiver = run
@@ -227,6 +252,12 @@ class Driver(asyncio.Protocol):
         run.wake = instruction.wake
         self._start_clock(run, instruction.timeout)
         return PENDING
+
+    def _wait_to_receive(self, run: Run[Any], instruction: Receive) -> object:
+        """Flush first: to a peer that takes nothing, what it asks for would pile up."""
+        self._start_clock(run, None)
+        run.postponed = instruction
+        return self._wait(run, Flush)
 
     def _received_already(self, instruction: Receive) -> Received | None:
         if self._is_stopping:
@@ -526,7 +557,7 @@ class Driver(asyncio.Protocol):
         for run in self._waiting:
             if run.waits_for is Flush:
                 self.forget(run)
-                run.step(None)
+                run.flushed()
 
     # The two ends of a connection.
 
@@ -573,7 +604,7 @@ class Driver(asyncio.Protocol):
                 run.step(Received.RECEIVED)
             elif is_told and run.waits_for is Flush:
                 self._is_fed = True
-                run.step(None)
+                run.flushed()
             else:
                 run.throw(self._failure)
 

@@ -21,6 +21,7 @@ from mailproto._network import (
     LONG_READ,
     Accepted,
     Address,
+    Admission,
     ServerTLS,
     address_of,
     bind,
@@ -47,7 +48,7 @@ class Server:
 
     *factory* makes `(connection, flow)` for each accepted connection. *ssl_context* is used at once with
     *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a connection grants its
-    client, in seconds.
+    client, in seconds. *admission* turns away connections that are too many.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Server:
         path: str | os.PathLike[str] | None = None,
         sock: socket | None = None,
         timeout: float | None = None,
+        admission: Admission | None = None,
     ) -> None:
         check_mode(tls, ("implicit", "starttls", "none"))
         if tls != "none" and ssl_context is None:
@@ -70,6 +72,7 @@ class Server:
         self.is_implicit: bool = tls == "implicit"
         self.context = ssl_context
         self.timeout = timeout
+        self.admission = admission
         self.links: set[_Link] = set()
         self._target = (host, port, path, sock)
         self._listeners: list[Acceptor | asyncio.AbstractServer] = []
@@ -170,6 +173,8 @@ class Server:
 
     def drop(self, link: _Link) -> None:
         """Forget *link*, whose flow and connection have both ended."""
+        if self.admission is not None and link in self.links:
+            self.admission.release(link.peer)
         self.links.discard(link)
         if not self.links:
             self._emptied.set()
@@ -193,6 +198,11 @@ class _Link(Driver):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the flow, behind the handshake if TLS is implicit."""
         super().connection_made(transport)
+        admission = self._server.admission
+        if admission is not None and not admission.admit(self.peer):
+            self._transport.write(admission.refusal)
+            self._transport.close()
+            return
         self._server.links.add(self)
         self._run = _LinkRun(
             self, self._shake_hands_first() if self._server.is_implicit else self._make_flow()
@@ -213,7 +223,7 @@ class _Link(Driver):
         """Close after the flow has ended; an error that the flow should have handled is reported."""
         self._run = None
         if error is not None and not isinstance(error, MailProtoError | ServerStopping):
-            self._report(error)
+            self.report(error)
         if self._is_lost:
             self._server.drop(self)
         elif isinstance(error, ConnectionClosed) or not hasattr(self, "conn"):
@@ -229,7 +239,8 @@ class _Link(Driver):
             self._transport.is_ending = True
         super().close()
 
-    def _report(self, error: BaseException) -> None:
+    def report(self, error: BaseException) -> None:
+        """Give *error* to the exception handler of the event loop."""
         self.loop.call_exception_handler(
             {"message": "a server flow failed", "exception": error, "protocol": self}
         )

@@ -92,6 +92,7 @@ from mailproto.smtp.handler import (
     WholeMessages,
 )
 from mailproto.smtp.parameters import PARAMETERS, Parameter, Parameters
+from mailproto.smtp.receiver import Receiver
 from mailproto.smtp.reply import EnhancedCode, Reply
 from mailproto.smtp.server import SMTPServerConnection
 from mailproto.smtp.state import TRANSITIONS, Condition, Replies, Row, State
@@ -212,6 +213,7 @@ __all__ = [
     # handlers, and what sending gives
     "DiscardingSink",
     "MessageSink",
+    "Receiver",
     "SMTPHandler",
     "SMTPSession",
     "SendResult",

@@ -22,6 +22,7 @@ from mailproto.smtp.commands import (
     Lhlo,
     Mail,
     Noop,
+    Quit,
     Rcpt,
     UnknownCommand,
     Vrfy,
@@ -29,6 +30,7 @@ from mailproto.smtp.commands import (
     XForward,
 )
 from mailproto.smtp.ext.attributes import NO_ATTRIBUTES, Attributes
+from mailproto.smtp.extensions import NO_EXTENSIONS, Extensions
 from mailproto.smtp.reply import Reply
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "SMTPSession",
     "Transaction",
     "WholeMessages",
+    "overridden",
 ]
 
 Answer: TypeAlias = Reply | None | Awaitable[Reply | None] | Flow[Reply | None]
@@ -75,15 +78,21 @@ class Transaction:
 class SMTPSession:
     """What is known of a client. The server flow writes it, a handler reads it.
 
-    `peer` is the address as the driver knows it: (host, port), or the path of a Unix socket. `hello`, `tls`
-    and `identity` are None until there was EHLO, TLS and a login. `state` is the handler's own.
+    `peer` and `local` are the addresses of the client and of this end as the driver knows them: (host,
+    port), or the path of a Unix socket. `hostname` is what this server calls itself. `hello`, `tls` and
+    `identity` are None until there was EHLO, TLS (with the client's certificate, if it was asked for one) and
+    a login; STARTTLS makes the first and the last None again. `extensions` are those that the last EHLO reply
+    offered. `state` is the handler's own.
     """
 
     peer: tuple[str, int] | str = ""
+    local: tuple[str, int] | str = ""
+    hostname: str = ""
     is_lmtp: bool = False
     hello: Hello | None = None
     tls: TLSInfo | None = None
     identity: str | None = None
+    extensions: Extensions = NO_EXTENSIONS
     transaction: Transaction | None = None
     state: object = None
     xclient: Attributes = NO_ATTRIBUTES
@@ -103,7 +112,9 @@ class SMTPSession:
 class MessageSink(Protocol):
     """The state of one message while it arrives; each method may be async, or return a flow.
 
-    Exactly one of `finish` and `abort` is called, once, and nothing after it.
+    Exactly one of `finish` and `abort` is called, once, and nothing after it. If `write` raises, `abort`
+    follows, the rest of the message is dropped, and 451 stands at its end. If `finish` raises the answer is
+    451 too; it has to leave nothing behind by itself, for `abort` is not called then.
     """
 
     def write(self, chunk: bytes, /) -> object:
@@ -117,7 +128,7 @@ class MessageSink(Protocol):
         """
 
     def abort(self) -> object:
-        """Forget the message: the connection was lost, it grew too big, or the server stops."""
+        """Forget the message: `write` raised, the client is gone, it grew too big, or the server stops."""
 
 
 Accepting: TypeAlias = Reply | MessageSink | Awaitable[Reply | MessageSink] | Flow[Reply | MessageSink]
@@ -140,17 +151,29 @@ class DiscardingSink:
 class SMTPHandler:
     """Accepts everything; override what should be answered otherwise, plain or async.
 
-    A negative reply of `hello`, `mail` or `rcpt` leaves the state as it was before the command. A method
-    that raises ends the session with 421, and the error goes to the driver. Over the blocking server the
-    methods of one handler are called from several threads.
+    A negative reply of `hello`, `auth`, `mail` or `rcpt` leaves the state as it was before the command. A
+    method that raises, or gives what is no answer to the command, costs the client a 451 and no more: the
+    session goes on, and the error is reported to the driver, once. Over the blocking server the methods of
+    one handler are called from several threads.
     """
 
     def connect(self, session: SMTPSession) -> Answer:
-        """Greet; a 554 or 421 turns the client away."""
+        """Greet; a 554 or 421 turns the client away. If this raises, the client gets 421 and no session."""
         return None
 
     def hello(self, session: SMTPSession, hello: Hello) -> Answer:
-        """Answer EHLO, HELO or LHLO. Only a negative reply is sent as it is: the other lists extensions."""
+        """Answer EHLO, HELO or LHLO. A negative reply is sent as it is.
+
+        Of a positive one the first line stands behind the host name; the others list the extensions.
+        """
+        return None
+
+    def auth(self, session: SMTPSession, identity: str, mechanism: str) -> Answer:
+        """Answer a login as *identity*, whose credentials were found right; by default 235.
+
+        `session.identity` is None until it is accepted. A negative reply refuses it; a 5yz counts as a bad
+        login (RFC 4954 section 6: 535 says no, 454 later, 432 that a new password is needed).
+        """
         return None
 
     def mail(self, session: SMTPSession, mail: Mail) -> Answer:
@@ -179,7 +202,11 @@ class SMTPHandler:
         return None
 
     def reset(self, session: SMTPSession) -> object:
-        """Note that a transaction was given up, by RSET, EHLO or STARTTLS."""
+        """Note that a transaction was given up, by RSET, EHLO or STARTTLS, which are answered as ever."""
+        return None
+
+    def quit(self, session: SMTPSession, quit_: Quit) -> Answer:
+        """Answer QUIT, with 221 and no other code (RFC 5321 section 4.1.1.10), or 421."""
         return None
 
     def vrfy(self, session: SMTPSession, vrfy: Vrfy) -> Answer:
@@ -224,6 +251,17 @@ class SMTPHandler:
     def closed(self, session: SMTPSession) -> object:
         """Note that the session is over, however it ended."""
         return None
+
+
+def overridden(handler: SMTPHandler) -> dict[str, Callable[..., object]]:
+    """Return the bound methods, by name, that *handler* does not have from `SMTPHandler`."""
+    names = (name for name, value in vars(SMTPHandler).items() if callable(value) and name[0] != "_")
+    bound = {name: getattr(handler, name) for name in names}
+    return {
+        name: method
+        for name, method in bound.items()
+        if getattr(method, "__func__", None) is not vars(SMTPHandler)[name]
+    }
 
 
 class WholeMessages(SMTPHandler):

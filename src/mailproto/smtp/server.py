@@ -10,6 +10,7 @@ the refusal comes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -64,6 +65,7 @@ from mailproto.smtp.extensions import (
 from mailproto.smtp.parameters import PARAMETERS, Parameter
 from mailproto.smtp.reply import EnhancedCode, Reply, ReplyReader
 from mailproto.smtp.state import (
+    EXEMPT,
     HELLO,
     IN_TRANSACTION,
     REFUSED_HELLO,
@@ -73,7 +75,6 @@ from mailproto.smtp.state import (
     State,
     replies_due,
     row_of,
-    timeout_of,
 )
 from mailproto.wants import Wants
 
@@ -93,7 +94,6 @@ _WANTS_REPLY: Final = Wants.REPLY
 
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
-_TIMEOUT: Final = timeout_of("server")
 _ALL_HELLO: Final = frozenset(name for names in HELLO.values() for name in names)
 
 
@@ -126,6 +126,12 @@ _BARE_NEWLINE: Final = _reply(550, "5.6.0", "bare CR or LF in the message")
 _TEXT_LINE_TOO_LONG: Final = _reply(500, "5.6.0", "line of the message too long")
 _TOO_MANY_ERRORS: Final = _reply(421, "4.7.0", "too many bad commands")
 _TOO_MANY_LOGINS: Final = _reply(421, "4.7.0", "too many failed logins")
+_NOT_MAIL: Final = _reply(421, "4.7.0", "this is a mail server, and that was no mail client")
+_REQUIRED: Final = {
+    Condition.TLS_ACTIVE: _reply(530, "5.7.0", "STARTTLS is required first"),
+    Condition.AUTHENTICATED: _reply(530, "5.7.0", "AUTH is required first"),
+}
+"""What a command gets that needs the condition (RFC 3207 section 4, RFC 4954 section 6)."""
 
 _NO_FAULT: Final = frozenset(
     {
@@ -139,6 +145,16 @@ _NO_FAULT: Final = frozenset(
     }
 )
 """What a client in good faith runs into: it does not count as a bad command."""
+_STRANDED: Final = frozenset({_BAD_SEQUENCE, *_REQUIRED.values()})
+"""What RCPT and DATA get behind a MAIL that was declined."""
+
+_TLS_RECORD: Final = b"\x16\x03"
+"""How a ClientHello begins (RFC 8446 section 5.1)."""
+_HTTP_METHODS: Final = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE"}
+)
+# field-line = field-name ":" ... (RFC 9112 section 5): no command of SMTP has a colon in its first word
+_match_field: Final = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:").match
 
 
 _ANY_BODY: Final = MessageBody()
@@ -157,6 +173,8 @@ _UNCONDITIONAL: Final = {
 
 Whether DATA is for a message that is BINARYMIME is asked by its check.
 """
+_NONE_UNCONDITIONAL: Final[dict[tuple[State, str], Row]] = {}
+"""What takes its place where TLS or a login is required."""
 _CHUNKS: Final = frozenset({Bdat, Burl})
 _NAMES_OF_CHUNKS: Final = frozenset({"BDAT", "BDAT LAST", "BURL", "BURL LAST"})
 _BEHIND_MAIL: Final = frozenset({"RCPT", "DATA"}) | _NAMES_OF_CHUNKS
@@ -216,7 +234,11 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     First of all the application sends the greeting. `hostname` is what `ehlo_reply` says. `extensions` are
     the rows that may be offered, `auth_mechanisms` and `start_tls` what they decide by; both can be changed
     between two EHLO. What counts is what the EHLO reply has said. `newlines` is the policy for a bare CR or
-    LF in a message; `strict` refuses with 501 what would be a defect.
+    LF in a message; `strict` refuses with 501 what would be a defect. With `require_tls` and `require_auth`
+    commands that are not in `state.EXEMPT` get 530 as long as there is no TLS, no login.
+
+    HTTP, a header field and a TLS ClientHello where a command is due come from something that a web page has
+    sent here, or from a client of another port: 421 ends the connection before more is read.
     """
 
     _body: _Body
@@ -237,6 +259,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_pending",
         "_recipients",
         "_replies_due",
+        "_required",
         "_rest",
         "_row",
         "_rows",
@@ -244,6 +267,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_strict",
         "_tls_active",
         "_transactions",
+        "_unconditional",
         "auth_mechanisms",
         "dropped",
         "hostname",
@@ -262,6 +286,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         extensions: Iterable[Extension] = EXTENSIONS,
         auth_mechanisms: Iterable[str] = (),
         start_tls: bool = False,
+        require_tls: bool = False,
+        require_auth: bool = False,
     ) -> None:
         super().__init__()
         require_newline_policy(newlines)
@@ -279,6 +305,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._strict = strict
         self._newlines: NewlinePolicy = newlines
         self._rows = tuple(extensions)
+        required = {Condition.TLS_ACTIVE: require_tls, Condition.AUTHENTICATED: require_auth}
+        self._required = tuple(condition for condition, is_required in required.items() if is_required)
+        self._unconditional = _NONE_UNCONDITIONAL if self._required else _UNCONDITIONAL
         self._offered = _NOTHING_OFFERED
         self._state = State.GREETING
         self._hello: Ehlo | Helo | Lhlo | None = None
@@ -355,9 +384,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     @property
     def timeout(self) -> float | None:
-        """Seconds to wait for a command or for more of a message (RFC 5321 section 4.5.3.2.7)."""
-        is_waiting = not self._replies_due and self._state is not _CLOSED and self._failure is None
-        return _TIMEOUT if is_waiting else None
+        """Seconds to wait for a command or for more of a message (RFC 5321 section 4.5.3.2.7).
+
+        While it is not the client's turn, those for which it may leave unread what it was sent.
+        """
+        limits = self.limits
+        if self._replies_due or self._state is _CLOSED or self._failure is not None:
+            return limits.write_timeout
+        return limits.body_timeout if self._state is _BODY else limits.command_timeout
 
     @property
     def max_buffered(self) -> int:
@@ -574,9 +608,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._read_rest(self._rest)
         line = self._input.take_line()
         if not line:
-            if self._input:
-                self._wait_for_line_end()
-            return None
+            return self._wait_for_line_end() if self._input else None
         if len(line) > self.limits.max_command_line and len(line) > self._max_line(line):
             return self._too_long(excerpt(line))
         return self._read_sasl(line) if self._state is _AUTH else self._read_command(line)
@@ -586,12 +618,15 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self.limits.max_auth_line
         return self.limits.max_command_line
 
-    def _wait_for_line_end(self) -> None:
-        """Keep what there is of a line, unless it is too long already."""
+    def _wait_for_line_end(self) -> ServerEvent | None:
+        """Keep what there is of a line, unless it is too long already, or never becomes a command."""
         size = len(self._input)
+        if self._input.peek(2) == _TLS_RECORD and self._state is not _AUTH:
+            return self._refuse_stranger(_TLS_RECORD)
         if size > self.limits.max_command_line and size > self._max_line(self._input.peek(5)):
             self._rest = excerpt(self._input.peek(self.limits.max_command_line))
             self._input.clear()
+        return None
 
     def _read_rest(self, rest: bytes | _Chunk) -> ServerEvent | None:
         return self._discard_line(rest) if isinstance(rest, bytes) else self._next_of_chunk(rest)
@@ -609,6 +644,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._show_received(shown + b"...\r\n")
         if self._state is _AUTH:
             return self._invalid(_TOO_LONG_SASL, b"***", SASLResponse.name)
+        if _is_strange(start):
+            return self._refuse_stranger(start)
         return self._invalid(_TOO_LONG, start, _verb_of(start) if b" " in start else "")
 
     def _read_command(self, line: bytes) -> ServerEvent | None:
@@ -621,6 +658,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             command = parse_command(content)
         except CommandSyntaxError as error:
             self._show_received(_shown(content) + b"\r\n")
+            if _is_strange(content):
+                return self._refuse_stranger(content)
             return self._invalid(_reply_of(error), content, _verb_of(content))
         if self.trace is not None:
             self._show_received(command.shown() if isinstance(command, Auth | Burl) else line)
@@ -654,7 +693,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _refusal_of(self, command: Command) -> Reply | None:
         """Return the reply that the table, an extension or a limit has for *command*; None: it is legal."""
-        row = _UNCONDITIONAL.get((self._state, command.name))
+        row = self._unconditional.get((self._state, command.name))
         if row is None or command.defects:
             refusal = self._refusal_by_condition(command)
             if refusal is not None:
@@ -666,9 +705,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _refusal_by_condition(self, command: Command) -> Reply | None:
         if command.name in REFUSED_HELLO[self._lmtp] or not self._is_known(command):
-            return _UNKNOWN
+            return _NOT_MAIL if command.name in _HTTP_METHODS else _UNKNOWN
         if command.defects and self._strict:
             return _DEVIATION
+        missing = self._missing(command)
+        if missing is not None:
+            return missing
         row = row_of(self._state, command.name, known=not isinstance(command, UnknownCommand))
         if row is None or not row.is_legal:
             return self._out_of_order(command)
@@ -679,6 +721,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if row.needs is not None and not self._holds(row.needs):
             return _LOGIN_REQUIRED
         self._row = row
+        return None
+
+    def _missing(self, command: Command) -> Reply | None:
+        for condition in self._required:
+            if command.name not in EXEMPT[condition] and not self._holds(condition):
+                return _REQUIRED[condition]
         return None
 
     def _out_of_order(self, command: Command) -> Reply:
@@ -786,10 +834,16 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._replies_due = 1
         return event
 
+    def _refuse_stranger(self, line: bytes) -> InvalidCommand:
+        """Refuse what is no mail client; nothing more of it is read."""
+        self._input.clear()
+        is_tls = line.startswith(_TLS_RECORD)
+        return self._invalid(_NOT_MAIL, _TLS_RECORD if is_tls else line, _verb_of(line))
+
     def _counts_as_bad(self, reply: Reply, name: str) -> bool:
         # A client that pipelines cannot know that its MAIL was declined: what follows is no fault of it.
         is_behind = self._declined_mail or self._state is State.FAILED
-        stranded = is_behind and reply is _BAD_SEQUENCE and name in _BEHIND_MAIL
+        stranded = is_behind and reply in _STRANDED and name in _BEHIND_MAIL
         return reply not in _NO_FAULT and not stranded
 
     def _read_chunk(self, command: Bdat | Burl, refusal: Reply | None, line: bytes) -> ServerEvent | None:
@@ -1069,6 +1123,10 @@ def _without_bare_lf(line: bytes) -> tuple[bytes, tuple[Defect, ...]]:
 
 def _is_auth(line: bytes) -> bool:
     return line.lstrip()[:4].upper() == b"AUTH"
+
+
+def _is_strange(line: bytes) -> bool:
+    return line.startswith(_TLS_RECORD) or _verb_of(line) in _HTTP_METHODS or _match_field(line) is not None
 
 
 def _shown(line: bytes) -> bytes:

@@ -28,6 +28,7 @@ from mailproto.smtp.events import (
     InvalidCommand,
 )
 from mailproto.smtp.ext.attributes import NO_ATTRIBUTES, Attributes
+from mailproto.smtp.extensions import NO_EXTENSIONS
 from mailproto.smtp.handler import (
     DiscardingSink,
     Finish,
@@ -36,6 +37,7 @@ from mailproto.smtp.handler import (
     SMTPHandler,
     SMTPSession,
     Transaction,
+    overridden,
 )
 from mailproto.smtp.reply import Reply
 from mailproto.smtp.server import SMTPServerConnection
@@ -43,7 +45,7 @@ from mailproto.smtp.sources import pull_from
 from mailproto.smtp.state import State
 from mailproto.wants import Wants
 
-__all__ = ["HandlerFailed", "Service", "serve"]
+__all__ = ["HandlerFailed", "Report", "Service", "serve"]
 
 _CLOSED: Final = Wants.CLOSED
 _RECEIVE: Final = Receive()
@@ -77,7 +79,19 @@ _NOT_TRUSTED: Final = Reply.of(550, "5.7.0", "insufficient authorization")
 _NOT_IMPLEMENTED: Final = Reply.of(502, "5.5.1", "not implemented")
 _STOPPING: Final = Reply.of(421, "4.3.2", "the server stops")
 _TOO_SLOW: Final = Reply.of(421, "4.4.2", "nothing came in time")
-_FAILED: Final = Reply.of(421, "4.3.0", "internal error")
+_TOO_EARLY: Final = Reply.of(554, "5.5.1", "you talked before the greeting")
+_NO_GREETING: Final = Reply.of(421, "4.3.0", "internal error")
+_FAILED: Final = Reply.of(451, "4.3.0", "internal error, try again later")
+_LOGIN_FAILED: Final = Reply.of(454, "4.7.0", "the login cannot be checked now, try again later")
+_AFTER_FAILURE: Final[dict[type, Reply]] = {
+    commands.Auth: _LOGIN_FAILED,
+    commands.SASLResponse: _LOGIN_FAILED,
+    commands.Quit: _BYE,
+}
+"""What a command gets in place of 451 when the handler failed.
+
+RFC 4954 section 6 has a code of its own; to QUIT a server "MUST send" 221 (RFC 5321 section 4.1.1.10).
+"""
 
 _BATCHED: Final = frozenset(
     {commands.Mail, commands.Rcpt, commands.Rset, BodyData, commands.Bdat, ChunkData, ChunkEnded}
@@ -94,7 +108,11 @@ Then: TypeAlias = Callable[["_Server", Any, Reply], None]
 
 
 class HandlerFailed(RuntimeError):
-    """A handler or a sink raised, which is the cause, or gave what is no answer. The client got a 421."""
+    """A handler or a sink raised, which is the cause, or gave what is no answer. The client got a 451."""
+
+
+Report = Callable[[HandlerFailed], object]
+"""Takes an error of the application that the client was not told more of than 451."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,30 +121,23 @@ class Service:
 
     `answers` holds what answers each kind of event.
 
-    Without `authenticator` AUTH is not offered. `start_tls` says that the driver can shake hands.
+    Without `authenticator` AUTH is not offered. `start_tls` says that the driver can shake hands. A client
+    that says something in the `greet_delay` seconds before the greeting is turned away with 554: those who
+    do not wait are mostly not mail servers.
     """
 
     handler: SMTPHandler
     authenticator: Authenticator | None = None
     allow_cleartext: bool = False
     start_tls: bool = False
+    greet_delay: float = 0
     methods: Mapping[str, Callable[..., object]] = field(init=False, repr=False)
     answers: Mapping[type, Answering] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        methods = _overridden(self.handler)
+        methods = overridden(self.handler)
         object.__setattr__(self, "methods", methods)
         object.__setattr__(self, "answers", {kind: row.answering(methods) for kind, row in _ANSWERS.items()})
-
-
-def _overridden(handler: SMTPHandler) -> dict[str, Callable[..., object]]:
-    names = (name for name, value in vars(SMTPHandler).items() if callable(value) and name[0] != "_")
-    bound = {name: getattr(handler, name) for name in names}
-    return {
-        name: method
-        for name, method in bound.items()
-        if getattr(method, "__func__", None) is not vars(SMTPHandler)[name]
-    }
 
 
 def serve(
@@ -134,15 +145,22 @@ def serve(
     service: Service,
     *,
     peer: tuple[str, int] | str = "",
+    local: tuple[str, int] | str = "",
     tls: TLSInfo | None = None,
+    report: Report | None = None,
 ) -> Flow[None]:
     """Serve one connection to its end.
 
     *tls* is what the handshake of implicit TLS gave, of which *conn* knows already. `ServerStopping` and
-    timeouts become a 421; so does an error of the handler, which is then raised as `HandlerFailed`.
+    timeouts become a 421. *report* is called with each error of the handler; without it the first one is
+    raised when the session is over.
     """
-    session = SMTPSession(peer=peer, is_lmtp=conn.is_lmtp, tls=tls)
-    server = _Server(conn, service, session)
+    if service.greet_delay:
+        yield from _hold_greeting(conn, service.greet_delay)
+        if conn.wants is Wants.CLOSED:
+            return
+    session = SMTPSession(peer=peer, local=local, hostname=conn.hostname, is_lmtp=conn.is_lmtp, tls=tls)
+    server = _Server(conn, service, session, report)
     is_driven = True
     try:
         yield from server.run()
@@ -154,12 +172,23 @@ def serve(
         yield from _say_last(conn, _STOPPING)
     except ConnectionTimeout:
         yield from _say_last(conn, _TOO_SLOW)
-    except HandlerFailed:
-        yield from _say_last(conn, _FAILED)
-        raise
     finally:
         if is_driven:
             yield from server.clean_up()
+    if server.failure is not None:
+        raise server.failure
+
+
+def _hold_greeting(conn: SMTPServerConnection, seconds: float) -> Flow[None]:
+    """Wait before the greeting; end the connection if the client does not (RFC 5321 section 4.3.1)."""
+    try:
+        yield Receive(timeout=seconds)
+    except ServerStopping:
+        yield from _say_last(conn, _STOPPING)
+        return
+    if conn.buffered:
+        conn.send_reply(_TOO_EARLY)
+        conn.abort()
 
 
 def _say_last(conn: SMTPServerConnection, reply: Reply) -> Flow[None]:
@@ -231,10 +260,24 @@ def _hello_of(given: Attributes, is_lmtp: bool) -> Hello | None:
 class _Server:
     """The procedure of one connection; each method answers one kind of event."""
 
-    __slots__ = ("_conn", "_mechanism", "_methods", "_refusal", "_service", "_session", "_sink")
+    __slots__ = (
+        "_conn",
+        "_mechanism",
+        "_methods",
+        "_refusal",
+        "_report",
+        "_service",
+        "_session",
+        "_sink",
+        "failure",
+    )
 
-    def __init__(self, conn: SMTPServerConnection, service: Service, session: SMTPSession) -> None:
+    def __init__(
+        self, conn: SMTPServerConnection, service: Service, session: SMTPSession, report: Report | None
+    ) -> None:
+        self.failure: HandlerFailed | None = None
         self._conn = conn
+        self._report = report
         self._service = service
         self._methods = service.methods
         self._session = session
@@ -246,7 +289,12 @@ class _Server:
         """Greet, then answer until there is nothing more to come."""
         conn = self._conn
         self._offer()
-        yield from self._greet()
+        try:
+            yield from self._greet()
+        except HandlerFailed as error:
+            yield from self._note(error)
+            conn.send_reply(_NO_GREETING)
+            return
         answers = self._service.answers
         last: type | None = commands.Noop
         while True:
@@ -261,26 +309,57 @@ class _Server:
             if last is not None and (last not in _BATCHED or conn.unsent > conn.max_unsent):
                 yield _FLUSH
             last = type(event)
-            answering = answers[last](self, event)
-            if answering is not None:
-                yield from answering
+            try:
+                answering = answers[last](self, event)
+                if answering is not None:
+                    yield from answering
+            except HandlerFailed as error:
+                yield from self._fail(last, error)
 
     def clean_up(self) -> Flow[None]:
         """Abort a message that did not end, and tell the handler that all is over."""
         yield from self._abort()
         yield from self._tell("closed")
 
+    def _fail(self, kind: type, error: HandlerFailed) -> Flow[None]:
+        """Forget what failed, answer what waits for it, and let the session live."""
+        yield from self._note(error)
+        yield from self._abort()
+        self._mechanism = None
+        if not self._conn.replies_due:
+            # In the middle of a message or a chunk: its end gets the answer.
+            self._refusal = _FAILED
+        while self._conn.replies_due:
+            self._conn.send_reply(_AFTER_FAILURE.get(kind, _FAILED))
+        self._end_transaction_if_over()
+
+    def _note(self, error: HandlerFailed) -> Flow[None]:
+        """Hand *error* to who runs this server, or keep the first one."""
+        if self._report is not None:
+            yield Call(self._report, (error,))
+        elif self.failure is None:
+            self.failure = error
+
     def _ask(self, name: str, *arguments: object) -> Flow[Reply | None]:
         """Return the handler's answer; None without asking if it does not override the method."""
-        if name not in self._methods:
+        method = self._methods.get(name)
+        if method is None:
             return None
-        answer = yield from self._tell(name, *arguments)
+        answer = yield from self._call(method, self._session, *arguments)
         return None if answer is None else _checked(answer)
 
-    def _tell(self, name: str, *arguments: object) -> Flow[object]:
-        """Call a method of the handler, if it overrides it, and return what it returns."""
+    def _tell(self, name: str) -> Flow[None]:
+        """Tell the handler, if it overrides the method, of what happens whether it likes it or not."""
         method = self._methods.get(name)
-        return None if method is None else (yield from self._call(method, self._session, *arguments))
+        if method is not None:
+            yield from self._try(method, self._session)
+
+    def _try(self, function: Callable[..., object], *arguments: object) -> Flow[None]:
+        """Call into the application where nobody waits for an answer."""
+        try:
+            yield from self._call(function, *arguments)
+        except HandlerFailed as error:
+            yield from self._note(error)
 
     def _get(self, function: Callable[..., object], *arguments: object) -> Flow[object]:
         """Call into the application and return what it gives, a generator too."""
@@ -294,6 +373,8 @@ class _Server:
         try:
             result = yield Call(function, arguments)
             return (yield from result) if isinstance(result, GeneratorType) else result
+        except ServerStopping:
+            raise
         except Exception as error:
             raise _failed(function) from error
 
@@ -326,16 +407,17 @@ class _Server:
 
     def _ask_hello(self, hello: Hello) -> Flow[None]:
         answer = yield from self._ask("hello", hello)
-        if answer is not None and answer.is_negative:
+        if answer is not None and not answer.is_positive:
             self._reply(answer)
             return
         yield from self._reset()
-        self._accept_hello(hello)
+        self._accept_hello(hello, answer.lines[0] if answer is not None and answer.lines else "")
 
-    def _accept_hello(self, hello: Hello) -> None:
+    def _accept_hello(self, hello: Hello, text: str = "") -> None:
+        self._reply(self._conn.ehlo_reply(text))
         self._session.hello = hello
         self._session.forwarded = NO_ATTRIBUTES
-        self._reply(self._conn.ehlo_reply())
+        self._session.extensions = self._conn.extensions
 
     def _mail_answered(self, mail: commands.Mail, answer: Reply) -> None:
         if answer.is_positive:
@@ -419,6 +501,10 @@ class _Server:
             yield from self._call(self._sink.write, chunk)
         return refusal
 
+    def _end_transaction_if_over(self) -> None:
+        if self._conn.state is State.READY and self._session.transaction is not None:
+            self._end_transaction()
+
     def _end_transaction(self) -> None:
         self._session.transaction = None
         self._session.forwarded = NO_ATTRIBUTES
@@ -436,11 +522,14 @@ class _Server:
 
     def _finish_message(self) -> Flow[None]:
         sink, self._sink = self._sink, None
-        finish: Finish = self._refusal
+        # Without a sink it has failed before: the rest of the message went nowhere.
+        finish: Finish = self._refusal or (_FAILED if sink is None else None)
         self._refusal = None
-        if sink is not None and sink is not _DISCARDING_SINK:
-            finish = yield from self._call(sink.finish)
-        self._end_transaction()
+        try:
+            if sink is not None and sink is not _DISCARDING_SINK:
+                finish = yield from self._call(sink.finish)
+        finally:
+            self._end_transaction()
         for reply in self._replies_of(finish):
             self._reply(reply)
             if reply.code == 421:
@@ -473,15 +562,23 @@ class _Server:
         self._reply_to_all(event.reply)
         if self._conn.state in _WITHOUT_MESSAGE:
             yield from self._abort()
-            if self._conn.state is State.READY and self._session.transaction is not None:
-                self._end_transaction()
+            self._end_transaction_if_over()
 
     def _rset(self, rset: commands.Rset) -> Flow[None]:
         yield from self._reset()
         self._reply(_RESET_OK)
 
-    def _quit(self, quit_: commands.Quit) -> None:
+    def _quit(self, quit_: commands.Quit) -> Flow[None] | None:
+        if "quit" in self._methods:
+            return self._ask_quit(quit_)
         self._reply(_BYE)
+        return None
+
+    def _ask_quit(self, quit_: commands.Quit) -> Flow[None]:
+        answer = (yield from self._ask("quit", quit_)) or _BYE
+        if answer.code not in (221, 421):
+            raise HandlerFailed(f"expected 221 to QUIT, got {answer.code}")
+        self._reply(answer)
 
     def _xclient_answered(self, xclient: commands.XClient, reply: Reply) -> None:
         if reply.is_positive:
@@ -496,6 +593,7 @@ class _Server:
         session = self._session
         session.tls = cast(TLSInfo, (yield StartTLS()))
         session.hello = session.identity = None
+        session.extensions = NO_EXTENSIONS
         yield from self._reset()
         self._offer()
 
@@ -528,10 +626,17 @@ class _Server:
             return
         self._mechanism = None
         if isinstance(step, Accepted):
-            self._session.identity = step.identity
-            self._reply(_LOGIN_OK)
+            yield from self._log_in(step.identity, mechanism.name)
         else:
             self._reply(_LOGIN_REFUSED)
+
+    def _log_in(self, identity: str, mechanism: str) -> Flow[None]:
+        answer = (yield from self._ask("auth", identity, mechanism)) or _LOGIN_OK
+        if answer.is_intermediate:
+            raise HandlerFailed(f"expected an answer to a login, got {answer.code}")
+        self._reply(answer)
+        if answer.is_positive:
+            self._session.identity = identity
 
     def _lost(self, event: ConnectionLost) -> None:
         """Do nothing: the next event ends the flow."""
@@ -547,7 +652,7 @@ class _Server:
         sink, self._sink = self._sink, None
         self._refusal = None
         if sink is not None:
-            yield from self._call(sink.abort)
+            yield from self._try(sink.abort)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 __all__ = [
     "Condition",
+    "EXEMPT",
     "GROUPABLE",
     "HELLO",
     "IN_TRANSACTION",
@@ -71,7 +72,7 @@ class State(enum.Enum):
 
 
 class Condition(enum.Enum):
-    """What can hold beside the state, and forbids or allows what a row says."""
+    """What can hold beside the state, and forbids or allows what a row says, or is required of a client."""
 
     TLS_ACTIVE = "TLS is active"
     AUTHENTICATED = "authenticated"
@@ -132,6 +133,16 @@ HELLO: Final = {False: ("EHLO", "HELO"), True: ("LHLO",)}
 """The greetings of the client in SMTP (False) and in LMTP (True)."""
 REFUSED_HELLO: Final = {False: frozenset({"LHLO"}), True: frozenset({"EHLO", "HELO"})}
 """Those that belong to the other protocol and are as good as unknown (RFC 2033 section 4.1)."""
+EXEMPT: Final = {
+    Condition.TLS_ACTIVE: frozenset({"EHLO", "LHLO", "NOOP", "QUIT", "STARTTLS"}),
+    Condition.AUTHENTICATED: frozenset(
+        {"AUTH", "EHLO", "HELO", "HELP", "LHLO", "NOOP", "QUIT", "RSET", "STARTTLS"}
+    ),
+}
+"""What is answered without the condition at a server that requires it; all else gets 530.
+
+RFC 3207 section 4 names the first set, RFC 4954 section 6 the second; HELP is no action that needs a login.
+"""
 GROUPABLE: Final = frozenset({"MAIL", "RCPT", "RSET", "message", "BDAT", "BURL"})
 """What may stand anywhere in a pipelined group; all else only at its end (RFC 2920 section 3.1).
 
@@ -249,9 +260,8 @@ TIMEOUTS: Final = {
     "BDAT LAST": 600.0,
     "BURL": 600.0,
     "BURL LAST": 600.0,
-    "server": 300.0,
 }
-"""Seconds that a client waits for each answer, "body" for a chunk to be sent, "server" for a command.
+"""Seconds that a client waits for each answer, "body" for a chunk to be sent.
 
 RFC 5321 section 4.5.3.2, which grants at least these. A BURL is given the time of a message, since the
 server has it fetched before it answers.

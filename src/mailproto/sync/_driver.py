@@ -6,6 +6,7 @@ It tries to send first and waits only when that would block; while it waits to s
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import ssl
@@ -52,6 +53,7 @@ __all__ = ["ClientDriver", "Driver"]
 
 ResultT = TypeVar("ResultT")
 
+_log: Final = logging.getLogger("mailproto.sync")
 _CHUNK: Final = 65_536
 """Octets read at a time: a larger buffer would be mapped and unmapped by the system for each read."""
 _SMALL: Final = 16_384
@@ -119,6 +121,9 @@ class Driver:
 
     def _receive(self, instruction: Receive) -> Received:
         self._send()
+        if self._unsent > self.conn.max_unsent:
+            # To a peer that takes nothing, what it asks for would pile up.
+            self._flush()
         if self._stopping is not None:
             self._check_stopping()
         result = self._received_already(instruction)
@@ -418,6 +423,10 @@ class Driver:
     def local(self) -> Address:
         """The address of this end."""
         return _name(self._sock.getsockname)
+
+    def report(self, error: BaseException) -> None:
+        """Log *error*, after which the session goes on."""
+        _log.error("a server flow failed", exc_info=error)
 
     @property
     def is_open(self) -> bool:

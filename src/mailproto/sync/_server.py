@@ -15,7 +15,16 @@ from math import inf
 from types import TracebackType
 from typing import Final, final
 
-from mailproto._network import Accepted, Address, ServerTLS, address_of, bind, check_mode, check_target
+from mailproto._network import (
+    Accepted,
+    Address,
+    Admission,
+    ServerTLS,
+    address_of,
+    bind,
+    check_mode,
+    check_target,
+)
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
 from mailproto.flow import Connection, Flow, ServerStopping
 from mailproto.sync._driver import Driver
@@ -38,7 +47,8 @@ class Server:
     *factory* makes `(connection, flow)` for each accepted connection, in the thread of that connection. At
     most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is
     used at once with *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a
-    connection grants its client, in seconds. Raises `ConnectionClosed` with phase "listen".
+    connection grants its client, in seconds. *admission* turns away connections that are too many; if it
+    bounds them all, none waits. Raises `ConnectionClosed` with phase "listen".
     """
 
     def __init__(
@@ -53,6 +63,7 @@ class Server:
         sock: socket.socket | None = None,
         timeout: float | None = None,
         max_connections: int = 256,
+        admission: Admission | None = None,
     ) -> None:
         check_mode(tls, ("implicit", "starttls", "none"))
         if tls != "none" and ssl_context is None:
@@ -62,7 +73,8 @@ class Server:
         self._is_implicit = tls == "implicit"
         self._context = ssl_context
         self._timeout = timeout
-        self._max_connections = max_connections
+        self._max_connections = max_connections if admission is None or not admission.most else inf
+        self._admission = admission
         self._path = path
         self._stopping = Signal()
         self._changed = threading.Condition()
@@ -144,11 +156,15 @@ class Server:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            sock, _ = listener.accept()
+            sock, address = listener.accept()
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 _log.warning("cannot accept: %s", error)
                 time.sleep(_PAUSE)
+            return
+        peer = address_of(address)
+        if self._admission is not None and not self._admission.admit(peer):
+            _turn_away(sock, self._admission.refusal)
             return
         driver = Driver(
             sock,
@@ -157,22 +173,26 @@ class Server:
             timeout=self._timeout,
             stopping=self._stopping,
         )
-        thread = threading.Thread(target=self._serve, args=(driver,), daemon=True, name="mailproto-serve")
+        thread = threading.Thread(
+            target=self._serve, args=(driver, peer), daemon=True, name="mailproto-serve"
+        )
         with self._changed:
             self._drivers[thread] = driver
         thread.start()
 
-    def _serve(self, driver: Driver) -> None:
+    def _serve(self, driver: Driver, peer: Address) -> None:
         try:
             self._drive(driver)
         except ConnectionClosed:
             driver.abort()
         except (MailProtoError, ServerStopping):
             pass
-        except BaseException:
-            _log.exception("a server flow failed")
+        except BaseException as error:
+            driver.report(error)
         finally:
             driver.finish()
+            if self._admission is not None:
+                self._admission.release(peer)
             with self._changed:
                 del self._drivers[threading.current_thread()]
                 self._changed.notify_all()
@@ -184,3 +204,9 @@ class Server:
         if self._is_implicit:
             driver.feed_decrypted()
         driver.drive(flow)
+
+
+def _turn_away(sock: socket.socket, refusal: bytes) -> None:
+    with sock, contextlib.suppress(OSError):
+        sock.setblocking(False)
+        sock.send(refusal)

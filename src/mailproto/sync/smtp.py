@@ -15,7 +15,7 @@ from typing import final
 from mailproto._connection import Trace
 from mailproto._network import ClientTLS, ServerTLS
 from mailproto._secret import Secret
-from mailproto._smtp import Users, client_connection, default_port, local_name, server_factory
+from mailproto._smtp import Users, admission_of, client_connection, default_port, local_name, server_factory
 from mailproto.flow import TLSInfo
 from mailproto.limits import SMTPLimits
 from mailproto.sasl._mechanism import ClientMechanism
@@ -262,8 +262,12 @@ def serve_smtp(
     hostname: str | None = None,
     authenticator: Users | None = None,
     allow_cleartext: bool = False,
+    require_tls: bool = False,
+    require_auth: bool = False,
+    greet_delay: float = 0,
     extensions: Iterable[Extension] = EXTENSIONS,
     newlines: NewlinePolicy = "reject",
+    strict: bool = False,
     timeout: float | None = None,
     limits: SMTPLimits | None = None,
     trace: Trace | None = None,
@@ -272,9 +276,16 @@ def serve_smtp(
 
     *handler* decides; without *authenticator* AUTH is not offered, and mechanisms that send a password only
     behind TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit".
-    Port 0 picks one: see `addresses`. *extensions* are the rows that may be offered. *newlines* says what
-    becomes of a message with a bare CR or LF. *timeout* caps, in seconds, what a client is
-    granted. Raises `ConnectionClosed` with phase "listen".
+    Port 0 picks one: see `addresses`. *newlines* says what becomes of a message with a bare CR or LF.
+    *timeout* caps, in seconds, what a client is granted. A client that talks in the *greet_delay* seconds
+    before the greeting is turned away. *extensions* are the rows that may be offered, your own among them;
+    *strict* refuses what deviates from the syntax. *limits* bounds connections too.
+
+    With *require_tls* nothing but STARTTLS, EHLO, NOOP and QUIT is answered in the clear, with *require_auth*
+    no mail is taken without a login: together they make a submission server (RFC 6409, RFC 8314).
+
+    Errors of the handler are logged to `mailproto.sync`. Raises `ConnectionClosed` with phase "listen",
+    LocalProtocolError for arguments that do not fit together.
     """
     factory = server_factory(
         handler,
@@ -284,11 +295,23 @@ def serve_smtp(
         hostname=hostname,
         authenticator=authenticator,
         allow_cleartext=allow_cleartext,
+        require_tls=require_tls,
+        require_auth=require_auth,
+        greet_delay=greet_delay,
         extensions=extensions,
         newlines=newlines,
+        strict=strict,
         limits=limits,
         trace=trace,
     )
     return Server(
-        factory, host, port, tls=tls, ssl_context=ssl_context, path=path, sock=sock, timeout=timeout
+        factory,
+        host,
+        port,
+        tls=tls,
+        ssl_context=ssl_context,
+        path=path,
+        sock=sock,
+        timeout=timeout,
+        admission=admission_of(limits, tls),
     )

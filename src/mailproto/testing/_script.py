@@ -13,16 +13,30 @@ from mailproto.smtp.codec import parse_replies
 from mailproto.smtp.reply import Reply
 from mailproto.smtp.state import TRANSITIONS
 
-__all__ = ["BODY", "CONNECT", "MESSAGE", "Action", "Drop", "Script", "ScriptedReply", "action_of", "stage_of"]
+__all__ = [
+    "BODY",
+    "CHUNK",
+    "CONNECT",
+    "MESSAGE",
+    "Action",
+    "Drop",
+    "Script",
+    "ScriptedReply",
+    "action_of",
+    "stage_of",
+]
 
 ScriptedReply: TypeAlias = Reply | str | bytes
 """A `Reply`; its text, "450 4.2.0 try later", several lines as on the wire; or octets, sent as they are."""
 
 CONNECT: Final = "connect"
 MESSAGE: Final = "message"
+CHUNK: Final = "BDAT"
 BODY: Final = "body"
+_NO_STAGES: Final = {"greeting", "BDAT LAST", "BURL", "BURL LAST"}
+"""The greeting is `CONNECT`, the end of the last chunk `MESSAGE`; this server offers no BURL."""
 _STAGES: Final = {
-    stage.casefold(): stage for stage in ({name for _, name in TRANSITIONS} - {"greeting"}) | {CONNECT, BODY}
+    stage.casefold(): stage for stage in ({name for _, name in TRANSITIONS} - _NO_STAGES) | {CONNECT, BODY}
 }
 
 

@@ -15,9 +15,9 @@ from mailproto.errors import ConnectionClosed, LocalProtocolError
 from mailproto.flow import Connection, Flow
 from mailproto.limits import SMTPLimits
 from mailproto.sasl._authenticator import authenticator_for
-from mailproto.smtp.commands import Mail, Rcpt
+from mailproto.smtp.commands import Bdat, Mail, Rcpt
 from mailproto.smtp.data import NewlinePolicy
-from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand, ServerEvent
+from mailproto.smtp.events import BodyData, BodyEnded, ChunkEnded, ConnectionLost, InvalidCommand, ServerEvent
 from mailproto.smtp.handler import MessageSink, SMTPHandler, SMTPSession, Transaction
 from mailproto.smtp.reply import Reply
 from mailproto.smtp.server import SMTPServerConnection
@@ -26,6 +26,7 @@ from mailproto.smtp.state import State
 from mailproto.testing._dialogue import Dialogue
 from mailproto.testing._script import (
     BODY,
+    CHUNK,
     CONNECT,
     MESSAGE,
     Action,
@@ -314,7 +315,9 @@ def _stage_of_event(event: ServerEvent) -> str:
             return BODY
         case BodyEnded():
             return MESSAGE
-        case InvalidCommand() | ConnectionLost():
+        case ChunkEnded():
+            return CHUNK
+        case InvalidCommand() | ConnectionLost() | Bdat():
             return ""
     return event.name
 

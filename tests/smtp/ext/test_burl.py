@@ -408,9 +408,11 @@ class TestServerFlow:
     def test_what_is_no_answer(self, fetch: Callable[[], Any]) -> None:
         handler = Fetcher(fetch)
         run = self.run(handler)
-        assert self.say(run, ENVELOPE + b"BURL imap://h/a LAST\r\n").endswith(b"421 4.3.0 internal error\r\n")
-        assert isinstance(run.error, HandlerFailed)
+        said = self.say(run, ENVELOPE + b"BURL imap://h/a LAST\r\n")
+        assert said.endswith(b"\r\n451 4.3.0 internal error, try again later\r\n")
         assert handler.sinks[0].ends == ["abort"]
+        assert self.say(run, ENVELOPE + b"QUIT\r\n").startswith(b"250 2.1.0")
+        assert isinstance(run.error, HandlerFailed)
 
     def test_what_is_too_big_with_what_came_before(self) -> None:
         handler = Fetcher(lambda: b"x" * 11)

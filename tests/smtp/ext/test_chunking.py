@@ -38,8 +38,8 @@ from mailproto.smtp import (
     State,
 )
 from mailproto.smtp.data import NewlinePolicy
+from mailproto.testing import ConnectionPair
 from mailproto.wants import Wants
-from support_pair import ConnectionPair
 from support_smtp import pull, ready_client, ready_server, sent, serve
 from support_split import for_every_split
 
@@ -602,7 +602,7 @@ def test_whatever_is_sent_arrives(pieces: list[bytes], cut: int) -> None:
     for piece in [*pieces, b""]:
         chunk(client_conn, piece)
     chunk(client_conn, b"", last=True)
-    pair.shuttle()
+    pair.pump()
     events = serve(server_conn, [b""])
     assert b"".join(event.data for event in events if isinstance(event, ChunkData)) == b"".join(pieces)
     assert [event.size for event in events if isinstance(event, ChunkEnded)] == [*map(len, pieces), 0]

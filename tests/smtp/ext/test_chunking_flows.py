@@ -470,9 +470,13 @@ class TestServer:
 
         handler = BadHandler()
         run = server(handler)
-        assert say(run, ENVELOPE + b"BDAT 1 LAST\r\na") == [250, 250, 421]
-        assert isinstance(run.error, HandlerFailed)
+        assert say(run, ENVELOPE + b"BDAT 1 LAST\r\na") == [250, 250, 451]
         assert handler.ends == [["abort"]]
+        # A chunk that was not written is not acknowledged, and no later one is taken for the whole message.
+        assert say(run, ENVELOPE + b"BDAT 1\r\naBDAT 1 LAST\r\nbRSET\r\n") == [250, 250, 451, 503, 250]
+        assert handler.ends == [["abort"]] * 2
+        assert say(run, b"QUIT\r\n") == [221]
+        assert isinstance(run.error, HandlerFailed)
 
     def test_by_default_all_is_accepted(self) -> None:
         assert say(server(SMTPHandler()), ENVELOPE + b"BDAT 1\r\naBDAT 1 LAST\r\nb") == [250, 250, 250, 250]

@@ -293,6 +293,8 @@ class TestServerFlow:
     def test_too_few_verdicts(self) -> None:
         run = self.run((OK,))
         run.feed(MAIL + TWO + b"DATA\r\n.\r\n")
+        assert run.take_sent().endswith(b"\r\n451 4.3.0 internal error, try again later\r\n")
+        run.feed(b"QUIT\r\n")
         assert isinstance(run.error, HandlerFailed)
 
     @pytest.mark.parametrize("chunking", [False, True])

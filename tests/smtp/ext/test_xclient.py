@@ -243,7 +243,8 @@ def test_a_greeting_of_the_handler_and_an_answer_that_does_not_fit() -> None:
     run = serving_run(Proxied(answer=Reply(220, ("welcome",))))
     assert say(run, SPOKEN.serialize()) == b"220 welcome\r\n"
     run = serving_run(Proxied(answer=Reply(354)))
-    assert say(run, SPOKEN.serialize()) == b"421 4.3.0 internal error\r\n"
+    assert say(run, SPOKEN.serialize()) == b"451 4.3.0 internal error, try again later\r\n"
+    assert say(run, b"QUIT\r\n").startswith(b"221 ")
     assert isinstance(run.error, HandlerFailed)
 
 
