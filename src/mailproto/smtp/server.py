@@ -346,7 +346,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """
         state = self._state_after(reply.code)
         octets = reply.serialize()
-        limit = self.limits.max_reply_line
+        limit = self.limits.max_auth_line if reply.code == 334 else self.limits.max_reply_line
         if len(octets) > limit and max(map(len, octets.split(b"\n"))) >= limit:
             raise LocalProtocolError(f"reply: expected lines of at most {limit} octets")
         self._queue(octets)

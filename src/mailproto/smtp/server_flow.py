@@ -13,10 +13,20 @@ from functools import lru_cache
 from types import GeneratorType
 from typing import Any, Final, TypeAlias, cast, final
 
-from mailproto.errors import ConnectionTimeout, LocalProtocolError, MailProtoError
+from mailproto._secret import Secret
+from mailproto.errors import ConnectionTimeout, Denial, LocalProtocolError, MailProtoError
 from mailproto.flow import Call, Flow, Flush, Receive, ServerStopping, StartTLS, TLSInfo
 from mailproto.sasl._authenticator import Authenticator
-from mailproto.sasl._mechanism import Accepted, Challenge, Need, ServerMechanism, Step
+from mailproto.sasl._mechanism import (
+    SECRET_OCTETS,
+    Accepted,
+    Challenge,
+    Need,
+    Refused,
+    ServerMechanism,
+    Setting,
+    Step,
+)
 from mailproto.sasl._registry import server_mechanism, usable_mechanisms
 from mailproto.smtp import commands
 from mailproto.smtp.events import BodyData, BodyEnded, ConnectionLost, InvalidCommand
@@ -49,7 +59,17 @@ _BYE: Final = Reply.of(221, "2.0.0", "closing the connection")
 _TLS_OK: Final = Reply.of(220, "2.0.0", "ready for TLS")
 _NOOP_OK: Final = Reply.of(250, "2.0.0", "nothing done")
 _LOGIN_OK: Final = Reply.of(235, "2.7.0", "authenticated")
-_LOGIN_REFUSED: Final = Reply.of(535, "5.7.8", "credentials not accepted")
+_LOGIN_REFUSED: Final = {
+    Denial.CREDENTIALS: Reply.of(535, "5.7.8", "credentials not accepted"),
+    Denial.AUTHORIZATION: Reply.of(535, "5.7.8", "not allowed to act as that user"),
+    Denial.EXPIRED: Reply.of(535, "5.7.8", "credentials have expired"),
+    Denial.TRANSITION: Reply.of(432, "4.7.12", "a password transition is needed"),
+    Denial.TOO_WEAK: Reply.of(534, "5.7.9", "mechanism is too weak"),
+    Denial.ENCRYPTION: Reply.of(538, "5.7.11", "encryption required for this mechanism"),
+    Denial.UNAVAILABLE: Reply.of(454, "4.7.0", "temporary authentication failure"),
+    Denial.OTHER: Reply.of(535, "5.7.0", "authentication failed"),
+}
+"""RFC 4954 section 6."""
 _LOGIN_CANCELLED: Final = Reply.of(501, "5.7.0", "authentication cancelled")
 _NO_VRFY: Final = Reply.of(252, "2.0.0", "cannot say, but will take mail for it")
 _NO_EXPN: Final = Reply.of(502, "5.5.1", "no list is shown")
@@ -83,13 +103,17 @@ class Service:
 
     `answers` holds what answers each kind of event.
 
-    Without `authenticator` AUTH is not offered. `start_tls` says that the driver can shake hands.
+    Without `authenticator` AUTH is not offered. `start_tls` says that the driver can shake hands. `entropy`
+    gives random octets; without it mechanisms with a nonce are not offered. `secret`, drawn from it unless
+    given, is that of `mailproto.sasl.Setting`.
     """
 
     handler: SMTPHandler
     authenticator: Authenticator | None = None
     allow_cleartext: bool = False
     start_tls: bool = False
+    entropy: Callable[[int], bytes] | None = field(default=None, repr=False)
+    secret: Secret[bytes] | None = None
     methods: Mapping[str, Callable[..., object]] = field(init=False, repr=False)
     answers: Mapping[type, Answering] = field(init=False, repr=False)
 
@@ -97,6 +121,8 @@ class Service:
         methods = _overridden(self.handler)
         object.__setattr__(self, "methods", methods)
         object.__setattr__(self, "answers", {kind: row.answering(methods) for kind, row in _ANSWERS.items()})
+        if self.secret is None and self.entropy is not None:
+            object.__setattr__(self, "secret", Secret(self.entropy(SECRET_OCTETS)))
 
 
 def _overridden(handler: SMTPHandler) -> dict[str, Callable[..., object]]:
@@ -164,7 +190,7 @@ def _greeting(hostname: str, protocol: str) -> Reply:
 class _Server:
     """The procedure of one connection; each method answers one kind of event."""
 
-    __slots__ = ("_conn", "_mechanism", "_methods", "_service", "_session", "_sink")
+    __slots__ = ("_conn", "_mechanism", "_methods", "_outcome", "_service", "_session", "_sink")
 
     def __init__(self, conn: SMTPServerConnection, service: Service, session: SMTPSession) -> None:
         self._conn = conn
@@ -173,6 +199,7 @@ class _Server:
         self._session = session
         self._sink: MessageSink | None = None
         self._mechanism: ServerMechanism | None = None
+        self._outcome: Accepted | Refused | None = None
 
     def run(self) -> Flow[None]:
         """Greet, then answer until there is nothing more to come."""
@@ -234,10 +261,19 @@ class _Server:
         conn.start_tls = service.start_tls
         if service.authenticator is not None:
             conn.auth_mechanisms = usable_mechanisms(
-                service.authenticator.mechanisms,
-                channel=self._session.tls,
-                allow_cleartext=service.allow_cleartext,
+                service.authenticator.mechanisms, self._setting(), allow_cleartext=service.allow_cleartext
             )
+
+    def _setting(self) -> Setting:
+        """Return what a mechanism may know."""
+        conn, service = self._conn, self._service
+        return Setting(
+            channel=self._session.tls,
+            offered=frozenset(conn.auth_mechanisms),
+            host=conn.hostname,
+            entropy=service.entropy,
+            secret=service.secret,
+        )
 
     def _greet(self) -> Flow[None]:
         answer = yield from self._ask("connect")
@@ -323,7 +359,7 @@ class _Server:
         if event.name == commands.MessageBody.name:
             yield from self._abort()
             self._session.transaction = None
-        self._mechanism = None
+        self._mechanism = self._outcome = None
         while self._conn.replies_due:
             self._reply(event.reply)
 
@@ -343,7 +379,9 @@ class _Server:
         self._offer()
 
     def _auth(self, auth: commands.Auth) -> Flow[None]:
-        mechanism = self._mechanism = server_mechanism(auth.mechanism, self._session.tls)
+        authenticator = self._service.authenticator
+        offers = () if authenticator is None else authenticator.mechanisms
+        mechanism = self._mechanism = server_mechanism(auth.mechanism, self._setting(), offers)
         if mechanism is None:
             self._reply(_NOT_IMPLEMENTED)
             return
@@ -351,12 +389,18 @@ class _Server:
         yield from self._go_on(mechanism, mechanism.step(None if initial is None else initial.reveal()))
 
     def _sasl_response(self, response: commands.SASLResponse) -> Flow[None]:
-        mechanism = self._mechanism
-        if response.data is None or mechanism is None:
-            self._mechanism = None
+        mechanism, outcome, data = self._mechanism, self._outcome, response.data
+        if isinstance(outcome, Refused):
+            # Whatever it says: cancelling does not make a failure another one.
+            self._end_login(outcome)
+        elif data is None or mechanism is None:
+            self._mechanism = self._outcome = None
             self._reply(_LOGIN_CANCELLED)
+        elif outcome is not None:
+            is_empty = not data.reveal()
+            self._end_login(outcome if is_empty else Refused("expected an empty response"))
         else:
-            yield from self._go_on(mechanism, mechanism.step(response.data.reveal()))
+            yield from self._go_on(mechanism, mechanism.step(data.reveal()))
 
     def _go_on(self, mechanism: ServerMechanism, step: Step) -> Flow[None]:
         """Do what *step* says, up to the next reply."""
@@ -368,13 +412,20 @@ class _Server:
             step = mechanism.resume(answer)
         if isinstance(step, Challenge):
             self._reply(Reply.of_challenge(step.data))
-            return
-        self._mechanism = None
-        if isinstance(step, Accepted):
-            self._session.identity = step.identity
+        elif step.data is None:
+            self._end_login(step)
+        else:
+            # RFC 4954 section 4: what comes with success is a challenge, and its answer is empty.
+            self._outcome = step
+            self._reply(Reply.of_challenge(step.data))
+
+    def _end_login(self, outcome: Accepted | Refused) -> None:
+        self._mechanism = self._outcome = None
+        if isinstance(outcome, Accepted):
+            self._session.identity = outcome.identity
             self._reply(_LOGIN_OK)
         else:
-            self._reply(_LOGIN_REFUSED)
+            self._reply(_LOGIN_REFUSED[outcome.denial])
 
     def _lost(self, event: ConnectionLost) -> None:
         """Do nothing: the next event ends the flow."""

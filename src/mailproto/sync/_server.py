@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Final, final
 
 from mailproto._network import Accepted, Address, ServerTLS, address_of, bind, check_mode, check_target
+from mailproto._tls import certificate_in
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
 from mailproto.flow import Connection, Flow, ServerStopping
 from mailproto.sync._driver import Driver
@@ -36,9 +37,10 @@ class Server:
     """A listening server: it accepts as soon as it is made, in a thread of its own, until `stop`.
 
     *factory* makes `(connection, flow)` for each accepted connection, in the thread of that connection. At
-    most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is
-    used at once with *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a
-    connection grants its client, in seconds. Raises `ConnectionClosed` with phase "listen".
+    most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is used
+    at once with *tls* "implicit", otherwise when the flow yields `StartTLS`; *certificate* is the one in it.
+    *timeout* caps what a connection grants its client, in seconds. Raises `ConnectionClosed` with phase
+    "listen".
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Server:
         *,
         tls: ServerTLS = "none",
         ssl_context: ssl.SSLContext | None = None,
+        certificate: bytes | None = None,
         path: str | os.PathLike[str] | None = None,
         sock: socket.socket | None = None,
         timeout: float | None = None,
@@ -61,6 +64,7 @@ class Server:
         self._factory = factory
         self._is_implicit = tls == "implicit"
         self._context = ssl_context
+        self._certificate: bytes | None = None if certificate is None else certificate_in(certificate)
         self._timeout = timeout
         self._max_connections = max_connections
         self._path = path
@@ -154,6 +158,7 @@ class Server:
             sock,
             server_side=True,
             context=self._context,
+            certificate=self._certificate,
             timeout=self._timeout,
             stopping=self._stopping,
         )
