@@ -71,6 +71,20 @@ def test_tls_unique_is_not_given_in_tls_1_3() -> None:
     assert server.info().channel_bindings == {}
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_both_ends_name_the_certificate_of_the_server(version: ssl.TLSVersion) -> None:
+    context = server_context(version)
+    client = TLSStream(client_context(), server_side=False, server_hostname="server.test")
+    probe = TLSStream(context, server_side=True)
+    shake(client, probe)
+    certificate = client.info().peer_certificate
+    other = TLSStream(client_context(), server_side=False, server_hostname="server.test")
+    server = TLSStream(context, server_side=True, certificate=certificate)
+    shake(other, server)
+    name = "tls-server-end-point"
+    assert server.info().channel_bindings[name] == other.info().channel_bindings[name]
+
+
 def test_close_notify_and_a_bare_end_are_ends() -> None:
     client, server = make_pair()
     shake(client, server)

@@ -36,6 +36,7 @@ _SIGNATURE_HASHES: Final = {
 """The object identifiers of signatures with RSA and ECDSA, in DER, and the hash of RFC 5929 section 4.1."""
 
 
+_PEM_START: Final = b"-----BEGIN CERTIFICATE-----"
 _PEM_END: Final = b"-----END CERTIFICATE-----"
 
 
@@ -199,18 +200,14 @@ def certificate_in(octets: bytes) -> bytes:
 
     Raises LocalProtocolError if there is none.
     """
-    start = octets.find(b"-----BEGIN CERTIFICATE-----")
-    if start < 0:
-        try:
-            _signature_algorithm(octets)
-        except IndexError:
-            raise LocalProtocolError("certificate: expected DER or PEM") from None
-        return octets
-    end = octets.find(_PEM_END, start)
+    start, end = octets.find(_PEM_START), octets.find(_PEM_END)
     try:
-        return ssl.PEM_cert_to_DER_cert(octets[start : end + len(_PEM_END)].decode("ascii"))
-    except ValueError:
-        raise LocalProtocolError("certificate: expected the whole of a certificate in PEM") from None
+        if start >= 0:
+            octets = ssl.PEM_cert_to_DER_cert(octets[start : end + len(_PEM_END)].decode("ascii"))
+        _signature_algorithm(octets)
+    except (ValueError, IndexError):
+        raise LocalProtocolError("certificate: expected one in DER or PEM") from None
+    return octets
 
 
 def client_context() -> ssl.SSLContext:
