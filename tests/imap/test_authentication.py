@@ -78,9 +78,9 @@ def test_a_denial_has_its_code(denial: Denial) -> None:
     assert client.say(b"b AUTHENTICATE PLAIN " + line(b"\0tim\0x")) == b"b " + STATUSES[denial]
 
 
-def scram(client: Client, password: str = "secret") -> bytes:
+def scram(client: Client) -> bytes:
     """Log in as tim up to the last challenge, and return it."""
-    mechanism = ScramClient("tim", password)
+    mechanism = ScramClient("tim", "secret")
     first = mechanism.initial_response(nonces("client"))
     assert first is not None
     challenge = client.say(b"a AUTHENTICATE SCRAM-SHA-256 " + line(first))
@@ -114,7 +114,8 @@ def test_nobody_is_logged_in_before_the_last_empty_response(octets: bytes, answe
 def test_a_refusal_stays_one_whatever_is_said_to_it(octets: bytes) -> None:
     client = connected(refusal_delay=1.5)
     for count in (1, 2, 3):
-        assert scram(client, "wrong") == b"+ " + line(b"e=invalid-proof")
+        challenge = client.say(b"a AUTHENTICATE OAUTHBEARER " + line(b"n,,\1auth=Bearer x\1\1"))
+        assert challenge.startswith(b"+ ")
         bye = b"* BYE too many refused logins\r\n" if count == 3 else b""
         assert client.say(octets) == b"a " + STATUSES[Denial.CREDENTIALS] + bye
         assert client.slept == 1.5 * count
@@ -130,9 +131,12 @@ def test_a_token_is_refused_with_its_reason(octets: bytes) -> None:
 
 
 def test_a_client_that_goes_away_in_the_middle() -> None:
-    for password in ("secret", "wrong"):
+    for is_right in (True, False):
         client = connected()
-        scram(client, password)
+        if is_right:
+            scram(client)
+        else:
+            client.say(b"a AUTHENTICATE OAUTHBEARER " + line(b"n,,\1auth=Bearer x\1\1"))
         client.hang_up()
         assert client.is_done
         assert client.error is None

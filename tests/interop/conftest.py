@@ -23,6 +23,7 @@ from support_interop import (
     stop,
     wait_for_port,
 )
+from support_lines import authority
 
 DOVECOT_CONF = """\
 base_dir = {base}/run
@@ -30,9 +31,12 @@ state_dir = {base}/run
 log_path = {base}/dovecot.log
 listen = 127.0.0.1
 protocols = imap
-ssl = no
+ssl = yes
+ssl_cert = <{base}/cert.pem
+ssl_key = <{base}/key.pem
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 anonymous
+auth_anonymous_username = guest
 auth_failure_delay = 0
 first_valid_uid = 1
 mail_location = mdbox:{base}/mail/%u
@@ -57,6 +61,11 @@ service imap-login {{
   }}
   inet_listener imaps {{
     port = 0
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
   }}
 }}
 service stats {{
@@ -115,7 +124,7 @@ def mail_server(
 
 @pytest.fixture(scope="session")
 def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a private Dovecot: any user, password "pass"."""
+    """The port of a private Dovecot: any user, password "pass"; `localhost` has a certificate."""
     executable = program("dovecot")
     base = tmp_path_factory.mktemp("dovecot")
     for folder in (base, *base.parents):
@@ -125,6 +134,9 @@ def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     for name in ("run", "mail"):
         (base / name).mkdir()
     (base / "mail").chmod(0o777)
+    issued = authority().issue_cert("localhost", "127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(base / "cert.pem")
+    issued.private_key_pem.write_to_path(base / "key.pem")
     port = free_port()
     configuration = base / "dovecot.conf"
     configuration.write_text(DOVECOT_CONF.format(base=base, port=port))

@@ -141,8 +141,7 @@ def test_any_name_and_password(user: str, password: str, wrong: str, mechanism: 
     if wrong != password:
         client = ScramClient(user, wrong, mechanism)
         outcome = exchange(client, ScramServer(mechanism, where), users, where)
-        assert outcome == Refused("the password is not right", data=b"e=invalid-proof")
-        assert client.server_error == "invalid-proof"
+        assert outcome == Refused("the password is not right")
 
 
 SERVER_FIRST = f"r={NONCE}{SERVER_NONCE},s=QSXCR+Q6sek8bf92,i=4096"
@@ -296,9 +295,9 @@ FINALS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "no proof": (lambda message: message.partition(b",p=")[0], "invalid-encoding"),
     "empty proof": (lambda message: message.partition(b",p=")[0] + b",p=", "invalid-encoding"),
     "proof without padding": (lambda message: message.rstrip(b"="), "invalid-encoding"),
-    "short proof": (lambda message: message.partition(b",p=")[0] + b",p=AAAA", "invalid-proof"),
-    "proof of another": (lambda message: message[:-20] + b"AAAAAAAAAAAAAAAAAAA=", "invalid-proof"),
-    "extension that is not proved": (lambda message: message.replace(b",p=", b",x=y,p="), "invalid-proof"),
+    "short proof": (lambda message: message.partition(b",p=")[0] + b",p=AAAA", ""),
+    "proof of another": (lambda message: message[:-20] + b"AAAAAAAAAAAAAAAAAAA=", ""),
+    "extension that is not proved": (lambda message: message.replace(b",p=", b",x=y,p="), ""),
     "mandatory extension": (lambda message: message.replace(b",p=", b",m=y,p="), "invalid-encoding"),
     "another nonce": (lambda message: message.replace(b",r=", b",r=x"), "other-error"),
     "another header": (lambda message: message.replace(b"biws", b"eSws"), "channel-bindings-dont-match"),
@@ -309,7 +308,8 @@ FINALS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 def test_what_a_server_refuses_as_client_final_message(change: Callable[[bytes], bytes], error: str) -> None:
     outcome = final_of(change)
     assert isinstance(outcome, Refused)
-    assert (outcome.denial, outcome.data) == (Denial.CREDENTIALS, b"e=" + error.encode())
+    assert outcome.denial is Denial.CREDENTIALS
+    assert outcome.data == (b"e=" + error.encode() if error else None)
 
 
 # Channel binding (RFC 5802 section 6).
@@ -449,9 +449,7 @@ def test_an_unknown_user_is_treated_alike(
     assert effort[0] == effort[1]
     assert outcomes[1] == outcomes[2]
     assert outcomes[0][0] != outcomes[1][0]
-    assert {repr(outcome) for _, outcome in outcomes} == {
-        repr(Refused("the password is not right", data=b"e=invalid-proof"))
-    }
+    assert {repr(outcome) for _, outcome in outcomes} == {repr(Refused("the password is not right"))}
 
 
 def test_nobody_knows_the_password_of_a_user_who_does_not_exist() -> None:
@@ -482,7 +480,7 @@ def test_acting_as_another() -> None:
     assert (outcome.identity, outcome.authcid) == ("a,b=c", "user")
     outcome = exchange(client, ScramServer("SCRAM-SHA-256", where), PasswordAuthenticator(USERS), where)
     assert isinstance(outcome, Refused)
-    assert (outcome.denial, outcome.data) == (Denial.AUTHORIZATION, b"e=other-error")
+    assert (outcome.denial, outcome.data) == (Denial.AUTHORIZATION, None)
 
 
 @pytest.mark.parametrize("denial", Denial)

@@ -98,9 +98,9 @@ def test_what_a_server_offers() -> None:
     assert b"250-AUTH " + plus + names in say(server(tls=BOUND), b"EHLO me\r\n")
 
 
-def scram(run: FlowRun[None], password: str = "secret") -> bytes:
+def scram(run: FlowRun[None]) -> bytes:
     """Log in as tim up to the last challenge, and return it."""
-    client = ScramClient("tim", password)
+    client = ScramClient("tim", "secret")
     first = client.initial_response(nonces("client"))
     assert first is not None
     challenge = say(run, b"AUTH SCRAM-SHA-256 " + line(first))
@@ -132,7 +132,8 @@ def test_nobody_is_logged_in_before_the_last_empty_response(
 def test_a_refusal_stays_one_whatever_is_said_to_it(octets: bytes) -> None:
     run = greeted(max_bad_logins=3)
     for _ in range(3):
-        assert scram(run, "wrong") == b"334 " + line(b"e=invalid-proof")
+        challenge = say(run, b"AUTH OAUTHBEARER " + line(b"n,,\1auth=Bearer x\1\1"))
+        assert challenge.startswith(b"334 ")
         assert say(run, octets) == REPLIES[Denial.CREDENTIALS]
     assert say(run, b"AUTH PLAIN\r\n") == b"421 4.7.0 too many failed logins\r\n"
 

@@ -267,16 +267,15 @@ def accepted_or_refused(
     *,
     data: bytes | None = None,
     otherwise: Denial = Denial.CREDENTIALS,
-    parting: bytes | None = None,
 ) -> Step:
     """Return the outcome that the answer to a request for an identity stands for; an empty one means no.
 
-    *data* goes with acceptance, *otherwise* and *parting* with a refusal that has no reason of its own.
+    *data* goes with acceptance, *otherwise* with a refusal that has no reason of its own.
     """
     if isinstance(answer, str) and answer:
         return Accepted(answer, authcid, data)
     denial = answer if isinstance(answer, Denial) else otherwise
-    return Refused("the credentials were not accepted", denial, parting)
+    return Refused("the credentials were not accepted", denial)
 
 
 def secret_text(value: str | Secret[str], what: str) -> Secret[bytes]:

@@ -284,7 +284,6 @@ class ScramServer:
                 self._authcid,
                 data=b"v=" + _base64.encode(self._signature),
                 otherwise=Denial.AUTHORIZATION,
-                parting=b"e=other-error",
             )
         if isinstance(answer, Denial):
             return Refused("the authenticator refuses", answer)
@@ -340,7 +339,8 @@ class ScramServer:
         key = _xor(proof, signature) if len(proof) == len(signature) else b""
         is_right = hmac.compare_digest(hashlib.new(name, key).digest(), verifier.stored_key)
         if not (is_right and self._is_known):
-            return _failed("invalid-proof", "the password is not right")
+            # Without "e=invalid-proof", which is optional and which GNU SASL shows as a broken server.
+            return Refused("the password is not right")
         self._signature = hmac.digest(verifier.server_key, message, name)
         return Need(Authorize(self._authcid, self._header.authzid))
 
