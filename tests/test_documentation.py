@@ -23,7 +23,9 @@ import pytest
 import trustme
 
 from mailproto.address import Mailbox
+from mailproto.errors import OAuthFailure
 from mailproto.imap import IMAPServerConnection
+from mailproto.sasl import SERVER_MECHANISMS, PasswordAuthenticator, VerifyToken
 from mailproto.smtp import SMTPServerConnection
 from mailproto.store import Delivery, Destination, MemoryStore
 from mailproto.sync import serve_imap, serve_smtp
@@ -34,6 +36,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.rst"))]
 MARKDOWN_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CONSOLE_BLOCK = re.compile(r"^\.\. code-block:: console\n\n((?:   .*\n|\n)+)", re.MULTILINE)
 RST_BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+TOKEN = "ya29.an-access-token"
 USERS = {"alice@example.org": "secret", "bob@example.org": "secret", "alice": "secret", "bob": "secret"}
 
 
@@ -59,6 +62,11 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         store = stores.get(str(mailbox))
         return None if store is None else Destination(store)
 
+    def check_token(request: VerifyToken) -> object:
+        is_right = request.token.reveal() == TOKEN and request.authzid in USERS
+        return request.authzid if is_right else OAuthFailure("invalid_token", "mail")
+
+    authenticator = PasswordAuthenticator(USERS, tokens=check_token)
     delivery = Delivery(route, hostname="mx.example.org")
     lookup, new_context = socket.getaddrinfo, ssl.create_default_context
 
@@ -74,7 +82,7 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 *(delivery, "127.0.0.1", 0),
                 tls="starttls",
                 ssl_context=server_context,
-                authenticator=USERS,
+                authenticator=authenticator,
                 hostname="smtp.example.org",
             )
         )
@@ -83,7 +91,7 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 *(stores.__getitem__, "127.0.0.1", 0),
                 tls="implicit",
                 ssl_context=server_context,
-                authenticator=USERS,
+                authenticator=authenticator,
             )
         )
         ports = {"smtp.example.org": smtp.addresses[0][1], "imap.example.org": imap.addresses[0][1]}
@@ -136,6 +144,13 @@ def test_the_matrix_names_every_capability_that_the_imap_server_offers() -> None
     assert names
     named = matrix().upper()
     assert {name for name in names if not name.startswith("AUTH=") and name not in named} == set()
+
+
+def test_the_pages_name_every_mechanism() -> None:
+    page = (ROOT / "docs" / "topics" / "sasl.rst").read_text()
+    names = {name.removesuffix("-PLUS") for name in SERVER_MECHANISMS}
+    assert len(names) == 10
+    assert {name for name in names if name not in page or name not in matrix()} == set()
 
 
 def console_commands(page: Path) -> list[str]:
