@@ -14,13 +14,14 @@ from mailproto.sasl import (
     ClientMechanism,
     Need,
     Refused,
+    Request,
     Secret,
     ServerMechanism,
     Setting,
     Step,
 )
 
-__all__ = ["SECRET", "FakeChannel", "entropy", "exchange", "answered", "nonces", "setting"]
+__all__ = ["SECRET", "Answering", "FakeChannel", "entropy", "exchange", "answered", "nonces", "setting"]
 
 SECRET = Secret(b"known to this server only")
 
@@ -31,6 +32,19 @@ class FakeChannel:
 
     peer_certificate: bytes | None = None
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Answering:
+    """An authenticator that answers each request with the same."""
+
+    mechanisms = ("OAUTHBEARER", "PLAIN")
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def answer(self, request: Request) -> object:
+        """Return it."""
+        return self._answer
 
 
 def entropy() -> Callable[[int], bytes]:

@@ -157,8 +157,9 @@ def test_a_server_with_another_certificate_than_it_says(protocol: str, client: s
     _, pem = certified()
     options: dict[str, Any] = {"tls": "starttls", "ssl_context": context, "certificate": pem}
     with serving(protocol, server, PASSWORDS, **options) as port:
-        with pytest.raises((SMTPAuthenticationFailed, AuthenticationFailed)):
+        with pytest.raises((SMTPAuthenticationFailed, AuthenticationFailed)) as caught:
             log_in(protocol, client, port, lambda it: it.login("tim", "secret"), "starttls")
+    assert caught.value.__notes__ == ["SCRAM-SHA-512-PLUS: the server says 'channel-bindings-dont-match'"]
 
 
 LOGINS: dict[str, tuple[Any, Login, str]] = {

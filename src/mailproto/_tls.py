@@ -36,6 +36,11 @@ _SIGNATURE_HASHES: Final = {
 """The object identifiers of signatures with RSA and ECDSA, in DER, and the hash of RFC 5929 section 4.1."""
 
 
+_RSA_PSS: Final = _PKCS_1 + b"\x0a"
+_SHA_2: Final = bytes.fromhex("06096086480165030402")
+_PSS_HASHES: Final = {_SHA_2 + b"\x01": "sha256", _SHA_2 + b"\x02": "sha384", _SHA_2 + b"\x03": "sha512"}
+"""The hashes that the parameters of RSASSA-PSS name (RFC 4055 section 3.1)."""
+
 _PEM_START: Final = b"-----BEGIN CERTIFICATE-----"
 _PEM_END: Final = b"-----END CERTIFICATE-----"
 
@@ -172,10 +177,12 @@ def _end_point(certificate: bytes) -> bytes:
 
     The hash is that of the certificate's signature, or SHA-256 in place of MD5 and SHA-1.
     """
-    for oid, name in _SIGNATURE_HASHES.items():
-        if oid in _signature_algorithm(certificate):
-            return hashlib.new(name, certificate).digest()
-    return b""
+    algorithm = _signature_algorithm(certificate)
+    hashes = {name for oid, name in _SIGNATURE_HASHES.items() if algorithm.startswith(oid)}
+    if algorithm.startswith(_RSA_PSS):
+        # The parameters name the hash, and that of the mask; where there are none both are SHA-1.
+        hashes = {name for oid, name in _PSS_HASHES.items() if oid in algorithm} or {"sha256"}
+    return hashlib.new(hashes.pop(), certificate).digest() if len(hashes) == 1 else b""
 
 
 def _signature_algorithm(certificate: bytes) -> bytes:

@@ -23,14 +23,13 @@ from mailproto.sasl import (
     MechanismRow,
     PasswordAuthenticator,
     PlainServer,
-    Request,
     ScramClient,
     XOAuth2Client,
 )
 from mailproto.store import MemoryStore
 from support_flows import run_script
 from support_imap_server import TLS, Client
-from support_sasl import entropy, nonces
+from support_sasl import Answering, entropy, nonces
 
 USERS = PasswordAuthenticator({"tim": "secret"}, tokens=lambda request: OAuthFailure("expired", "mail"))
 OFFERED = ("IMAP4rev1", "SASL-IR")
@@ -44,18 +43,6 @@ def connected(authenticator: Any = USERS, **options: Any) -> Client:
 
 def line(octets: bytes) -> bytes:
     return b64encode(octets) + b"\r\n"
-
-
-class Answering:
-    """Answers each request with the same."""
-
-    mechanisms = ("PLAIN",)
-
-    def __init__(self, answer: object) -> None:
-        self._answer = answer
-
-    def answer(self, request: Request) -> object:
-        return self._answer
 
 
 # RFC 5530 section 3

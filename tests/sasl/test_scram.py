@@ -233,6 +233,7 @@ def test_an_error_of_the_server(steps: int) -> None:
         client.respond(SERVER_FIRST.encode())
     assert client.respond(b"e=unknown-user,x=y") == b""
     assert client.server_error == "unknown-user"
+    assert client.note == "SCRAM-SHA-1: the server says 'unknown-user'"
     with pytest.raises(AuthenticationAborted, match="proved nothing"):
         client.finish()
     with pytest.raises(AuthenticationAborted, match="no further challenge"):
@@ -338,6 +339,18 @@ def test_the_flag_of_a_client(
     first = ScramClient("user", "pencil", mechanism).initial_response(where)
     assert first is not None
     assert first.startswith(flag.encode() + b",,n=user,r=")
+
+
+def test_a_binding_that_the_server_may_not_know_is_noted() -> None:
+    notes = []
+    for channel in (EXPORTER, END_POINT):
+        client = ScramClient("user", "pencil", "SCRAM-SHA-1-PLUS")
+        client.initial_response(setting(channel))
+        notes.append(client.note)
+    assert notes == [
+        None,
+        "SCRAM-SHA-1-PLUS: a server need not know tls-server-end-point; see channel_binding",
+    ]
 
 
 def test_the_order_of_the_bindings() -> None:

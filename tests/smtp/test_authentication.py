@@ -14,7 +14,6 @@ from mailproto.sasl import (
     AuthenticationAborted,
     OAuthBearerClient,
     PasswordAuthenticator,
-    Request,
     ScramClient,
     XOAuth2Client,
 )
@@ -22,7 +21,7 @@ from mailproto.smtp import Auth, Reply, SMTPClientConnection, SMTPHandler, SMTPS
 from mailproto.smtp.client_flows import authenticate, open_session
 from mailproto.smtp.server_flow import Service, serve
 from support_flows import TLS, FlowRun, run_script, run_to_end
-from support_sasl import entropy, nonces, setting
+from support_sasl import Answering, entropy, nonces, setting
 
 USERS = PasswordAuthenticator({"tim": "secret"}, tokens=lambda request: OAuthFailure("expired", "mail"))
 BOUND = TLSInfo(version="TLSv1.3", cipher="x", channel_bindings={"tls-exporter": b"exported"})
@@ -58,18 +57,6 @@ def greeted(*arguments: Any, **limits: Any) -> FlowRun[None]:
 
 def line(octets: bytes) -> bytes:
     return b64encode(octets) + b"\r\n"
-
-
-class Answering:
-    """Answers each request with the same."""
-
-    mechanisms = ("OAUTHBEARER", "PLAIN")
-
-    def __init__(self, answer: object) -> None:
-        self._answer = answer
-
-    def answer(self, request: Request) -> object:
-        return self._answer
 
 
 # RFC 4954 section 6

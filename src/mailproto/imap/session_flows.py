@@ -27,7 +27,7 @@ from mailproto.sasl._mechanism import (
     AuthenticationAborted,
     ClientMechanism,
     Setting,
-    oauth_failure_of,
+    explain,
 )
 from mailproto.sasl._registry import login_mechanisms, mechanisms_to_try
 
@@ -148,7 +148,7 @@ def _finish(session: Inboxes, inbox: Inbox, mechanism: ClientMechanism) -> None:
     try:
         raise_refusal(inbox)
     except AuthenticationFailed as error:
-        error.oauth = oauth_failure_of(mechanism)
+        explain(error, mechanism)
         raise
     try:
         mechanism.finish()

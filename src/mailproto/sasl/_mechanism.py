@@ -36,7 +36,7 @@ __all__ = [
     "Verify",
     "VerifyToken",
     "accepted_or_refused",
-    "oauth_failure_of",
+    "explain",
     "secret_text",
     "text_octets",
     "text_or_none",
@@ -255,10 +255,22 @@ class ServerMechanism(Protocol):
         """Go on with what the authenticator answered to the last `Need`."""
 
 
-def oauth_failure_of(mechanism: ClientMechanism) -> OAuthFailure | None:
-    """Return what the server said of the token that *mechanism* has sent; None if it is another mechanism."""
-    failure = getattr(mechanism, "failure", None)
-    return failure if isinstance(failure, OAuthFailure) else None
+class LoginError(Protocol):
+    """What `explain` needs of the error that a refused login becomes."""
+
+    oauth: OAuthFailure | None
+
+    def add_note(self, note: str, /) -> None:
+        """Say more in the traceback."""
+
+
+def explain(error: LoginError, mechanism: ClientMechanism) -> None:
+    """Put on *error* what *mechanism* knows of it: `failure`, an `OAuthFailure`, and `note`, a text."""
+    failure, note = getattr(mechanism, "failure", None), getattr(mechanism, "note", None)
+    if isinstance(failure, OAuthFailure):
+        error.oauth = failure
+    if isinstance(note, str):
+        error.add_note(note)
 
 
 def accepted_or_refused(

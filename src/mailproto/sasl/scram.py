@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from mailproto._secret import Secret
-from mailproto.errors import Denial, LocalProtocolError
+from mailproto.errors import MAX_EXCERPT, Denial, LocalProtocolError
 from mailproto.limits import SASLLimits
 from mailproto.sasl import _base64
 from mailproto.sasl._gs2 import SASL_NAME, GS2Header, read_name, write_name
@@ -146,6 +146,15 @@ class ScramClient:
                 raise LocalProtocolError(f"{self.name}: the channel has no binding that is known")
             return f"p={binding}"
         return "n" if binding is None or setting.offers_binding else "y"
+
+    @property
+    def note(self) -> str | None:
+        """What may help somebody whose login was refused."""
+        if self.server_error is not None:
+            return f"{self.name}: the server says {self.server_error[:MAX_EXCERPT]!r}"
+        if self._binding.startswith(b"p=tls-server-end-point,"):
+            return f"{self.name}: a server need not know tls-server-end-point; see channel_binding"
+        return None
 
     def respond(self, challenge: bytes) -> bytes:
         """Answer server-first-message with the proof, server-final-message with nothing."""

@@ -29,7 +29,7 @@ from mailproto.sasl._mechanism import (
     AuthenticationAborted,
     ClientMechanism,
     Setting,
-    oauth_failure_of,
+    explain,
 )
 from mailproto.sasl._registry import mechanisms_to_try
 from mailproto.smtp.client import SMTPClientConnection
@@ -238,7 +238,7 @@ def authenticate(
             _finish(conn, mechanism)
             return reply
         error = SMTPAuthenticationFailed(reply, "AUTH")
-        error.oauth = oauth_failure_of(mechanism)
+        explain(error, mechanism)
         if reply.code != 504:
             break
     raise error
