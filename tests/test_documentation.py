@@ -26,8 +26,10 @@ import trustme
 
 from mailproto.address import Mailbox
 from mailproto.address import Path as MailPath
+from mailproto.errors import OAuthFailure
 from mailproto.imap import IMAPServerConnection
 from mailproto.limits import IMAPLimits, SMTPLimits
+from mailproto.sasl import SERVER_MECHANISMS, PasswordAuthenticator, VerifyToken
 from mailproto.smtp import (
     BodyData,
     Data,
@@ -56,6 +58,7 @@ AS_TESTS = "testing-mail-code.rst"
 """A page whose blocks are tests."""
 IN_A_PROCESS = "drive-from-twisted.rst"
 """A page that runs a reactor, which can be done once in a process."""
+TOKEN = "ya29.an-access-token"
 USERS = {"alice@example.org": "secret", "bob@example.org": "secret", "alice": "secret", "bob": "secret"}
 
 
@@ -81,6 +84,11 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         store = stores.get(str(mailbox))
         return None if store is None else Destination(store)
 
+    def check_token(request: VerifyToken) -> object:
+        is_right = request.token.reveal() == TOKEN and request.authzid in USERS
+        return request.authzid if is_right else OAuthFailure("invalid_token", "mail")
+
+    authenticator = PasswordAuthenticator(USERS, tokens=check_token)
     delivery = Delivery(route, hostname="mx.example.org")
     lookup, new_context = socket.getaddrinfo, ssl.create_default_context
 
@@ -96,7 +104,7 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 *(delivery, "127.0.0.1", 0),
                 tls="starttls",
                 ssl_context=server_context,
-                authenticator=USERS,
+                authenticator=authenticator,
                 hostname="smtp.example.org",
             )
         )
@@ -105,7 +113,7 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 *(stores.__getitem__, "127.0.0.1", 0),
                 tls="implicit",
                 ssl_context=server_context,
-                authenticator=USERS,
+                authenticator=authenticator,
             )
         )
         ports = {"smtp.example.org": smtp.addresses[0][1], "imap.example.org": imap.addresses[0][1]}
@@ -316,6 +324,13 @@ def limits_table() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_pages_name_every_mechanism() -> None:
+    page = (ROOT / "docs" / "topics" / "sasl.rst").read_text()
+    names = {name.removesuffix("-PLUS") for name in SERVER_MECHANISMS}
+    assert len(names) == 10
+    assert {name for name in names if name not in page or name not in matrix()} == set()
 
 
 def console_commands(page: Path) -> list[str]:

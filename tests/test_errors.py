@@ -85,6 +85,38 @@ def test_a_response_code_chooses_the_family(
     assert str(error) == shown
 
 
+DENIALS = [
+    *((code, errors.Denial.OTHER) for code in (500, 501, 504, 530)),
+    (432, errors.Denial.TRANSITION),
+    (454, errors.Denial.UNAVAILABLE),
+    (534, errors.Denial.TOO_WEAK),
+    (535, errors.Denial.CREDENTIALS),
+    (538, errors.Denial.ENCRYPTION),
+]
+IMAP_DENIALS = [
+    ("AUTHENTICATIONFAILED", errors.Denial.CREDENTIALS),
+    ("AUTHORIZATIONFAILED", errors.Denial.AUTHORIZATION),
+    ("EXPIRED", errors.Denial.EXPIRED),
+    ("PRIVACYREQUIRED", errors.Denial.ENCRYPTION),
+    ("UNAVAILABLE", errors.Denial.UNAVAILABLE),
+    ("CONTACTADMIN", errors.Denial.OTHER),
+    (None, errors.Denial.OTHER),
+]
+
+
+@pytest.mark.parametrize(("code", "reason"), DENIALS)
+def test_a_reply_to_auth_has_a_reason(code: int, reason: errors.Denial) -> None:
+    error = errors.SMTPAuthenticationFailed(FakeReply(code, "no"), "AUTH")
+    assert (error.reason, error.oauth) == (reason, None)
+
+
+@pytest.mark.parametrize(("code", "reason"), IMAP_DENIALS)
+def test_a_refused_login_has_a_reason(code: str | None, reason: errors.Denial) -> None:
+    error = errors.AuthenticationFailed(FakeStatus("NO", code, "no"), "LOGIN")
+    assert (error.reason, error.oauth) == (reason, None)
+    assert error.is_transient is (reason is errors.Denial.UNAVAILABLE)
+
+
 def test_messages_name_what_was_expected_and_what_came() -> None:
     limit = errors.LimitExceeded("max_line", 70_000, 65_536, offset=3)
     assert str(limit) == "max_line: 70000 is more than 65536"

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from mailproto.errors import LocalProtocolError
-from mailproto.limits import IMAPLimits, SMTPLimits
+from mailproto.limits import IMAPLimits, SASLLimits, SMTPLimits
 
 RFC_MINIMUMS = [
     (SMTPLimits().max_command_line, 512),
@@ -19,6 +19,8 @@ RFC_MINIMUMS = [
     (SMTPLimits().command_timeout, 300),
     (SMTPLimits().body_timeout, 180),
     (IMAPLimits().max_line, 8_192),
+    (IMAPLimits().max_auth_line, 12_288),
+    (SASLLimits().min_iterations, 4_096),
 ]
 
 
@@ -37,6 +39,8 @@ def test_a_limit_must_be_positive() -> None:
     with pytest.raises(LocalProtocolError, match="command_timeout: expected a positive number, got 0"):
         SMTPLimits(command_timeout=0)
     assert SMTPLimits(body_timeout=0.5).body_timeout == 0.5
+    with pytest.raises(LocalProtocolError, match="min_iterations: expected at most 10, got 4096"):
+        SASLLimits(max_iterations=10)
     assert SMTPLimits(max_message=0).max_message == 0
     assert SMTPLimits(max_text_line=None).max_text_line is None
     assert IMAPLimits(max_append=0).max_append == 0

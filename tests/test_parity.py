@@ -24,7 +24,7 @@ ONLY_SYNC = {"SelectedMailbox"}
 ONLY_ASYNCIO = {"Opening"}
 """How each says "await or enter"."""
 
-UNLIKE = {"Server": {"start", "drop", "factory", "context"}}
+UNLIKE = {"Server": {"start", "drop", "factory", "context", "certificate"}}
 """What only a server that is started by `await` has."""
 
 SAME_KIND = {"close", "fetch", "uid_fetch"}

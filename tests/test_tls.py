@@ -2,8 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from mailproto._tls import TLSStream, unverified_context
 from mailproto._tls import client_context as default_context
@@ -69,6 +75,54 @@ def test_tls_unique_is_not_given_in_tls_1_3() -> None:
     shake(client, server)
     assert set(client.info().channel_bindings) == {"tls-server-end-point"}
     assert server.info().channel_bindings == {}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_both_ends_name_the_certificate_of_the_server(version: ssl.TLSVersion) -> None:
+    context = server_context(version)
+    client = TLSStream(client_context(), server_side=False, server_hostname="server.test")
+    probe = TLSStream(context, server_side=True)
+    shake(client, probe)
+    certificate = client.info().peer_certificate
+    other = TLSStream(client_context(), server_side=False, server_hostname="server.test")
+    server = TLSStream(context, server_side=True, certificate=certificate)
+    shake(other, server)
+    name = "tls-server-end-point"
+    assert server.info().channel_bindings[name] == other.info().channel_bindings[name]
+
+
+def pss(mgf: hashes.HashAlgorithm) -> padding.PSS:
+    return padding.PSS(mgf=padding.MGF1(mgf), salt_length=padding.PSS.DIGEST_LENGTH)
+
+
+SIGNATURES: dict[str, tuple[Any, Any, str | None]] = {
+    "RSA, SHA-512": (hashes.SHA512(), None, "sha512"),
+    "RSA-PSS, SHA-384": (hashes.SHA384(), pss(hashes.SHA384()), "sha384"),
+    "RSA-PSS, two hashes": (hashes.SHA384(), pss(hashes.SHA256()), None),
+}
+
+
+@pytest.mark.parametrize("algorithm, pad, name", SIGNATURES.values(), ids=SIGNATURES)
+def test_the_hash_of_the_signature_is_that_of_the_end_point(
+    algorithm: Any, pad: Any, name: str | None, tmp_path: Path
+) -> None:
+    """RFC 5929 section 4.1; what two hashes sign has no end point."""
+    key = rsa.generate_private_key(65537, 2048)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server.test")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + timedelta(days=1))
+    certificate = builder.sign(key, algorithm, rsa_padding=pad)
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, *form)
+    (tmp_path / "both.pem").write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    client = TLSStream(unverified_context(), server_side=False, server_hostname="server.test")
+    server = TLSStream(context, server_side=True, certificate=der)
+    shake(client, server)
+    expected = {} if name is None else {"tls-server-end-point": hashlib.new(name, der).digest()}
+    assert client.info().channel_bindings == server.info().channel_bindings == expected
 
 
 def test_close_notify_and_a_bare_end_are_ends() -> None:

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Final, TypeAlias, cast
 
 from mailproto._connection import Trace
-from mailproto._network import Accepted, ServerTLS, check_mode
-from mailproto._secret import Secret
+from mailproto._network import Accepted, ServerTLS, check_mode, entropy
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.imap.client import IMAPClientConnection
@@ -18,7 +17,7 @@ from mailproto.imap.server import IMAPServerConnection
 from mailproto.imap.server_flow import Service, serve
 from mailproto.imap.session_flows import TLSMode
 from mailproto.limits import IMAPLimits
-from mailproto.sasl._authenticator import Authenticator, authenticator_for
+from mailproto.sasl._authenticator import Authenticator, Stored, authenticator_for
 from mailproto.store._protocol import MailStore
 from mailproto.store.session import CAPABILITIES, StoreSession
 
@@ -32,8 +31,8 @@ __all__ = [
     "store_action",
 ]
 
-Users: TypeAlias = Mapping[str, str | Secret[str]] | Authenticator
-"""Who may log in: names and passwords, or an authenticator."""
+Users: TypeAlias = Mapping[str, Stored] | Authenticator
+"""Who may log in: names and passwords or verifiers, or an authenticator."""
 
 Stores: TypeAlias = MailStore | Callable[[str], MailStore]
 """The store that every user sees, or what gives that of an identity."""
@@ -89,6 +88,7 @@ def server_factory(
     service = Service(
         sessions=lambda identity: StoreSession(_store_of(store, identity), clock=_now),
         authenticator=authenticator_for(authenticator),
+        entropy=entropy,
         capabilities=CAPABILITIES,
         start_tls=has_context and tls != "implicit",
         greeting=f"{hostname} ready" if hostname else "ready",

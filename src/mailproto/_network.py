@@ -24,6 +24,7 @@ from mailproto.errors import (
     LocalProtocolError,
 )
 from mailproto.flow import TLSInfo, Wake
+from mailproto.sasl._mechanism import Setting
 
 __all__ = [
     "Accepted",
@@ -39,7 +40,9 @@ __all__ = [
     "bind",
     "check_mode",
     "check_target",
+    "client_setting",
     "closed",
+    "entropy",
     "is_survivable",
     "timed_out",
 ]
@@ -133,6 +136,16 @@ def _network_of(peer: Address) -> str:
         return peer[0]
     mapped = address.ipv4_mapped
     return address.packed[:8].hex() if mapped is None else str(mapped)
+
+
+entropy: Final = os.urandom
+"""Where the random octets come from that `mailproto.sasl` needs."""
+
+
+def client_setting(service: tuple[str | None, int], tls: TLSInfo | None) -> Setting:
+    """Return what a client's mechanism may know: host and port of the server, the channel."""
+    host, port = service
+    return Setting(channel=tls, host=host, port=None if host is None else port, entropy=entropy)
 
 
 def closed(error: BaseException | None, phase: str) -> ConnectionClosed:

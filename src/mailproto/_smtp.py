@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mailproto._connection import Trace
-from mailproto._network import Accepted, Address, Admission, ClientTLS, ServerTLS
-from mailproto._secret import Secret
+from mailproto._network import Accepted, Address, Admission, ClientTLS, ServerTLS, entropy
 from mailproto.address import AddressError, parse_domain_or_literal, to_a_label
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.limits import SMTPLimits
-from mailproto.sasl._authenticator import Authenticator, authenticator_for
+from mailproto.sasl._authenticator import Authenticator, Stored, authenticator_for
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.data import NewlinePolicy, require_newline_policy
 from mailproto.smtp.extensions import Extension
@@ -32,8 +31,8 @@ __all__ = [
     "server_factory",
 ]
 
-Users = Mapping[str, str | Secret[str]] | Authenticator
-"""Who may log in: names and passwords, or an authenticator."""
+Users = Mapping[str, Stored] | Authenticator
+"""Who may log in: names and passwords or verifiers, or an authenticator."""
 
 _PORTS: Final[dict[str, int]] = {"implicit": 465, "starttls": 587, "none": 25, "opportunistic": 25}
 _LMTP_PORT: Final = 24
@@ -108,6 +107,7 @@ def server_factory(
     service = Service(
         handler=handler,
         authenticator=authenticator_for(authenticator),
+        entropy=entropy,
         allow_cleartext=allow_cleartext,
         start_tls=has_context and tls != "implicit",
         greet_delay=greet_delay,

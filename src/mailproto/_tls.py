@@ -15,7 +15,7 @@ from typing import Final, final
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import TLSInfo
 
-__all__ = ["TLSStream", "client_context", "unverified_context"]
+__all__ = ["TLSStream", "certificate_in", "client_context", "unverified_context"]
 
 _RECORD: Final = 65_536
 """Octets asked for at a time; OpenSSL gives at most one record of 16 KiB."""
@@ -36,19 +36,35 @@ _SIGNATURE_HASHES: Final = {
 """The object identifiers of signatures with RSA and ECDSA, in DER, and the hash of RFC 5929 section 4.1."""
 
 
+_RSA_PSS: Final = _PKCS_1 + b"\x0a"
+_SHA_2: Final = bytes.fromhex("06096086480165030402")
+_PSS_HASHES: Final = {_SHA_2 + b"\x01": "sha256", _SHA_2 + b"\x02": "sha384", _SHA_2 + b"\x03": "sha512"}
+"""The hashes that the parameters of RSASSA-PSS name (RFC 4055 section 3.1)."""
+
+_PEM_START: Final = b"-----BEGIN CERTIFICATE-----"
+_PEM_END: Final = b"-----END CERTIFICATE-----"
+
+
 @final
 class TLSStream:
     """One end of a TLS session; raises LocalProtocolError if the context needs a host name and has none.
 
+    *certificate* is, in DER, the one that a server shows: Python's ssl does not tell.
     `ssl.SSLError` comes out of `shake_hands`, `read_all` and `write` only.
     `data_to_send` must be drained after each call, also after one that raised: an alert may be in it.
     """
 
-    __slots__ = ("_clear", "_incoming", "_is_ended", "_object", "_outgoing")
+    __slots__ = ("_certificate", "_clear", "_incoming", "_is_ended", "_object", "_outgoing")
 
     def __init__(
-        self, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None = None
+        self,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+        server_hostname: str | None = None,
+        certificate: bytes | None = None,
     ) -> None:
+        self._certificate = certificate
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         if context.check_hostname and not server_side and not server_hostname:
@@ -142,11 +158,15 @@ class TLSStream:
         )
 
     def _channel_bindings(self) -> dict[str, bytes]:
-        """Return those of RFC 5929 that Python's ssl can give; "tls-unique" is undefined in TLS 1.3."""
+        """Return those of RFC 5929 that can be had; "tls-unique" is undefined in TLS 1.3.
+
+        "tls-exporter" (RFC 9266) is not among them, since Python's ssl exports no keying material.
+        """
         bindings: dict[str, bytes] = {}
         if self._object.version() != "TLSv1.3":
             bindings["tls-unique"] = self._object.get_channel_binding("tls-unique") or b""
-        certificate = None if self._object.server_side else self._object.getpeercert(binary_form=True)
+        is_server = self._object.server_side
+        certificate = self._certificate if is_server else self._object.getpeercert(binary_form=True)
         if certificate:
             bindings["tls-server-end-point"] = _end_point(certificate)
         return {name: octets for name, octets in bindings.items() if octets}
@@ -157,10 +177,12 @@ def _end_point(certificate: bytes) -> bytes:
 
     The hash is that of the certificate's signature, or SHA-256 in place of MD5 and SHA-1.
     """
-    for oid, name in _SIGNATURE_HASHES.items():
-        if oid in _signature_algorithm(certificate):
-            return hashlib.new(name, certificate).digest()
-    return b""
+    algorithm = _signature_algorithm(certificate)
+    hashes = {name for oid, name in _SIGNATURE_HASHES.items() if algorithm.startswith(oid)}
+    if algorithm.startswith(_RSA_PSS):
+        # The parameters name the hash, and that of the mask; where there are none both are SHA-1.
+        hashes = {name for oid, name in _PSS_HASHES.items() if oid in algorithm} or {"sha256"}
+    return hashlib.new(hashes.pop(), certificate).digest() if len(hashes) == 1 else b""
 
 
 def _signature_algorithm(certificate: bytes) -> bytes:
@@ -178,6 +200,21 @@ def _element(der: bytes, position: int) -> tuple[int, int]:
         start += size & 0x7F
         size = int.from_bytes(der[position + 2 : start])
     return start, start + size
+
+
+def certificate_in(octets: bytes) -> bytes:
+    """Return the certificate in *octets*, which are DER or PEM; of several the first, which is the server's.
+
+    Raises LocalProtocolError if there is none.
+    """
+    start, end = octets.find(_PEM_START), octets.find(_PEM_END)
+    try:
+        if start >= 0:
+            octets = ssl.PEM_cert_to_DER_cert(octets[start : end + len(_PEM_END)].decode("ascii"))
+        _signature_algorithm(octets)
+    except (ValueError, IndexError):
+        raise LocalProtocolError("certificate: expected one in DER or PEM") from None
+    return octets
 
 
 def client_context() -> ssl.SSLContext:

@@ -8,6 +8,7 @@ session is usable, after all the others it is closed.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol, TypeVar
@@ -19,6 +20,7 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionTimeout",
     "Defect",
+    "Denial",
     "IMAPStatusError",
     "ItemMissing",
     "LimitExceeded",
@@ -26,6 +28,7 @@ __all__ = [
     "MailProtoError",
     "MailboxMissing",
     "NotPermitted",
+    "OAuthFailure",
     "OverQuota",
     "RemoteProtocolError",
     "ReplyValue",
@@ -107,6 +110,43 @@ class CommandError(MailProtoError):
         return False
 
 
+class Denial(enum.Enum):
+    """Why a login is refused: what a server's authenticator says, and what a client's error says of it.
+
+    SMTP has the reply codes of RFC 4954 section 6 for it, IMAP the response codes of RFC 5530 section 3.
+    """
+
+    CREDENTIALS = "the credentials are not right"
+    """535, AUTHENTICATIONFAILED: other credentials may help."""
+    AUTHORIZATION = "the user may not act as the one asked for"
+    """535, AUTHORIZATIONFAILED."""
+    EXPIRED = "the credentials have expired"
+    """535, EXPIRED."""
+    TRANSITION = "the mechanism needs a login by PLAIN first"
+    """432; IMAP has no code for it."""
+    TOO_WEAK = "the mechanism is too weak for this user"
+    """534; IMAP has no code for it."""
+    ENCRYPTION = "the mechanism needs TLS"
+    """538, PRIVACYREQUIRED."""
+    UNAVAILABLE = "it cannot be checked now"
+    """454, UNAVAILABLE: the same login may succeed later."""
+    OTHER = "for a reason without a code"
+    """Any other refusal: the mechanism is not known, a response is too long, the exchange was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthFailure:
+    """Why a token is refused (RFC 7628 section 3.2.2): the JSON of the error challenge.
+
+    `status` is an error code of OAuth; None, on a server, stands for the one that the mechanism has. `scope`
+    is what a token has to be valid for, `openid_configuration` the URL of a discovery document.
+    """
+
+    status: str | None = None
+    scope: str | None = None
+    openid_configuration: str | None = None
+
+
 class ReplyValue(Protocol):
     """What `SMTPReplyError` needs of a reply; `mailproto.smtp.Reply` is one."""
 
@@ -141,7 +181,24 @@ class SMTPReplyError(CommandError):
 
 
 class SMTPAuthenticationFailed(SMTPReplyError):
-    """AUTH ended with a negative reply (RFC 4954 section 6)."""
+    """AUTH ended with a negative reply (RFC 4954 section 6).
+
+    `oauth` is what the server said of a token before that, if it was one.
+    """
+
+    DENIALS: ClassVar[Mapping[int, Denial]] = {
+        432: Denial.TRANSITION,
+        454: Denial.UNAVAILABLE,
+        534: Denial.TOO_WEAK,
+        535: Denial.CREDENTIALS,
+        538: Denial.ENCRYPTION,
+    }
+    oauth: OAuthFailure | None = None
+
+    @property
+    def reason(self) -> Denial:
+        """What the reply code stands for."""
+        return self.DENIALS.get(self.code, Denial.OTHER)
 
 
 class SMTPRecipientsRefused(SMTPReplyError):
@@ -198,9 +255,26 @@ class IMAPStatusError(CommandError):
 
 
 class AuthenticationFailed(IMAPStatusError):
-    """The credentials were refused, or are not enough (RFC 5530 section 3)."""
+    """The credentials were refused, or are not enough (RFC 5530 section 3).
+
+    LOGIN and AUTHENTICATE raise it for any NO. `oauth` is what the server said of a token before that, if it
+    was one.
+    """
 
     CODES = frozenset({"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED"})
+    DENIALS: ClassVar[Mapping[str, Denial]] = {
+        "AUTHENTICATIONFAILED": Denial.CREDENTIALS,
+        "AUTHORIZATIONFAILED": Denial.AUTHORIZATION,
+        "EXPIRED": Denial.EXPIRED,
+        "PRIVACYREQUIRED": Denial.ENCRYPTION,
+        "UNAVAILABLE": Denial.UNAVAILABLE,
+    }
+    oauth: OAuthFailure | None = None
+
+    @property
+    def reason(self) -> Denial:
+        """What the response code stands for."""
+        return self.DENIALS.get(self.status.code_name or "", Denial.OTHER)
 
 
 class NotPermitted(IMAPStatusError):

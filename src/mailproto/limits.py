@@ -10,7 +10,7 @@ from typing import Final
 
 from mailproto.errors import LocalProtocolError
 
-__all__ = ["IMAPLimits", "SMTPLimits"]
+__all__ = ["IMAPLimits", "SASLLimits", "SMTPLimits"]
 
 MAX_DEPTH: Final = 200
 """The greatest `max_depth`: three stack frames a level stay far below Python's limit of a thousand."""
@@ -88,6 +88,8 @@ class IMAPLimits:
     """Octets of the text of one line, without literals. RFC minimum: 8,192 (RFC 7162 section 4)."""
     max_line_before_login: int = 8_192
     """The same before login, on a server. RFC minimum: none."""
+    max_auth_line: int = 12_288
+    """Octets of a line of an AUTHENTICATE exchange. RFC minimum: none; the number is that of RFC 4954."""
     max_message_text: int = 16_777_216
     """Octets of the text of one response or command, all its lines and inline literals together."""
     max_literals: int = 65_536
@@ -127,7 +129,25 @@ class IMAPLimits:
             raise LocalProtocolError(f"max_depth: expected at most {MAX_DEPTH}, got {self.max_depth}")
 
 
-def _check_positive(limits: SMTPLimits | IMAPLimits, may_be_zero: set[str]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SASLLimits:
+    """What a client of SCRAM puts up with: the server says how much work a login is."""
+
+    min_iterations: int = 4_096
+    """Iterations below which a password is not given to guessing. RFC 7677 section 4: at least 4,096."""
+    max_iterations: int = 600_000
+    """Iterations above which a server is thought to waste our time: some tenths of a second. RFC minimum:
+    none (RFC 5802 section 9)."""
+
+    def __post_init__(self) -> None:
+        _check_positive(self, may_be_zero=set())
+        if self.min_iterations > self.max_iterations:
+            raise LocalProtocolError(
+                f"min_iterations: expected at most {self.max_iterations}, got {self.min_iterations}"
+            )
+
+
+def _check_positive(limits: SMTPLimits | IMAPLimits | SASLLimits, may_be_zero: set[str]) -> None:
     for field in fields(limits):
         value = getattr(limits, field.name)
         if value is not None and not (value > 0 or (value == 0 and field.name in may_be_zero)):

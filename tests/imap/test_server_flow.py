@@ -183,7 +183,8 @@ def test_an_authenticator_that_fails_refuses() -> None:
     client = Client(
         MemoryStore(), authenticator=Broken(), allow_cleartext=True, report=errors.append, refusal_delay=0
     )
-    assert client.say(b"a LOGIN user secret\r\n") == REFUSED
+    answer = client.say(b"a LOGIN user secret\r\n")
+    assert answer == b"a NO [UNAVAILABLE] it cannot be checked now, try again later\r\n"
     assert [str(error) for error in errors] == ["database"]
 
 

@@ -13,7 +13,7 @@ from mailproto.imap import session_flows
 from mailproto.imap.client import IMAPClientConnection
 from mailproto.imap.commands import Noop
 from mailproto.imap.inbox import Inboxes
-from mailproto.sasl import AuthenticationAborted, PlainClient
+from mailproto.sasl import AuthenticationAborted, PlainClient, Setting
 from support_flows import END, run_script
 
 Script = Iterable[tuple[bytes | None, object]]
@@ -166,7 +166,7 @@ class Cautious:
     def __init__(self) -> None:
         self.is_finished = False
 
-    def initial_response(self) -> bytes | None:
+    def initial_response(self, setting: Setting) -> bytes | None:
         return None
 
     def respond(self, challenge: bytes) -> bytes:

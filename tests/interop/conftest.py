@@ -28,6 +28,7 @@ from support_interop import (
     stop,
     wait_for_port,
 )
+from support_lines import authority
 from support_mta import MTAS, Route, RunningMTA, relaying
 from support_smtp_servers import KINDS
 
@@ -38,9 +39,12 @@ log_path = {base}/dovecot.log
 listen = 127.0.0.1
 protocols = imap lmtp
 postmaster_address = postmaster@example.org
-ssl = no
+ssl = yes
+ssl_cert = <{base}/cert.pem
+ssl_key = <{base}/key.pem
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 anonymous
+auth_anonymous_username = guest
 auth_failure_delay = 0
 first_valid_uid = 1
 mail_location = mdbox:{base}/mail/%u
@@ -79,6 +83,11 @@ service lmtp {{
   }}
   unix_listener lmtp {{
     mode = 0666
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
   }}
 }}
 service stats {{
@@ -146,6 +155,9 @@ def dovecot_server() -> Iterator[Dovecot]:
         for name in ("run", "mail"):
             (base / name).mkdir()
         (base / "mail").chmod(0o777)
+        issued = authority().issue_cert("localhost", "127.0.0.1")
+        issued.cert_chain_pems[0].write_to_path(base / "cert.pem")
+        issued.private_key_pem.write_to_path(base / "key.pem")
         running = Dovecot(free_port(), free_port(), base / "run/lmtp")
         configuration = base / "dovecot.conf"
         configuration.write_text(
@@ -161,7 +173,7 @@ def dovecot_server() -> Iterator[Dovecot]:
 
 @pytest.fixture(scope="session")
 def dovecot(dovecot_server: Dovecot) -> int:
-    """The port of a private Dovecot: any user, password "pass"."""
+    """The port of a private Dovecot: any user, password "pass"; `localhost` has a certificate."""
     return dovecot_server.imap_port
 
 

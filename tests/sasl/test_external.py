@@ -1,21 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import pytest
 
 from mailproto.errors import LocalProtocolError
 from mailproto.sasl import Accepted, Challenge, External, ExternalClient, ExternalServer, Need, Refused
+from support_sasl import FakeChannel
 
-
-@dataclass
-class Certificate:
-    peer_certificate: bytes | None
-    channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
-
-
-CHANNEL = Certificate(b"DER")
+CHANNEL = FakeChannel(b"DER")
 
 
 # RFC 4422 appendix A.2
@@ -44,7 +35,7 @@ def test_no_identity_is_a_refusal(answer: object) -> None:
 
 def test_without_certificate() -> None:
     assert ExternalServer().step(b"") == Refused("no certificate was shown")
-    assert ExternalServer(Certificate(None)).step(b"") == Refused("no certificate was shown")
+    assert ExternalServer(FakeChannel(None)).step(b"") == Refused("no certificate was shown")
 
 
 @pytest.mark.parametrize("message", [b"\xff", b"a\0b"], ids=repr)

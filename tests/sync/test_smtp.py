@@ -16,6 +16,7 @@ import pytest
 from mailproto.errors import (
     ConnectionClosed,
     ConnectionTimeout,
+    Denial,
     LocalProtocolError,
     RemoteProtocolError,
     SMTPAuthenticationFailed,
@@ -338,7 +339,9 @@ class TestTLS:
             context = client_context() if tls == "starttls" else None
             with connect(server.port, tls=tls, ssl_context=context) as smtp:
                 assert smtp.tls is not None
-                assert smtp.extensions.auth == ("PLAIN", "LOGIN")
+                assert smtp.extensions.auth == (
+                    *("SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"),
+                )
                 smtp.login("tim", "secret")
                 smtp.send_message(BODY, **ENVELOPE)
         assert handler.sessions[0].protocol == "ESMTPSA"
@@ -394,15 +397,21 @@ class TestLogin:
         with serving(kind, SMTPHandler(), authenticator=USERS, allow_cleartext=True) as server:
             with connect(server.port) as smtp:
                 with pytest.raises(LocalProtocolError, match="allow_cleartext"):
-                    smtp.login("tim", "secret")
-                with pytest.raises(SMTPAuthenticationFailed):
-                    smtp.login("tim", "wrong", allow_cleartext=True)
+                    smtp.authenticate(PlainClient("tim", "secret"))
+                with pytest.raises(SMTPAuthenticationFailed) as caught:
+                    smtp.login("tim", "wrong")
+                assert caught.value.reason is Denial.CREDENTIALS
                 assert smtp.authenticate(PlainClient("tim", "secret"), allow_cleartext=True).code == 235
 
     def test_not_offered(self, kind: str) -> None:
-        with serving(kind, SMTPHandler(), authenticator=USERS) as server, connect(server.port) as smtp:
+        with serving(kind, SMTPHandler()) as server, connect(server.port) as smtp:
             with pytest.raises(LocalProtocolError, match="offered are none"):
                 smtp.login("tim", "secret", allow_cleartext=True)
+
+    def test_a_password_is_not_needed_in_the_clear(self, kind: str) -> None:
+        with serving(kind, SMTPHandler(), authenticator=USERS) as server, connect(server.port) as smtp:
+            assert smtp.extensions.auth == ("SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1")
+            assert smtp.login("tim", "secret").code == 235
 
 
 class TestEnds:

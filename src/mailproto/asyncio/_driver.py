@@ -88,7 +88,7 @@ class _ClientRun(Run[ResultT]):
 class ClientDriver(Driver):
     """The driver of a client: made by `connect`, runs one flow after another, or several if it is shared."""
 
-    __slots__ = ("_lost", "_running", "is_shared")
+    __slots__ = ("_lost", "_running", "is_shared", "service")
 
     def __init__(
         self,
@@ -102,6 +102,7 @@ class ClientDriver(Driver):
         super().__init__(loop, server_side=False, context=context, timeout=timeout)
         self.conn = conn
         self.is_shared: bool = is_shared
+        self.service: tuple[str | None, int] = (None, 0)
         self._running = 0
         self._lost: asyncio.Future[None] = loop.create_future()
 
@@ -132,6 +133,7 @@ class ClientDriver(Driver):
         context = ssl_context or (unverified_context() if tls == "opportunistic" else None)
         loop = asyncio.get_running_loop()
         driver = cls(conn, loop, context=context, timeout=timeout, is_shared=is_shared)
+        driver.service = host, port
         try:
             async with asyncio.timeout(min(CONNECT_TIMEOUT, driver._max_timeout)):
                 await driver._open(host, port, path, sock, source_address)

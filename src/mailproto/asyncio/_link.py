@@ -162,6 +162,7 @@ class Driver(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_certificate",
         "_clock",
         "_context",
         "_failure",
@@ -198,12 +199,14 @@ class Driver(asyncio.Protocol):
         *,
         server_side: bool,
         context: ssl.SSLContext | None = None,
+        certificate: bytes | None = None,
         timeout: float | None = None,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
         self.tls: TLSInfo | None = None
         self._server_side = server_side
         self._context = context
+        self._certificate = certificate
         self._max_timeout = inf if timeout is None else timeout
         self._tls: TLSStream | None = None
         self._receiver: Run[Any] | None = None
@@ -322,6 +325,7 @@ class Driver(asyncio.Protocol):
             self._context or client_context(),
             server_side=self._server_side,
             server_hostname=None if self._server_side else instruction.server_hostname,
+            certificate=self._certificate,
         )
         self._shaker = run
         run.waits_for = kind

@@ -28,6 +28,7 @@ from mailproto._network import (
     check_mode,
     check_target,
 )
+from mailproto._tls import certificate_in
 from mailproto.asyncio._link import Driver, Handshake, Run
 from mailproto.asyncio._transport import Acceptor, SocketTransport
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
@@ -47,8 +48,9 @@ class Server:
     """A listening server; `await` it or enter it with `async with` to start it.
 
     *factory* makes `(connection, flow)` for each accepted connection. *ssl_context* is used at once with
-    *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a connection grants its
-    client, in seconds. *admission* turns away connections that are too many.
+    *tls* "implicit", otherwise when the flow yields `StartTLS`; *certificate* is the one in it. *timeout*
+    caps what a connection grants its client, in seconds. *admission* turns away connections that are too
+    many.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Server:
         *,
         tls: ServerTLS = "none",
         ssl_context: ssl.SSLContext | None = None,
+        certificate: bytes | None = None,
         path: str | os.PathLike[str] | None = None,
         sock: socket | None = None,
         timeout: float | None = None,
@@ -71,6 +74,7 @@ class Server:
         self.factory = factory
         self.is_implicit: bool = tls == "implicit"
         self.context = ssl_context
+        self.certificate: bytes | None = None if certificate is None else certificate_in(certificate)
         self.timeout = timeout
         self.admission = admission
         self.links: set[_Link] = set()
@@ -189,7 +193,13 @@ class _Link(Driver):
     __slots__ = ("_is_lingering", "_is_lost", "_run", "_server")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, server: Server) -> None:
-        super().__init__(loop, server_side=True, context=server.context, timeout=server.timeout)
+        super().__init__(
+            loop,
+            server_side=True,
+            context=server.context,
+            certificate=server.certificate,
+            timeout=server.timeout,
+        )
         self._server = server
         self._run: _LinkRun | None = None
         self._is_lost = False

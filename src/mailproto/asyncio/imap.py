@@ -24,7 +24,7 @@ from mailproto._imap import (
     server_factory,
     store_action,
 )
-from mailproto._network import ServerTLS
+from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
 from mailproto.asyncio._driver import ClientDriver
 from mailproto.asyncio._opening import Opening
@@ -312,18 +312,41 @@ class IMAPClient:
         """Whether the session is usable, as far as is known without IO."""
         return self._driver.is_open
 
-    async def login(self, user: str, password: str | Secret[str], *, allow_cleartext: bool = False) -> None:
-        """Log in by the strongest mechanism that the server offers too, else by LOGIN.
+    async def login(
+        self,
+        user: str,
+        password: str | Secret[str] | None = None,
+        *,
+        token: str | Secret[str] | None = None,
+        allow_cleartext: bool = False,
+        channel_binding: bool = True,
+    ) -> None:
+        """Log in with a password, or with an OAuth *token*, by the strongest mechanism there is.
 
-        A password goes over a connection without TLS only with *allow_cleartext*. Raises
-        `AuthenticationFailed`.
+        For a password the command LOGIN is the last resort. What sends a secret is used over a connection
+        without TLS only with *allow_cleartext*. A server that offers to bind the login to the TLS connection
+        may not know the way that we do; then, and only then, *channel_binding* has to be False. Raises
+        `AuthenticationFailed`, whose `reason` says why, and LocalProtocolError if there is no mechanism.
         """
-        await self._run(session_flows.login(self._session, user, password, allow_cleartext=allow_cleartext))
+        await self._run(
+            session_flows.login(
+                self._session,
+                user,
+                password,
+                token=token,
+                allow_cleartext=allow_cleartext,
+                channel_binding=channel_binding,
+                setting=client_setting(self._driver.service, self.tls),
+            )
+        )
 
     async def authenticate(self, *mechanisms: ClientMechanism, allow_cleartext: bool = False) -> None:
-        """Log in by the first of *mechanisms* that the server offers."""
+        """Log in by the first of *mechanisms* that the server offers (RFC 3501 section 6.2.2)."""
+        setting = client_setting(self._driver.service, self.tls)
         await self._run(
-            session_flows.authenticate(self._session, *mechanisms, allow_cleartext=allow_cleartext)
+            session_flows.authenticate(
+                self._session, *mechanisms, allow_cleartext=allow_cleartext, setting=setting
+            )
         )
 
     async def select(self, mailbox: str) -> MailboxView:
@@ -566,6 +589,7 @@ def serve_imap(
     *,
     tls: ServerTLS = "none",
     ssl_context: ssl.SSLContext | None = None,
+    certificate: bytes | None = None,
     path: str | os.PathLike[str] | None = None,
     sock: socket.socket | None = None,
     hostname: str | None = None,
@@ -579,9 +603,9 @@ def serve_imap(
 
     *store* is a `MailStore` that every user sees, or a callable that gives the store of an identity. Without
     *authenticator* nobody needs to log in; with it, mechanisms that send a password are offered only behind
-    TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit". Port 0
-    picks one: see `addresses`. *hostname* stands in the greeting. *timeout* caps, in seconds, what a client
-    is granted.
+    TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit".
+    *certificate*, the octets of the one in it (DER or PEM), lets logins be bound to it. Port 0 picks one: see
+    `addresses`. *hostname* stands in the greeting. *timeout* caps, in seconds, what a client is granted.
     """
     factory = server_factory(
         store,
@@ -594,5 +618,13 @@ def serve_imap(
         trace=trace,
     )
     return Server(
-        factory, host, port, tls=tls, ssl_context=ssl_context, path=path, sock=sock, timeout=timeout
+        factory,
+        host,
+        port,
+        tls=tls,
+        ssl_context=ssl_context,
+        certificate=certificate,
+        path=path,
+        sock=sock,
+        timeout=timeout,
     )

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from mailproto.asyncio import Server, serve_imap, serve_smtp
@@ -67,11 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
 async def _serve(arguments: argparse.Namespace) -> None:
     users = dict(parse_user(text) for text in arguments.user)
     system = MailSystem(users, store_factory(arguments.store), arguments.hostname)
-    context = _server_context(arguments)
+    context, certificate = _certified(arguments)
     names = [name for name in SERVICES if getattr(arguments, name) is not None]
     if not names:
         raise Failure(f"nothing to serve: give one of {', '.join(f'--{name}' for name in SERVICES)}")
-    servers = {name: _server(name, arguments, system, context) for name in names}
+    servers = {name: _server(name, arguments, system, context, certificate) for name in names}
     stopped = _stop_signal()
     async with AsyncExitStack() as stack:
         stack.callback(system.close)
@@ -85,7 +86,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 
 def _server(
-    name: str, arguments: argparse.Namespace, system: MailSystem, context: ssl.SSLContext | None
+    name: str,
+    arguments: argparse.Namespace,
+    system: MailSystem,
+    context: ssl.SSLContext | None,
+    certificate: bytes | None,
 ) -> Server:
     service = SERVICES[name]
     if service.is_implicit and context is None:
@@ -95,6 +100,7 @@ def _server(
     options: dict[str, Any] = {
         "tls": mode,
         "ssl_context": context,
+        "certificate": certificate,
         "hostname": arguments.hostname,
         "authenticator": system.users,
         "allow_cleartext": arguments.allow_cleartext_login,
@@ -118,28 +124,30 @@ def _shown(address: object) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _server_context(arguments: argparse.Namespace) -> ssl.SSLContext | None:
+def _certified(arguments: argparse.Namespace) -> tuple[ssl.SSLContext | None, bytes | None]:
+    """Return the context and the certificate in it; None and None without TLS."""
     if arguments.tls_self_signed:
-        return self_signed_context(arguments.hostname)[0]
+        return self_signed_context(arguments.hostname)
     if not arguments.tls_cert:
-        return None
+        return None, None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(arguments.tls_cert, arguments.tls_key)
+        return context, Path(arguments.tls_cert).read_bytes()
     except (OSError, ssl.SSLError) as error:
         raise Failure(f"--tls-cert {arguments.tls_cert}: {error}") from error
-    return context
 
 
 def self_signed_context(hostname: str) -> tuple[ssl.SSLContext, bytes]:
-    """Return a server context with a new certificate, and the PEM of the authority that signed it."""
+    """Return a server context with a new certificate, and that, in PEM."""
     require("trustme", "--tls-self-signed")
     import trustme
 
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(hostname, "localhost", "127.0.0.1", "::1").configure_cert(context)
-    return context, authority.cert_pem.bytes()
+    issued = authority.issue_cert(hostname, "localhost", "127.0.0.1", "::1")
+    issued.configure_cert(context)
+    return context, issued.cert_chain_pems[0].bytes()
 
 
 def _stop_signal() -> asyncio.Event:

@@ -535,6 +535,9 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
     def _challenge(self, pending: _Pending, request: ContinuationRequest) -> ClientEvent:
         if self._challenged:
             raise RemoteProtocolError("expected a challenge only after the response to the last one")
+        maximum = self._limits.max_auth_line
+        if len(request.text) > maximum:
+            raise LimitExceeded("max_auth_line", len(request.text), maximum)
         self._challenged = True
         defects = request.defects
         try:

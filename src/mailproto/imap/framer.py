@@ -156,7 +156,7 @@ class Framer:
         return self._next_line()
 
     def _next_line(self) -> Message | Mark | None:
-        line = self._take_line()
+        line = self._take_line("max_line", self.max_line)
         if not line:
             return None
         end = -2 if line[-2:] == b"\r\n" else self._bare_lf(line)
@@ -174,16 +174,22 @@ class Framer:
 
     def take_line(self) -> bytes | None:
         """Return a whole line without its end, in which braces mean nothing, or None."""
-        line = self._take_line()
+        return self._without_end(self._take_line("max_line", self.max_line))
+
+    def take_auth_line(self) -> bytes | None:
+        """Return the same, of a line of an AUTHENTICATE exchange."""
+        return self._without_end(self._take_line("max_auth_line", self._limits.max_auth_line))
+
+    def _without_end(self, line: bytes) -> bytes | None:
         if not line:
             return None
         return line[: -2 if line[-2:] == b"\r\n" else self._bare_lf(line)]
 
-    def _take_line(self) -> bytes:
+    def _take_line(self, limit: str, maximum: int) -> bytes:
         line = self._input.take_line()
         size = len(line) or len(self._input)
-        if size > self.max_line:
-            raise LimitExceeded("max_line", size, self.max_line)
+        if size > maximum:
+            raise LimitExceeded(limit, size, maximum)
         if line and self.show is not None:
             self.show(line)
         return line

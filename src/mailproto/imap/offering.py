@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from mailproto.imap.capability import Capabilities
+from mailproto.sasl._registry import CLEARTEXT_MECHANISMS
 
 __all__ = ["DEFAULT_CAPABILITIES", "capabilities_offered"]
 
+NO_CAPABILITIES: Final = Capabilities()
 DEFAULT_CAPABILITIES: Final = Capabilities(
     (
         "IMAP4rev1",
@@ -26,17 +28,22 @@ DEFAULT_CAPABILITIES: Final = Capabilities(
 )
 """What the connection knows how to carry; the application adds AUTH= names, or leaves some out."""
 
-_CLEARTEXT_MECHANISMS: Final = frozenset({"AUTH=PLAIN", "AUTH=LOGIN", "AUTH=XOAUTH2", "AUTH=OAUTHBEARER"})
+_CLEARTEXT_MECHANISMS: Final = frozenset(f"AUTH={name}" for name in CLEARTEXT_MECHANISMS)
 """Capabilities of mechanisms that send what must not be read on the way."""
 
 
 def capabilities_offered(
-    known: Capabilities, *, is_logged_in: bool, is_tls: bool, allow_cleartext: bool
+    known: Capabilities,
+    *,
+    is_logged_in: bool,
+    is_tls: bool,
+    allow_cleartext: bool,
+    cleartext: Capabilities = NO_CAPABILITIES,
 ) -> Capabilities:
     """Return what is offered of *known*, the capabilities of the application.
 
     STARTTLS only before TLS and login, nothing about logging in after it, LOGINDISABLED and no mechanism
-    that sends a password without TLS unless *allow_cleartext*.
+    that sends a secret without TLS unless *allow_cleartext*: those of this library, and *cleartext*.
     """
     if is_logged_in:
         return Capabilities(name for name in known if not _is_about_login(name))
@@ -44,7 +51,8 @@ def capabilities_offered(
         return Capabilities(name for name in known if name != "STARTTLS")
     if allow_cleartext:
         return known
-    return Capabilities({*(name for name in known if name not in _CLEARTEXT_MECHANISMS), "LOGINDISABLED"})
+    hidden = _CLEARTEXT_MECHANISMS | cleartext
+    return Capabilities({*(name for name in known if name not in hidden), "LOGINDISABLED"})
 
 
 def _is_about_login(name: str) -> bool:

@@ -132,6 +132,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         "_allow_cleartext",
         "_bad_commands",
         "_capabilities",
+        "_cleartext",
         "_command",
         "_discarded",
         "_enabled",
@@ -161,6 +162,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         self._strict = strict
         self._allow_cleartext = allow_cleartext
         self._all_capabilities = Capabilities(capabilities)
+        self._cleartext = Capabilities()
         self._framer = Framer(self._input, self._limits, strict=strict)
         self._outgoing: Outgoing[None] = Outgoing(self._queue, _owe)
         self._mode = _Mode.GREETING
@@ -188,6 +190,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
             is_logged_in=self._is_logged_in,
             is_tls=self._is_tls,
             allow_cleartext=self._allow_cleartext,
+            cleartext=self._cleartext,
         )
 
     @property
@@ -204,9 +207,13 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         """What is offered now: the argument of CapabilityData and of CapabilityCode."""
         return self._capabilities
 
-    def set_capabilities(self, capabilities: Iterable[str]) -> None:
-        """Replace what the application can do."""
-        self._all_capabilities = Capabilities(capabilities)
+    def set_capabilities(self, capabilities: Iterable[str], *, cleartext: Iterable[str] = ()) -> None:
+        """Replace what the application can do; *cleartext* is offered where secrets may be sent only.
+
+        There stand AUTH= names of mechanisms that send a secret and that this library does not know.
+        """
+        self._cleartext = Capabilities(cleartext)
+        self._all_capabilities = Capabilities((*capabilities, *self._cleartext))
         self._offer_capabilities()
 
     @property
@@ -533,13 +540,12 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         return LiteralData(piece)
 
     def _take_line(self) -> ServerEvent | None:
-        line = self._framer.take_line()
+        is_sasl = self._mode is _Mode.SASL
+        line = self._framer.take_auth_line() if is_sasl else self._framer.take_line()
         if line is None or self._command is None:
             return None
         self._framer.defects.clear()
-        event = (self._take_response if self._mode is _Mode.SASL else self._take_done)(
-            self._command.tag, line
-        )
+        event = (self._take_response if is_sasl else self._take_done)(self._command.tag, line)
         self._mode = _Mode.ANSWER
         return event
 

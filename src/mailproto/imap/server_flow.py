@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar, cast, final
 
-from mailproto.errors import ConnectionTimeout, RemoteProtocolError
+from mailproto._secret import Secret
+from mailproto.errors import ConnectionTimeout, Denial, RemoteProtocolError
 from mailproto.flow import (
     Call,
     Flow,
@@ -28,6 +29,9 @@ from mailproto.flow import (
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import (
     AUTHENTICATIONFAILED,
+    AUTHORIZATIONFAILED,
+    EXPIRED,
+    PRIVACYREQUIRED,
     SERVERBUG,
     UNAVAILABLE,
     CapabilityCode,
@@ -58,7 +62,19 @@ from mailproto.imap.server import IMAPServerConnection, ServerEvent
 from mailproto.imap.session import IMAPSession, LiteralSink, Status, flush_if_full
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
 from mailproto.sasl._authenticator import Authenticator
-from mailproto.sasl._mechanism import Accepted, Challenge, Need, Request, Verify
+from mailproto.sasl._mechanism import (
+    SECRET_OCTETS,
+    Accepted,
+    Challenge,
+    Need,
+    Refused,
+    Request,
+    ServerMechanism,
+    Setting,
+    Step,
+    Verify,
+    accepted_or_refused,
+)
 from mailproto.sasl._registry import server_mechanism, usable_mechanisms
 from mailproto.wants import Wants
 
@@ -78,7 +94,17 @@ IDLE_POLL: Final = 30.0
 
 _SERVER_BUG: Final = No("internal error", SERVERBUG)
 _NOT_NOW: Final = No("it cannot be done now, try again later", UNAVAILABLE)
-_REFUSED: Final = No("the credentials were not accepted", AUTHENTICATIONFAILED)
+_REFUSALS: Final = {
+    Denial.CREDENTIALS: No("the credentials were not accepted", AUTHENTICATIONFAILED),
+    Denial.AUTHORIZATION: No("not allowed to act as that user", AUTHORIZATIONFAILED),
+    Denial.EXPIRED: No("the credentials have expired", EXPIRED),
+    Denial.TRANSITION: No("a password transition is needed"),
+    Denial.TOO_WEAK: No("the mechanism is too weak"),
+    Denial.ENCRYPTION: No("the mechanism needs TLS", PRIVACYREQUIRED),
+    Denial.UNAVAILABLE: No("it cannot be checked now, try again later", UNAVAILABLE),
+    Denial.OTHER: No("authentication failed"),
+}
+"""RFC 5530 section 3."""
 _LOG_IN_FIRST: Final = Bad("log in first")
 
 
@@ -119,7 +145,9 @@ class Service:
     connection what to offer: these, the mechanisms of the authenticator, and STARTTLS if `start_tls` says
     that the driver can shake hands; otherwise a connection offers what it was made with. `server_id` answers
     ID (RFC 2971). A login is refused after `refusal_delay` seconds; the `max_refusals`-th refusal ends the
-    connection. `report` is called with what a session raised, of which the client learns nothing.
+    connection. `report` is called with what a session raised, of which the client learns nothing. `entropy`
+    gives random octets; without it mechanisms with a nonce are not offered. `secret`, drawn from it unless
+    given, is that of `mailproto.sasl.Setting`.
     """
 
     sessions: SessionMaker
@@ -131,6 +159,12 @@ class Service:
     max_refusals: int = MAX_REFUSALS
     refusal_delay: float = REFUSAL_DELAY
     report: Callable[[Exception], object] | None = None
+    entropy: Callable[[int], bytes] | None = field(default=None, repr=False)
+    secret: Secret[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        if self.secret is None and self.entropy is not None:
+            object.__setattr__(self, "secret", Secret(self.entropy(SECRET_OCTETS)))
 
 
 def serve(
@@ -198,10 +232,24 @@ class _Server:
         service = self._service
         if service.capabilities is None:
             return
-        names = service.authenticator.mechanisms if service.authenticator is not None else ()
-        usable = usable_mechanisms(names, channel=self._channel, allow_cleartext=True)
+        offers = service.authenticator.mechanisms if service.authenticator is not None else ()
+        setting = self._setting()
+        safe = usable_mechanisms(offers, setting, allow_cleartext=False)
+        all_of_them = usable_mechanisms(offers, setting, allow_cleartext=True)
         start_tls = ("STARTTLS",) if service.start_tls else ()
-        self._conn.set_capabilities((*service.capabilities, *start_tls, *(f"AUTH={name}" for name in usable)))
+        self._conn.set_capabilities(
+            (*service.capabilities, *start_tls, *(f"AUTH={name}" for name in safe)),
+            cleartext=[f"AUTH={name}" for name in all_of_them if name not in safe],
+        )
+
+    def _setting(self) -> Setting:
+        """Return what a mechanism may know."""
+        return Setting(
+            channel=self._channel,
+            offered=self._conn.capabilities.auth,
+            entropy=self._service.entropy,
+            secret=self._service.secret,
+        )
 
     def _say_bye(self, status: Bye) -> None:
         if self._conn.literal_owed:
@@ -335,19 +383,22 @@ class _Server:
 
     def _login(self, tag: str, command: Command) -> Flow[None]:
         login = cast(Login, command)
-        identity = yield from self._ask(Verify(login.user_id, login.password))
-        yield from self._finish_login(tag, identity if isinstance(identity, str) else "")
+        answer = yield from self._ask(Verify(login.user_id, login.password))
+        yield from self._finish_login(tag, accepted_or_refused(answer, login.user_id))
 
     def _ask(self, request: Request) -> Flow[object]:
-        """Return the authenticator's answer; None, which refuses, if it fails."""
+        """Return the authenticator's answer; one that fails refuses for now."""
         authenticator = self._service.authenticator
         if authenticator is None:
             return None
-        return (yield from self._protected(_call(authenticator.answer, request), None))
+        answer = _call(authenticator.answer, request)
+        return (yield from self._protected(answer, Denial.UNAVAILABLE))
 
     def _authenticate(self, tag: str, command: Command) -> Flow[None]:
         authenticate = cast(Authenticate, command)
-        mechanism = server_mechanism(authenticate.mechanism, self._channel)
+        authenticator = self._service.authenticator
+        offers = () if authenticator is None else authenticator.mechanisms
+        mechanism = server_mechanism(authenticate.mechanism, self._setting(), offers)
         if mechanism is None:
             self._conn.complete(tag, No("no such mechanism"))
             return
@@ -357,40 +408,74 @@ class _Server:
             if isinstance(step, Need):
                 step = mechanism.resume((yield from self._ask(step.request)))
                 continue
-            self._conn.challenge(step.data)
-            response = yield from self._sasl_response(tag)
-            if response is None:
+            answered = yield from self._challenge(tag, mechanism, step)
+            if answered is None:
                 return
-            step = mechanism.step(response)
-        yield from self._finish_login(tag, step.identity if isinstance(step, Accepted) else "")
+            step = answered
+        if step.data is None:
+            yield from self._finish_login(tag, step)
+        else:
+            yield from self._part(tag, step, step.data)
 
-    def _sasl_response(self, tag: str) -> Flow[bytes | None]:
-        """Return what the client answers; None if it does not, and the command is over."""
+    def _challenge(self, tag: str, mechanism: ServerMechanism, step: Challenge) -> Flow[Step | None]:
+        """Return what the mechanism says to the client's answer; None if the exchange is over."""
+        self._conn.challenge(step.data)
+        response = yield from self._sasl_response()
+        if isinstance(response, bytes):
+            return mechanism.step(response)
+        yield from self._give_up(tag, response)
+        return None
+
+    def _part(self, tag: str, outcome: Accepted | Refused, data: bytes) -> Flow[None]:
+        """Send *data* as the last challenge, to which an empty answer is due (RFC 3501 section 6.2.2).
+
+        What the client says to a refusal changes nothing: cancelling does not make it another failure.
+        """
+        self._conn.challenge(data)
+        response = yield from self._sasl_response()
+        is_over = isinstance(outcome, Refused) and response is not None
+        if is_over or response == b"":
+            yield from self._finish_login(tag, outcome)
+        elif isinstance(response, bytes):
+            yield from self._finish_login(tag, Refused("expected an empty response"))
+        else:
+            yield from self._give_up(tag, response)
+
+    def _sasl_response(self) -> Flow[bytes | ServerEvent | None]:
+        """Return what the client answers: octets, or the event that came in their place; None: the end."""
         event = yield from self._next_event()
         if isinstance(event, SASLResponse) and event.data is not None:
             return event.data.reveal()
+        return event
+
+    def _give_up(self, tag: str, event: ServerEvent | None) -> Flow[None]:
+        """End an exchange that the client cancelled, or broke."""
         if isinstance(event, SASLResponse):
             self._conn.complete(tag, Bad("cancelled"))
         elif isinstance(event, InvalidCommand):
             yield from self._invalid(event)
-        return None
 
-    def _finish_login(self, tag: str, identity: str) -> Flow[None]:
-        """Open the session of *identity*, or refuse if it is ""."""
-        if not identity:
-            yield Flush()
-            yield Sleep(self._service.refusal_delay)
-            self._conn.complete(tag, _REFUSED)
-            self._refusals += 1
-            if self._refusals >= self._service.max_refusals:
-                self._say_bye(Bye("too many refused logins"))
+    def _finish_login(self, tag: str, outcome: Step) -> Flow[None]:
+        """Open the session of who was accepted, or refuse."""
+        if not isinstance(outcome, Accepted):
+            yield from self._refuse_login(
+                tag, outcome.denial if isinstance(outcome, Refused) else Denial.OTHER
+            )
             return
-        refusal = yield from self._open_session(identity)
+        refusal = yield from self._open_session(outcome.identity)
         if refusal is None:
             capabilities = _after_login(self._conn.capabilities)
             self._conn.complete(tag, Ok("logged in", CapabilityCode(capabilities)))
         else:
             self._conn.complete(tag, refusal)
+
+    def _refuse_login(self, tag: str, denial: Denial) -> Flow[None]:
+        yield Flush()
+        yield Sleep(self._service.refusal_delay)
+        self._conn.complete(tag, _REFUSALS[denial])
+        self._refusals += 1
+        if self._refusals >= self._service.max_refusals:
+            self._say_bye(Bye("too many refused logins"))
 
     def _open_session(self, identity: str) -> Flow[No | None]:
         """Make the session; return why there is none."""

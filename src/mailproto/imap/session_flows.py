@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
 
 from mailproto._secret import Secret
-from mailproto.errors import ConnectionClosed, IMAPStatusError, LocalProtocolError, TLSUnavailable
+from mailproto.errors import (
+    AuthenticationFailed,
+    ConnectionClosed,
+    IMAPStatusError,
+    LocalProtocolError,
+    TLSUnavailable,
+)
 from mailproto.flow import Flow, start_tls
 from mailproto.imap.answers import Inbox
 from mailproto.imap.capability import Capabilities
@@ -14,13 +21,24 @@ from mailproto.imap.commands import Authenticate, Capability, Login, Logout, Sta
 from mailproto.imap.events import ContinuationRequested
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.status import Bye, PreAuth
-from mailproto.sasl._mechanism import AuthenticationAborted, ClientMechanism
-from mailproto.sasl._registry import choose_mechanism, password_mechanisms
+from mailproto.sasl import _base64
+from mailproto.sasl._mechanism import (
+    NOWHERE,
+    AuthenticationAborted,
+    ClientMechanism,
+    Setting,
+    explain,
+)
+from mailproto.sasl._registry import login_mechanisms, mechanisms_to_try
 
 __all__ = ["TLSMode", "authenticate", "login", "logout", "open_session"]
 
 TLSMode: TypeAlias = Literal["implicit", "starttls", "none"]
 """How TLS begins; `implicit`: before the greeting, by the driver."""
+
+MAX_INITIAL_RESPONSE: Final = 8_000
+"""Octets, in base64, of an initial response that goes with the command: its line may have 8,192 octets
+(RFC 7162 section 4)."""
 
 
 def open_session(
@@ -62,43 +80,52 @@ def _know_capabilities(session: Inboxes) -> Flow[Capabilities]:
 
 
 def login(
-    session: Inboxes, user: str, password: str | Secret[str], *, allow_cleartext: bool = False
+    session: Inboxes,
+    user: str,
+    password: str | Secret[str] | None = None,
+    *,
+    token: str | Secret[str] | None = None,
+    allow_cleartext: bool = False,
+    channel_binding: bool = True,
+    setting: Setting = NOWHERE,
 ) -> Flow[None]:
-    """Log in by the strongest mechanism that both have, else by LOGIN.
+    """Log in by the strongest mechanism that both have; with a password, if there is none, by LOGIN.
 
-    Raises AuthenticationFailed, and LocalProtocolError if the password would go in the clear and that is not
-    allowed.
+    Without *channel_binding* those that bind to the channel are left out. *setting* is that of
+    `authenticate`. Raises AuthenticationFailed, and LocalProtocolError if the password would go in the clear
+    and that is not allowed.
     """
     offered = yield from _know_capabilities(session)
-    secret = password if isinstance(password, Secret) else Secret(password)
-    mechanism = choose_mechanism(password_mechanisms(user, secret), offered.auth)
-    if mechanism is not None:
-        yield from authenticate(session, mechanism, allow_cleartext=allow_cleartext)
+    channel = setting.channel if channel_binding else None
+    mechanisms = login_mechanisms(user, password, token, channel)
+    if password is None or not offered.auth.isdisjoint(mechanism.name for mechanism in mechanisms):
+        yield from authenticate(session, *mechanisms, allow_cleartext=allow_cleartext, setting=setting)
         return
-    _check_cleartext(session, "LOGIN", is_allowed=allow_cleartext)
-    yield from run(session, Login(user, secret))
+    if not (session.conn.is_tls or allow_cleartext):
+        raise LocalProtocolError("LOGIN: without TLS the password goes in the clear; allow_cleartext=True")
+    yield from run(session, Login(user, password if isinstance(password, Secret) else Secret(password)))
     yield from _know_capabilities(session)
 
 
-def _check_cleartext(session: Inboxes, name: str, *, is_allowed: bool) -> None:
-    if not (session.conn.is_tls or is_allowed):
-        raise LocalProtocolError(f"{name}: without TLS the password goes in the clear; allow_cleartext=True")
-
-
-def authenticate(session: Inboxes, *mechanisms: ClientMechanism, allow_cleartext: bool = False) -> Flow[None]:
+def authenticate(
+    session: Inboxes,
+    *mechanisms: ClientMechanism,
+    allow_cleartext: bool = False,
+    setting: Setting = NOWHERE,
+) -> Flow[None]:
     """Log in by the first of *mechanisms* that the server offers (RFC 3501 section 6.2.2).
 
-    Raises AuthenticationFailed; LocalProtocolError if none is offered, or as `login`.
+    *setting* is what a mechanism may know of the connection, but for what the server offers. Raises
+    AuthenticationFailed; LocalProtocolError if none is offered, or as `login`; AuthenticationAborted if a
+    mechanism gives up, which ends the session if that is after the server accepted.
     """
     offered = yield from _know_capabilities(session)
-    mechanism = choose_mechanism(mechanisms, offered.auth)
-    if mechanism is None:
-        names = ", ".join(mechanism.name for mechanism in mechanisms)
-        raise LocalProtocolError(f"AUTHENTICATE: the server offers none of {names}")
-    if mechanism.is_cleartext:
-        _check_cleartext(session, mechanism.name, is_allowed=allow_cleartext)
-    initial = mechanism.initial_response()
-    is_early = initial is not None and "SASL-IR" in offered
+    may_send_secrets = session.conn.is_tls or allow_cleartext
+    mechanism = mechanisms_to_try(
+        "AUTHENTICATE", mechanisms, offered.auth, may_send_secrets=may_send_secrets
+    )[0]
+    initial = mechanism.initial_response(replace(setting, offered=offered.auth))
+    is_early = initial is not None and "SASL-IR" in offered and _is_short(initial)
     early = Secret(initial) if is_early and initial is not None else None
     inbox = yield from session.send(Authenticate(mechanism.name, early))
     try:
@@ -108,9 +135,26 @@ def authenticate(session: Inboxes, *mechanisms: ClientMechanism, allow_cleartext
     except BaseException:
         session.conn.abort()
         raise
-    raise_refusal(inbox)
-    mechanism.finish()
+    _finish(session, inbox, mechanism)
     yield from _know_capabilities(session)
+
+
+def _is_short(initial: bytes) -> bool:
+    """Return whether *initial* may stand in the command: servers need not read lines over 8,192 octets."""
+    return len(_base64.encode(initial)) <= MAX_INITIAL_RESPONSE
+
+
+def _finish(session: Inboxes, inbox: Inbox, mechanism: ClientMechanism) -> None:
+    try:
+        raise_refusal(inbox)
+    except AuthenticationFailed as error:
+        explain(error, mechanism)
+        raise
+    try:
+        mechanism.finish()
+    except LocalProtocolError:
+        session.conn.abort()
+        raise
 
 
 def _answer_challenges(

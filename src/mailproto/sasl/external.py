@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from mailproto.sasl._mechanism import (
+    NOWHERE,
     Challenge,
     Channel,
     External,
     Need,
     Refused,
+    Setting,
     Step,
     accepted_or_refused,
     text_octets,
@@ -26,7 +28,7 @@ class ExternalClient:
     def __init__(self, authzid: str | None = None) -> None:
         self._message = b"" if authzid is None else text_octets(authzid, "authzid")
 
-    def initial_response(self) -> bytes | None:
+    def initial_response(self, setting: Setting = NOWHERE) -> bytes | None:
         """Return the authorization identity, which may be empty."""
         return self._message
 
@@ -42,7 +44,6 @@ class ExternalServer:
     """Needs an `External` of the certificate; without one it refuses."""
 
     name = "EXTERNAL"
-    is_cleartext = False
 
     def __init__(self, channel: Channel | None = None) -> None:
         self._peer_certificate = None if channel is None else channel.peer_certificate

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from mailproto._secret import Secret
 from mailproto.sasl._mechanism import (
+    NOWHERE,
     AuthenticationAborted,
     Challenge,
     Need,
     Refused,
+    Setting,
     Step,
     Verify,
     accepted_or_refused,
@@ -32,7 +34,7 @@ class LoginClient:
         self._answers = (secret_text(authcid, "authcid"), secret_text(password, "password"))
         self._prompts = 0
 
-    def initial_response(self) -> bytes | None:
+    def initial_response(self, setting: Setting = NOWHERE) -> bytes | None:
         """Begin anew; the server speaks first."""
         self._prompts = 0
         return None
@@ -55,7 +57,6 @@ class LoginServer:
     """
 
     name = "LOGIN"
-    is_cleartext = True
 
     def __init__(self) -> None:
         self._authcid: str | None = None

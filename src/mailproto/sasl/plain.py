@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from mailproto._secret import Secret
 from mailproto.sasl._mechanism import (
+    NOWHERE,
     Challenge,
     Need,
     Refused,
+    Setting,
     Step,
     Verify,
     accepted_or_refused,
@@ -29,7 +31,7 @@ class PlainClient:
         secret = secret_text(password, "password").reveal()
         self._message = Secret(b"\0".join((authorization, text_octets(authcid, "authcid"), secret)))
 
-    def initial_response(self) -> bytes | None:
+    def initial_response(self, setting: Setting = NOWHERE) -> bytes | None:
         """Return the one message."""
         return self._message.reveal()
 
@@ -45,7 +47,6 @@ class PlainServer:
     """Takes a name and a password and needs a `Verify` of them."""
 
     name = "PLAIN"
-    is_cleartext = True
 
     def __init__(self) -> None:
         self._authcid = ""

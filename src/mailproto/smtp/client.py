@@ -362,19 +362,19 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         line = self._input.take_line()
         size = len(line) or len(self._input)
         if size > self.limits.max_reply_line:
-            self._check_long_line(size)
+            self._check_line(line or self._input.peek(4), size)
         if not line:
             return None
         self._show_received(line)
         return line
 
-    def _check_long_line(self, size: int) -> None:
-        """Raise LimitExceeded, unless this may be a challenge (RFC 4954 section 4)."""
-        name, limit = "max_reply_line", self.limits.max_reply_line
-        if isinstance(self._awaited, Auth | SASLResponse):
-            name, limit = "max_auth_line", self.limits.max_auth_line
-        if size > limit:
-            raise LimitExceeded(name, size, limit)
+    def _check_line(self, start: bytes, size: int) -> None:
+        """Raise LimitExceeded, unless a challenge has begun, which may be longer (RFC 4954 section 4)."""
+        is_challenge = isinstance(self._awaited, Auth | SASLResponse) and start.startswith(b"334 ")
+        name = "max_auth_line" if is_challenge else "max_reply_line"
+        maximum = self.limits.max_auth_line if is_challenge else self.limits.max_reply_line
+        if size > maximum:
+            raise LimitExceeded(name, size, maximum)
 
     def _lost(self) -> ConnectionLost:
         unfinished = self._input or self._reader.is_inside or self._pending

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NoReturn, TypeAlias, cast
 
 from mailproto._secret import Secret
@@ -24,7 +24,14 @@ from mailproto.errors import (
     TLSUnavailable,
 )
 from mailproto.flow import Flow, Flush, Receive, start_tls
-from mailproto.sasl._mechanism import AuthenticationAborted, ClientMechanism
+from mailproto.sasl._mechanism import (
+    NOWHERE,
+    AuthenticationAborted,
+    ClientMechanism,
+    Setting,
+    explain,
+)
+from mailproto.sasl._registry import mechanisms_to_try
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.commands import (
     Auth,
@@ -289,44 +296,36 @@ def quit_session(conn: SMTPClientConnection) -> Flow[None]:
 
 
 def authenticate(
-    conn: SMTPClientConnection, mechanisms: Sequence[ClientMechanism], *, allow_cleartext: bool = False
+    conn: SMTPClientConnection,
+    mechanisms: Sequence[ClientMechanism],
+    *,
+    allow_cleartext: bool = False,
+    setting: Setting = NOWHERE,
 ) -> Flow[Reply]:
     """Log in by the first of *mechanisms* that the server offers (RFC 4954); the strongest stands first.
 
-    One that the server offers and then does not know (504) is passed over. Raises LocalProtocolError if
-    none is offered, or only such as would send a secret without TLS and *allow_cleartext* is False;
-    SMTPAuthenticationFailed if the server refuses; AuthenticationAborted if a mechanism gives up.
+    One that the server offers and then does not know (504) is passed over. *setting* is what a mechanism may
+    know of the connection, but for what the server offers. Raises LocalProtocolError if none is offered, or
+    only such as would send a secret without TLS and *allow_cleartext* is False; SMTPAuthenticationFailed if
+    the server refuses; AuthenticationAborted if a mechanism gives up.
     """
-    reply = None
-    for mechanism in _usable(conn, mechanisms, allow_cleartext):
-        reply = yield from _authenticate_by(conn, mechanism)
+    offered = conn.extensions.auth
+    setting = replace(setting, offered=frozenset(offered))
+    may_send_secrets = conn.is_tls_active or allow_cleartext
+    for mechanism in mechanisms_to_try("AUTH", mechanisms, offered, may_send_secrets=may_send_secrets):
+        reply = yield from _authenticate_by(conn, mechanism, setting)
         if reply.is_positive:
             _finish(conn, mechanism)
             return reply
+        error = SMTPAuthenticationFailed(reply, "AUTH")
+        explain(error, mechanism)
         if reply.code != 504:
             break
-    raise SMTPAuthenticationFailed(cast(Reply, reply), "AUTH")
+    raise error
 
 
-def _usable(
-    conn: SMTPClientConnection, mechanisms: Sequence[ClientMechanism], allow_cleartext: bool
-) -> list[ClientMechanism]:
-    offered = conn.extensions.auth
-    common = [mechanism for mechanism in mechanisms if mechanism.name in offered]
-    if not common:
-        wanted = ", ".join(mechanism.name for mechanism in mechanisms) or "none"
-        raise LocalProtocolError(f"AUTH: expected one of {wanted}, offered are {' '.join(offered) or 'none'}")
-    if conn.is_tls_active or allow_cleartext:
-        return common
-    safe = [mechanism for mechanism in common if not mechanism.is_cleartext]
-    if not safe:
-        names = ", ".join(mechanism.name for mechanism in common)
-        raise LocalProtocolError(f"AUTH: {names} without TLS needs allow_cleartext=True")
-    return safe
-
-
-def _authenticate_by(conn: SMTPClientConnection, mechanism: ClientMechanism) -> Flow[Reply]:
-    initial = mechanism.initial_response()
+def _authenticate_by(conn: SMTPClientConnection, mechanism: ClientMechanism, setting: Setting) -> Flow[Reply]:
+    initial = mechanism.initial_response(setting)
     request = Auth(mechanism.name, None if initial is None else Secret(initial))
     if len(request.serialize()) > MAX_AUTH_COMMAND:
         request = Auth(mechanism.name)

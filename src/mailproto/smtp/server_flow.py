@@ -13,10 +13,20 @@ from functools import lru_cache
 from types import GeneratorType
 from typing import Any, Final, TypeAlias, cast, final
 
-from mailproto.errors import ConnectionTimeout, LocalProtocolError, MailProtoError
+from mailproto._secret import Secret
+from mailproto.errors import ConnectionTimeout, Denial, LocalProtocolError, MailProtoError
 from mailproto.flow import Call, Flow, Flush, Receive, ServerStopping, StartTLS, TLSInfo
 from mailproto.sasl._authenticator import Authenticator
-from mailproto.sasl._mechanism import Accepted, Challenge, Need, ServerMechanism, Step
+from mailproto.sasl._mechanism import (
+    SECRET_OCTETS,
+    Accepted,
+    Challenge,
+    Need,
+    Refused,
+    ServerMechanism,
+    Setting,
+    Step,
+)
 from mailproto.sasl._registry import server_mechanism, usable_mechanisms
 from mailproto.smtp import commands
 from mailproto.smtp.events import (
@@ -65,7 +75,17 @@ _BYE: Final = Reply.of(221, "2.0.0", "closing the connection")
 _TLS_OK: Final = Reply.of(220, "2.0.0", "ready for TLS")
 _NOOP_OK: Final = Reply.of(250, "2.0.0", "nothing done")
 _LOGIN_OK: Final = Reply.of(235, "2.7.0", "authenticated")
-_LOGIN_REFUSED: Final = Reply.of(535, "5.7.8", "credentials not accepted")
+_LOGIN_REFUSED: Final = {
+    Denial.CREDENTIALS: Reply.of(535, "5.7.8", "credentials not accepted"),
+    Denial.AUTHORIZATION: Reply.of(535, "5.7.8", "not allowed to act as that user"),
+    Denial.EXPIRED: Reply.of(535, "5.7.8", "credentials have expired"),
+    Denial.TRANSITION: Reply.of(432, "4.7.12", "a password transition is needed"),
+    Denial.TOO_WEAK: Reply.of(534, "5.7.9", "mechanism is too weak"),
+    Denial.ENCRYPTION: Reply.of(538, "5.7.11", "encryption required for this mechanism"),
+    Denial.UNAVAILABLE: Reply.of(454, "4.7.0", "temporary authentication failure"),
+    Denial.OTHER: Reply.of(535, "5.7.0", "authentication failed"),
+}
+"""RFC 4954 section 6."""
 _LOGIN_CANCELLED: Final = Reply.of(501, "5.7.0", "authentication cancelled")
 _NO_VRFY: Final = Reply.of(252, "2.0.0", "cannot say, but will take mail for it")
 _NO_EXPN: Final = Reply.of(502, "5.5.1", "no list is shown")
@@ -123,7 +143,8 @@ class Service:
 
     Without `authenticator` AUTH is not offered. `start_tls` says that the driver can shake hands. A client
     that says something in the `greet_delay` seconds before the greeting is turned away with 554: those who
-    do not wait are mostly not mail servers.
+    do not wait are mostly not mail servers. `entropy` gives random octets; without it mechanisms with a nonce
+    are not offered. `secret`, drawn from it unless given, is that of `mailproto.sasl.Setting`.
     """
 
     handler: SMTPHandler
@@ -131,6 +152,8 @@ class Service:
     allow_cleartext: bool = False
     start_tls: bool = False
     greet_delay: float = 0
+    entropy: Callable[[int], bytes] | None = field(default=None, repr=False)
+    secret: Secret[bytes] | None = None
     methods: Mapping[str, Callable[..., object]] = field(init=False, repr=False)
     answers: Mapping[type, Answering] = field(init=False, repr=False)
 
@@ -138,6 +161,8 @@ class Service:
         methods = overridden(self.handler)
         object.__setattr__(self, "methods", methods)
         object.__setattr__(self, "answers", {kind: row.answering(methods) for kind, row in _ANSWERS.items()})
+        if self.secret is None and self.entropy is not None:
+            object.__setattr__(self, "secret", Secret(self.entropy(SECRET_OCTETS)))
 
 
 def serve(
@@ -264,6 +289,7 @@ class _Server:
         "_conn",
         "_mechanism",
         "_methods",
+        "_outcome",
         "_refusal",
         "_report",
         "_service",
@@ -284,6 +310,7 @@ class _Server:
         self._sink: MessageSink | None = None
         self._refusal: Reply | None = None
         self._mechanism: ServerMechanism | None = None
+        self._outcome: Accepted | Refused | None = None
 
     def run(self) -> Flow[None]:
         """Greet, then answer until there is nothing more to come."""
@@ -325,7 +352,7 @@ class _Server:
         """Forget what failed, answer what waits for it, and let the session live."""
         yield from self._note(error)
         yield from self._abort()
-        self._mechanism = None
+        self._mechanism = self._outcome = None
         if not self._conn.replies_due:
             # In the middle of a message or a chunk: its end gets the answer.
             self._refusal = _FAILED
@@ -390,10 +417,19 @@ class _Server:
         conn.start_tls = service.start_tls
         if service.authenticator is not None:
             conn.auth_mechanisms = usable_mechanisms(
-                service.authenticator.mechanisms,
-                channel=self._session.tls,
-                allow_cleartext=service.allow_cleartext,
+                service.authenticator.mechanisms, self._setting(), allow_cleartext=service.allow_cleartext
             )
+
+    def _setting(self) -> Setting:
+        """Return what a mechanism may know."""
+        conn, service = self._conn, self._service
+        return Setting(
+            channel=self._session.tls,
+            offered=frozenset(conn.auth_mechanisms),
+            host=conn.hostname,
+            entropy=service.entropy,
+            secret=service.secret,
+        )
 
     def _greet(self) -> Flow[None]:
         answer = yield from self._ask("connect")
@@ -558,7 +594,7 @@ class _Server:
         if event.name == commands.MessageBody.name:
             yield from self._abort()
             self._end_transaction()
-        self._mechanism = None
+        self._mechanism = self._outcome = None
         self._reply_to_all(event.reply)
         if self._conn.state in _WITHOUT_MESSAGE:
             yield from self._abort()
@@ -598,7 +634,9 @@ class _Server:
         self._offer()
 
     def _auth(self, auth: commands.Auth) -> Flow[None]:
-        mechanism = self._mechanism = server_mechanism(auth.mechanism, self._session.tls)
+        authenticator = self._service.authenticator
+        offers = () if authenticator is None else authenticator.mechanisms
+        mechanism = self._mechanism = server_mechanism(auth.mechanism, self._setting(), offers)
         if mechanism is None:
             self._reply(_NOT_IMPLEMENTED)
             return
@@ -606,12 +644,18 @@ class _Server:
         yield from self._go_on(mechanism, mechanism.step(None if initial is None else initial.reveal()))
 
     def _sasl_response(self, response: commands.SASLResponse) -> Flow[None]:
-        mechanism = self._mechanism
-        if response.data is None or mechanism is None:
-            self._mechanism = None
+        mechanism, outcome, data = self._mechanism, self._outcome, response.data
+        if isinstance(outcome, Refused):
+            # Whatever it says: cancelling does not make a failure another one.
+            yield from self._end_login(outcome)
+        elif data is None or mechanism is None:
+            self._mechanism = self._outcome = None
             self._reply(_LOGIN_CANCELLED)
+        elif outcome is not None:
+            is_empty = not data.reveal()
+            yield from self._end_login(outcome if is_empty else Refused("expected an empty response"))
         else:
-            yield from self._go_on(mechanism, mechanism.step(response.data.reveal()))
+            yield from self._go_on(mechanism, mechanism.step(data.reveal()))
 
     def _go_on(self, mechanism: ServerMechanism, step: Step) -> Flow[None]:
         """Do what *step* says, up to the next reply."""
@@ -623,12 +667,21 @@ class _Server:
             step = mechanism.resume(answer)
         if isinstance(step, Challenge):
             self._reply(Reply.of_challenge(step.data))
-            return
-        self._mechanism = None
-        if isinstance(step, Accepted):
-            yield from self._log_in(step.identity, mechanism.name)
+        elif step.data is None:
+            yield from self._end_login(step)
         else:
-            self._reply(_LOGIN_REFUSED)
+            # RFC 4954 section 4: what comes with success is a challenge, and its answer is empty.
+            self._outcome = step
+            self._reply(Reply.of_challenge(step.data))
+
+    def _end_login(self, outcome: Accepted | Refused) -> Flow[None]:
+        # An exchange that ends has a mechanism.
+        mechanism = cast(ServerMechanism, self._mechanism)
+        self._mechanism = self._outcome = None
+        if isinstance(outcome, Accepted):
+            yield from self._log_in(outcome.identity, mechanism.name)
+        else:
+            self._reply(_LOGIN_REFUSED[outcome.denial])
 
     def _log_in(self, identity: str, mechanism: str) -> Flow[None]:
         answer = (yield from self._ask("auth", identity, mechanism)) or _LOGIN_OK

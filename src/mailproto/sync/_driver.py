@@ -73,6 +73,7 @@ class Driver:
         *,
         server_side: bool,
         context: ssl.SSLContext | None = None,
+        certificate: bytes | None = None,
         timeout: float | None = None,
         stopping: Signal | None = None,
     ) -> None:
@@ -84,6 +85,7 @@ class Driver:
         self._sock = sock
         self._server_side = server_side
         self._context = context
+        self._certificate = certificate
         self._max_timeout = inf if timeout is None else timeout
         self._stopping = stopping
         self._tls: TLSStream | None = None
@@ -214,6 +216,7 @@ class Driver:
             self._context or client_context(),
             server_side=self._server_side,
             server_hostname=None if self._server_side else server_hostname,
+            certificate=self._certificate,
         )
         deadline = time.monotonic() + min(CONNECT_TIMEOUT, self._max_timeout)
         try:
@@ -537,6 +540,7 @@ class ClientDriver(Driver):
         super().__init__(sock, server_side=False, context=context, timeout=timeout)
         self.conn = conn
         self.is_shared = is_shared
+        self.service: tuple[str | None, int] = (None, 0)
         self._in_use = threading.Lock()
 
     @classmethod
@@ -567,6 +571,7 @@ class ClientDriver(Driver):
         if sock is None:
             sock = _connected(host, port, path, source_address, timeout)
         driver = cls(conn, sock, context=context, timeout=timeout, is_shared=is_shared)
+        driver.service = host, port
         if tls == "implicit":
             try:
                 driver.shake_hands(host)

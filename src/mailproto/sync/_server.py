@@ -25,6 +25,7 @@ from mailproto._network import (
     check_mode,
     check_target,
 )
+from mailproto._tls import certificate_in
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
 from mailproto.flow import Connection, Flow, ServerStopping
 from mailproto.sync._driver import Driver
@@ -45,10 +46,10 @@ class Server:
     """A listening server: it accepts as soon as it is made, in a thread of its own, until `stop`.
 
     *factory* makes `(connection, flow)` for each accepted connection, in the thread of that connection. At
-    most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is
-    used at once with *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a
-    connection grants its client, in seconds. *admission* turns away connections that are too many; if it
-    bounds them all, none waits. Raises `ConnectionClosed` with phase "listen".
+    most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is used
+    at once with *tls* "implicit", otherwise when the flow yields `StartTLS`; *certificate* is the one in it.
+    *timeout* caps what a connection grants its client, in seconds. *admission* turns away connections that
+    are too many; if it bounds them all, none waits. Raises `ConnectionClosed` with phase "listen".
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Server:
         *,
         tls: ServerTLS = "none",
         ssl_context: ssl.SSLContext | None = None,
+        certificate: bytes | None = None,
         path: str | os.PathLike[str] | None = None,
         sock: socket.socket | None = None,
         timeout: float | None = None,
@@ -72,6 +74,7 @@ class Server:
         self._factory = factory
         self._is_implicit = tls == "implicit"
         self._context = ssl_context
+        self._certificate: bytes | None = None if certificate is None else certificate_in(certificate)
         self._timeout = timeout
         self._max_connections = max_connections if admission is None or not admission.most else inf
         self._admission = admission
@@ -170,6 +173,7 @@ class Server:
             sock,
             server_side=True,
             context=self._context,
+            certificate=self._certificate,
             timeout=self._timeout,
             stopping=self._stopping,
         )

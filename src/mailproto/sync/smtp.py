@@ -13,13 +13,13 @@ from types import TracebackType
 from typing import final
 
 from mailproto._connection import Trace
-from mailproto._network import ClientTLS, ServerTLS
+from mailproto._network import ClientTLS, ServerTLS, client_setting
 from mailproto._secret import Secret
 from mailproto._smtp import Users, admission_of, client_connection, default_port, local_name, server_factory
 from mailproto.flow import TLSInfo
 from mailproto.limits import SMTPLimits
 from mailproto.sasl._mechanism import ClientMechanism
-from mailproto.sasl._registry import password_mechanisms
+from mailproto.sasl._registry import login_mechanisms
 from mailproto.smtp import client_flows as flows
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.client_flows import Body, Pairs, Recipient, SendResult
@@ -109,17 +109,32 @@ class SMTPClient:
         """Whether the session is usable, as far as is known without IO."""
         return self._driver.is_open
 
-    def login(self, user_id: str, password: str | Secret[str], *, allow_cleartext: bool = False) -> Reply:
-        """Log in by the strongest mechanism that the server offers too.
+    def login(
+        self,
+        user_id: str,
+        password: str | Secret[str] | None = None,
+        *,
+        token: str | Secret[str] | None = None,
+        allow_cleartext: bool = False,
+        channel_binding: bool = True,
+    ) -> Reply:
+        """Log in with a password, or with an OAuth *token*, by the strongest mechanism there is.
 
-        A password goes over a connection without TLS only with *allow_cleartext*. Raises
-        `SMTPAuthenticationFailed`, and LocalProtocolError if there is no mechanism.
+        What sends a secret is used over a connection without TLS only with *allow_cleartext*. A server that
+        offers to bind the login to the TLS connection may not know the way that we do; then, and only then,
+        *channel_binding* has to be False. Raises `SMTPAuthenticationFailed`, whose `reason` says why, and
+        LocalProtocolError if there is no mechanism.
         """
-        return self.authenticate(*password_mechanisms(user_id, password), allow_cleartext=allow_cleartext)
+        channel = self.tls if channel_binding else None
+        mechanisms = login_mechanisms(user_id, password, token, channel)
+        return self.authenticate(*mechanisms, allow_cleartext=allow_cleartext)
 
     def authenticate(self, *mechanisms: ClientMechanism, allow_cleartext: bool = False) -> Reply:
         """Log in by the first of *mechanisms* that the server offers (RFC 4954)."""
-        return self._driver.run(flows.authenticate(self._conn, mechanisms, allow_cleartext=allow_cleartext))
+        setting = client_setting(self._driver.service, self.tls)
+        return self._driver.run(
+            flows.authenticate(self._conn, mechanisms, allow_cleartext=allow_cleartext, setting=setting)
+        )
 
     def send_message(
         self,
@@ -256,6 +271,7 @@ def serve_smtp(
     *,
     tls: ServerTLS = "none",
     ssl_context: ssl.SSLContext | None = None,
+    certificate: bytes | None = None,
     path: str | os.PathLike[str] | None = None,
     sock: socket.socket | None = None,
     lmtp: bool = False,
@@ -276,7 +292,8 @@ def serve_smtp(
 
     *handler* decides; without *authenticator* AUTH is not offered, and mechanisms that send a password only
     behind TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit".
-    Port 0 picks one: see `addresses`. *newlines* says what becomes of a message with a bare CR or LF.
+    *certificate*, the octets of the one in it (DER or PEM), lets logins be bound to it. Port 0 picks one: see
+    `addresses`. *newlines* says what becomes of a message with a bare CR or LF.
     *timeout* caps, in seconds, what a client is granted. A client that talks in the *greet_delay* seconds
     before the greeting is turned away. *extensions* are the rows that may be offered, your own among them;
     *strict* refuses what deviates from the syntax. *limits* bounds connections too.
@@ -310,6 +327,7 @@ def serve_smtp(
         port,
         tls=tls,
         ssl_context=ssl_context,
+        certificate=certificate,
         path=path,
         sock=sock,
         timeout=timeout,
