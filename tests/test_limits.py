@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from mailproto.errors import LocalProtocolError
-from mailproto.limits import IMAPLimits, SMTPLimits
+from mailproto.limits import IMAPLimits, RouteLimits, SMTPLimits
 
 RFC_MINIMUMS = [
     (SMTPLimits().max_command_line, 512),
@@ -17,6 +17,8 @@ RFC_MINIMUMS = [
     (SMTPLimits().max_recipients, 100),
     (SMTPLimits().max_bad_logins, 3),
     (IMAPLimits().max_line, 8_192),
+    (RouteLimits().max_addresses, 2),
+    (RouteLimits().max_policy, 65_536),
 ]
 
 
@@ -32,6 +34,8 @@ def test_a_limit_must_be_positive() -> None:
         IMAPLimits(max_line=-1)
     with pytest.raises(LocalProtocolError, match="max_depth: expected at most 200, got 201"):
         IMAPLimits(max_depth=201)
+    with pytest.raises(LocalProtocolError, match="max_hosts"):
+        RouteLimits(max_hosts=0)
     assert SMTPLimits(max_message=0).max_message == 0
     assert SMTPLimits(max_text_line=None).max_text_line is None
     assert IMAPLimits(max_append=0).max_append == 0
