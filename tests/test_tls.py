@@ -59,6 +59,8 @@ def test_info_has_version_cipher_certificate_and_bindings() -> None:
     assert seen.cipher == own.cipher != ""
     assert own.peer_certificate is None
     assert seen.peer_certificate is not None
+    assert seen.peer_chain[0] == seen.peer_certificate
+    assert own.peer_chain == ()
     assert seen.channel_bindings["tls-unique"] == own.channel_bindings["tls-unique"]
     digest = hashlib.sha256(seen.peer_certificate).digest()
     assert seen.channel_bindings["tls-server-end-point"] == digest
