@@ -50,7 +50,7 @@ FLOORS: list[tuple[int, tuple[str, ...]]] = [
         ),
     ),
     (2, ("smtp", "imap")),
-    (1, ("address", "sasl", "mime")),
+    (1, ("address", "sasl", "mime", "proxy_protocol")),
     (0, ("errors", "limits", "wants", "_secret", "_buffer", "_ranges", "_der", "_connection")),
 ]
 IO_MODULES = {
