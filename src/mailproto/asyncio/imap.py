@@ -574,6 +574,7 @@ def serve_imap(
     timeout: float | None = None,
     limits: IMAPLimits | None = None,
     trace: Trace | None = None,
+    proxy_protocol: bool = False,
 ) -> Server:
     """Serve IMAP once it is awaited or entered.
 
@@ -581,7 +582,8 @@ def serve_imap(
     *authenticator* nobody needs to log in; with it, mechanisms that send a password are offered only behind
     TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit". Port 0
     picks one: see `addresses`. *hostname* stands in the greeting. *timeout* caps, in seconds, what a client
-    is granted.
+    is granted. With *proxy_protocol* every connection must begin with a PROXY header, which says who the
+    client is.
     """
     factory = server_factory(
         store,
@@ -594,5 +596,13 @@ def serve_imap(
         trace=trace,
     )
     return Server(
-        factory, host, port, tls=tls, ssl_context=ssl_context, path=path, sock=sock, timeout=timeout
+        factory,
+        host,
+        port,
+        tls=tls,
+        ssl_context=ssl_context,
+        path=path,
+        sock=sock,
+        timeout=timeout,
+        proxy_protocol=proxy_protocol,
     )

@@ -38,7 +38,8 @@ class Server:
     *factory* makes `(connection, flow)` for each accepted connection, in the thread of that connection. At
     most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is
     used at once with *tls* "implicit", otherwise when the flow yields `StartTLS`. *timeout* caps what a
-    connection grants its client, in seconds. Raises `ConnectionClosed` with phase "listen".
+    connection grants its client, in seconds. With *proxy_protocol* each connection must begin with a header
+    of the PROXY protocol. Raises `ConnectionClosed` with phase "listen".
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Server:
         sock: socket.socket | None = None,
         timeout: float | None = None,
         max_connections: int = 256,
+        proxy_protocol: bool = False,
     ) -> None:
         check_mode(tls, ("implicit", "starttls", "none"))
         if tls != "none" and ssl_context is None:
@@ -63,6 +65,7 @@ class Server:
         self._context = ssl_context
         self._timeout = timeout
         self._max_connections = max_connections
+        self._proxy_protocol = proxy_protocol
         self._path = path
         self._stopping = Signal()
         self._changed = threading.Condition()
@@ -178,9 +181,12 @@ class Server:
                 self._changed.notify_all()
 
     def _drive(self, driver: Driver) -> None:
+        early = driver.read_proxy_header() if self._proxy_protocol else b""
         if self._is_implicit:
-            driver.shake_hands(None)
+            driver.shake_hands(None, early)
         driver.conn, flow = self._factory(driver)
         if self._is_implicit:
             driver.feed_decrypted()
+        elif early:
+            driver.feed(early)
         driver.drive(flow)

@@ -220,13 +220,15 @@ def serve_smtp(
     timeout: float | None = None,
     limits: SMTPLimits | None = None,
     trace: Trace | None = None,
+    proxy_protocol: bool = False,
 ) -> Server:
     """Serve SMTP, or LMTP, from now on until `stop()` or the end of its `with` block.
 
     *handler* decides; without *authenticator* AUTH is not offered, and mechanisms that send a password only
     behind TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit".
     Port 0 picks one: see `addresses`. *newlines* says what becomes of a message with a bare CR or LF.
-    *timeout* caps, in seconds, what a client is granted. Raises `ConnectionClosed` with phase "listen".
+    *timeout* caps, in seconds, what a client is granted. With *proxy_protocol* every connection must begin
+    with a PROXY header, which says who the client is. Raises `ConnectionClosed` with phase "listen".
     """
     factory = server_factory(
         handler,
@@ -241,5 +243,13 @@ def serve_smtp(
         trace=trace,
     )
     return Server(
-        factory, host, port, tls=tls, ssl_context=ssl_context, path=path, sock=sock, timeout=timeout
+        factory,
+        host,
+        port,
+        tls=tls,
+        ssl_context=ssl_context,
+        path=path,
+        sock=sock,
+        timeout=timeout,
+        proxy_protocol=proxy_protocol,
     )
