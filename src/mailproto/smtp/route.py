@@ -2,7 +2,7 @@
 
 `find_route` is a generator: it yields each DNS question as a `Query`, is sent the answer as a value, and
 returns a `Route` or raises `RouteError`. Which question comes next depends on the last answer, so the
-procedure stands here once, and whoever resolves, blocking or not, needs a short loop and no other code:
+procedure stands here once, and whoever resolves, blocking or not, needs a short loop and no other code::
 
     search = find_route("example.org", shuffle=random.shuffle)
     try:
