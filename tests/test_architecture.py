@@ -50,8 +50,8 @@ FLOORS: list[tuple[int, tuple[str, ...]]] = [
         ),
     ),
     (2, ("smtp", "imap")),
-    (1, ("address", "sasl", "mime")),
-    (0, ("errors", "limits", "wants", "_secret", "_buffer", "_ranges", "_connection")),
+    (1, ("address", "sasl", "mime", "proxy_protocol")),
+    (0, ("errors", "limits", "wants", "_secret", "_buffer", "_ranges", "_der", "_connection")),
 ]
 IO_MODULES = {
     *("socket", "ssl", "asyncio", "selectors", "select", "threading", "time", "logging", "random", "secrets"),

@@ -1,7 +1,8 @@
 """Every code block of README.md and docs/ runs, and what the feature matrix names is there.
 
 The names `smtp.example.org` and `imap.example.org` of the examples lead to servers on loopback, with a
-certificate that the examples trust.
+certificate that the examples trust. So do the addresses of the mail hosts of `example.org` and `example.com`,
+which a resolver knows that asks nobody.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import dns.asyncresolver
 import pytest
 import trustme
 
@@ -42,8 +44,10 @@ from mailproto.smtp import (
     SMTPServerConnection,
     State,
 )
+from mailproto.smtp.dane import TLSA
 from mailproto.store import Delivery, Destination, MemoryStore
 from mailproto.sync import serve_imap, serve_smtp
+from support_dns import Zone, resolver_of
 from support_interop import free_port, start_mail_server, stop
 
 pytest_plugins = ["pytester"]
@@ -71,14 +75,31 @@ def blocks_of(page: Path) -> list[tuple[int, str]]:
     ]
 
 
+def example_zone(certificate: trustme.LeafCert) -> Zone:
+    """Return the DNS of the examples: example.org has DANE, example.com has MTA-STS."""
+    octets = ssl.PEM_cert_to_DER_cert(certificate.cert_chain_pems[0].bytes().decode())
+    return {
+        ("example.org", "MX"): ["20 mx2.example.org.", "10 mx1.example.org."],
+        ("mx1.example.org", "A"): ["192.0.2.25"],
+        ("mx2.example.org", "A"): ["192.0.2.27"],
+        ("_25._tcp.mx1.example.org", "TLSA"): [str(TLSA.of_certificate(octets))],
+        ("null.example.org", "MX"): ["0 ."],
+        ("example.com", "MX"): ["10 mx.example.com."],
+        ("mx.example.com", "A"): ["192.0.2.26"],
+        ("_mta-sts.example.com", "TXT"): ['"v=STSv1; " "id=20261125;"'],
+    }
+
+
 @pytest.fixture
 def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serve smtp.example.org:587 and imap.example.org:993 on loopback."""
     authority = trustme.CA()
-    certificate = authority.issue_cert("smtp.example.org", "imap.example.org")
+    hosts = ("mx1.example.org", "mx.example.com")
+    certificate = authority.issue_cert("smtp.example.org", "imap.example.org", *hosts)
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(server_context)
-    stores = {name: MemoryStore() for name in USERS}
+    stores = {name: MemoryStore() for name in [*USERS, "bob@example.com"]}
+    resolver = resolver_of(example_zone(certificate))
 
     def route(mailbox: Mailbox) -> Destination | None:
         store = stores.get(str(mailbox))
@@ -98,6 +119,7 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return context
 
     monkeypatch.setattr(ssl, "create_default_context", trusting_context)
+    monkeypatch.setattr(dns.asyncresolver, "Resolver", resolver)
     with ExitStack() as stack:
         smtp = stack.enter_context(
             serve_smtp(
@@ -117,6 +139,7 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             )
         )
         ports = {"smtp.example.org": smtp.addresses[0][1], "imap.example.org": imap.addresses[0][1]}
+        ports |= dict.fromkeys(("192.0.2.25", "192.0.2.26"), smtp.addresses[0][1])
 
         def lookup_example(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
             if host in ports:

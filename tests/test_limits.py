@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from mailproto.errors import LocalProtocolError
-from mailproto.limits import IMAPLimits, SASLLimits, SMTPLimits
+from mailproto.limits import IMAPLimits, RouteLimits, SASLLimits, SMTPLimits
 
 RFC_MINIMUMS = [
     (SMTPLimits().max_command_line, 512),
@@ -21,6 +21,8 @@ RFC_MINIMUMS = [
     (IMAPLimits().max_line, 8_192),
     (IMAPLimits().max_auth_line, 12_288),
     (SASLLimits().min_iterations, 4_096),
+    (RouteLimits().max_addresses, 2),
+    (RouteLimits().max_policy, 65_536),
 ]
 
 
@@ -41,6 +43,8 @@ def test_a_limit_must_be_positive() -> None:
     assert SMTPLimits(body_timeout=0.5).body_timeout == 0.5
     with pytest.raises(LocalProtocolError, match="min_iterations: expected at most 10, got 4096"):
         SASLLimits(max_iterations=10)
+    with pytest.raises(LocalProtocolError, match="max_hosts"):
+        RouteLimits(max_hosts=0)
     assert SMTPLimits(max_message=0).max_message == 0
     assert SMTPLimits(max_text_line=None).max_text_line is None
     assert IMAPLimits(max_append=0).max_append == 0

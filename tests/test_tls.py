@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -65,9 +67,22 @@ def test_info_has_version_cipher_certificate_and_bindings() -> None:
     assert seen.cipher == own.cipher != ""
     assert own.peer_certificate is None
     assert seen.peer_certificate is not None
+    assert seen.peer_chain[0] == seen.peer_certificate
+    assert own.peer_chain == ()
     assert seen.channel_bindings["tls-unique"] == own.channel_bindings["tls-unique"]
     digest = hashlib.sha256(seen.peer_certificate).digest()
     assert seen.channel_bindings["tls-server-end-point"] == digest
+
+
+def test_the_chain_as_the_peer_sent_it() -> None:
+    leaf = trustme.CA().create_child_ca().issue_cert("server.test")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.configure_cert(context)
+    client = TLSStream(unverified_context(), server_side=False, server_hostname="server.test")
+    shake(client, TLSStream(context, server_side=True))
+    sent = [ssl.PEM_cert_to_DER_cert(pem.bytes().decode()) for pem in leaf.cert_chain_pems]
+    assert len(sent) == 2
+    assert client.info().peer_chain == tuple(sent if sys.version_info >= (3, 13) else sent[:1])
 
 
 def test_tls_unique_is_not_given_in_tls_1_3() -> None:

@@ -35,6 +35,7 @@ __all__ = [
     "LINGER_OCTETS",
     "LINGER_SECONDS",
     "LONG_READ",
+    "PROXY_TIMEOUT",
     "ServerTLS",
     "address_of",
     "bind",
@@ -54,6 +55,8 @@ Address: TypeAlias = tuple[str, int] | str
 
 CONNECT_TIMEOUT: Final = 60.0
 """Seconds for connecting, and for the handshake of implicit TLS, unless `timeout` is shorter."""
+PROXY_TIMEOUT: Final = 10.0
+"""Seconds for the header of the PROXY protocol, unless `timeout` is shorter: a proxy sends it at once."""
 LINGER_SECONDS: Final = 5.0
 """Seconds for which a server reads on after its last words, so that they are not lost in a reset."""
 LINGER_OCTETS: Final = 1_048_576

@@ -12,6 +12,7 @@ import ssl
 from collections import deque
 from typing import Final, final
 
+from mailproto._der import read_element
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import TLSInfo
 
@@ -150,12 +151,21 @@ class TLSStream:
     def info(self) -> TLSInfo:
         """Return what the handshake gave."""
         cipher = self._object.cipher()
+        certificate = self._object.getpeercert(binary_form=True)
         return TLSInfo(
             version=self._object.version() or "",
             cipher=cipher[0] if cipher else "",
-            peer_certificate=self._object.getpeercert(binary_form=True),
+            peer_certificate=certificate,
+            peer_chain=self._peer_chain(certificate),
             channel_bindings=self._channel_bindings(),
         )
+
+    def _peer_chain(self, certificate: bytes | None) -> tuple[bytes, ...]:
+        """Return what the peer sent; before Python 3.13 ssl gives its own certificate only."""
+        get_chain = getattr(self._object, "get_unverified_chain", None)
+        if get_chain is not None:
+            return tuple(get_chain())
+        return () if certificate is None else (certificate,)
 
     def _channel_bindings(self) -> dict[str, bytes]:
         """Return those of RFC 5929 that can be had; "tls-unique" is undefined in TLS 1.3.
@@ -186,20 +196,14 @@ def _end_point(certificate: bytes) -> bytes:
 
 
 def _signature_algorithm(certificate: bytes) -> bytes:
-    """Return the second of the three elements of a certificate in DER (RFC 5280 section 4.1)."""
-    start, _ = _element(certificate, 0)
-    _, start = _element(certificate, start)
-    return certificate[slice(*_element(certificate, start))]
+    """Return the second of the three elements of a certificate in DER, which OpenSSL has checked as a whole.
 
-
-def _element(der: bytes, position: int) -> tuple[int, int]:
-    """Return where the contents of the element at *position* start and end; OpenSSL has checked the whole."""
-    size = der[position + 1]
-    start = position + 2
-    if size & 0x80:
-        start += size & 0x7F
-        size = int.from_bytes(der[position + 2 : start])
-    return start, start + size
+    See RFC 5280 section 4.1.
+    """
+    outer = read_element(certificate, 0, len(certificate))
+    signed = read_element(certificate, outer.contents, outer.end)
+    algorithm = read_element(certificate, signed.end, outer.end)
+    return certificate[algorithm.contents : algorithm.end]
 
 
 def certificate_in(octets: bytes) -> bytes:

@@ -119,13 +119,16 @@ Flow: TypeAlias = Generator[Instruction, Any, ResultT]
 class TLSInfo:
     """What a handshake gave: names as OpenSSL spells them, the peer's certificate in DER, channel bindings.
 
-    `channel_bindings` maps names of RFC 5929 and 9266 ("tls-unique", "tls-exporter") to octets.
+    `peer_chain` has that certificate and those above it as the peer sent them, unverified; before Python 3.13
+    it stands alone there. `channel_bindings` maps names of RFC 5929 and 9266 ("tls-unique", "tls-exporter")
+    to octets.
     """
 
     version: str
     cipher: str
     peer_certificate: bytes | None = None
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 class ServerStopping(Exception):

@@ -10,7 +10,7 @@ from typing import Final
 
 from mailproto.errors import LocalProtocolError
 
-__all__ = ["IMAPLimits", "SASLLimits", "SMTPLimits"]
+__all__ = ["IMAPLimits", "RouteLimits", "SASLLimits", "SMTPLimits"]
 
 MAX_DEPTH: Final = 200
 """The greatest `max_depth`: three stack frames a level stay far below Python's limit of a thousand."""
@@ -147,7 +147,28 @@ class SASLLimits:
             )
 
 
-def _check_positive(limits: SMTPLimits | IMAPLimits | SASLLimits, may_be_zero: set[str]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteLimits:
+    """Limits of the search for the hosts of a domain, and of the policies that are read on the way."""
+
+    max_hosts: int = 20
+    """Hosts of a domain whose addresses are looked up. RFC minimum: none."""
+    max_addresses: int = 10
+    """Addresses that are tried, of all hosts together. RFC minimum: 2 (RFC 5321 section 5.1)."""
+    max_aliases: int = 8
+    """Aliases that are followed from one name. RFC minimum: none."""
+    max_policy: int = 65_536
+    """Octets of an MTA-STS policy. RFC minimum: 65,536 (RFC 8461 section 3.3)."""
+    max_certificate: int = 65_536
+    """Octets of a certificate that is compared with TLSA records. RFC minimum: none."""
+
+    def __post_init__(self) -> None:
+        _check_positive(self, may_be_zero={"max_aliases"})
+
+
+def _check_positive(
+    limits: SMTPLimits | IMAPLimits | SASLLimits | RouteLimits, may_be_zero: set[str]
+) -> None:
     for field in fields(limits):
         value = getattr(limits, field.name)
         if value is not None and not (value > 0 or (value == 0 and field.name in may_be_zero)):

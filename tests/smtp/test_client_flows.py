@@ -107,10 +107,13 @@ class TestOpening:
         with pytest.raises(SMTPReplyError, match="HELO: 550 go"):
             self.run(script)
 
-    def test_refused_by_the_greeting(self) -> None:
-        script: Script = [(b"", b"554 no mail here\r\n"), (b"QUIT\r\n", b"221 bye\r\n")]
-        with pytest.raises(SMTPReplyError, match="connect: 554 no mail here"):
+    @pytest.mark.parametrize("code", [554, 521])
+    @pytest.mark.parametrize("answer", [b"221 bye\r\n", b"521 I said no\r\n", END], ids=["221", "521", "end"])
+    def test_refused_by_the_greeting(self, code: int, answer: Any) -> None:
+        script: Script = [(b"", b"%d no mail here\r\n" % code), (b"QUIT\r\n", answer)]
+        with pytest.raises(SMTPReplyError, match=f"connect: {code} no mail here") as caught:
             self.run(script)
+        assert (caught.value.code, caught.value.is_transient) == (code, False)
 
     @pytest.mark.parametrize("greeting", [b"421 too busy\r\n", END], ids=["421", "end"])
     def test_closed_by_the_greeting(self, greeting: Any) -> None:

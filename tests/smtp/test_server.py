@@ -13,6 +13,7 @@ from mailproto.errors import Defect, LocalProtocolError
 from mailproto.limits import SMTPLimits
 from mailproto.smtp import (
     EXTENSIONS,
+    HOST_ACCEPTS_NO_MAIL,
     Auth,
     BodyData,
     BodyEnded,
@@ -640,11 +641,41 @@ def test_421_at_any_time() -> None:
             conn.send_unchecked(b"x")
 
 
-def test_a_refused_greeting() -> None:
-    conn = server()
-    conn.send_reply(Reply(554))
-    assert invalid(serve(conn, [b"EHLO a\r\nQUIT\r\n"])) == [("EHLO", 503)]
-    assert conn.wants is Wants.CLOSED
+REFUSED_GREETINGS = [
+    (Reply(554), 503),
+    (Reply(450), 503),
+    (HOST_ACCEPTS_NO_MAIL, 521),
+    (Reply(521, ("never",)), 521),
+]
+AFTER_A_REFUSAL = (
+    b"EHLO a\r\nLHLO a\r\nMAIL FRM:\r\nXFOO\r\nNOOP\r\n\x01\r\nRSET\r\n" + b"x" * 3_000 + b"\r\n"
+)
+
+
+@pytest.mark.parametrize("greeting, code", REFUSED_GREETINGS)
+def test_after_a_refused_greeting_only_quit_is_answered_otherwise(greeting: Reply, code: int) -> None:
+    def run(pieces: list[bytes]) -> list[ServerEvent]:
+        conn = server()
+        conn.send_reply(greeting)
+        events = serve(conn, pieces)
+        assert conn.wants is Wants.CLOSED
+        return events
+
+    *refused, quit_ = for_every_split(AFTER_A_REFUSAL + b"QUIT\r\n", run)
+    assert [code for _, code in invalid(refused)] == [code] * 8
+    assert quit_ == Quit()
+    if code == 521:
+        assert {event.reply for event in refused if isinstance(event, InvalidCommand)} == {greeting}
+
+
+def test_a_521_later_on_changes_nothing() -> None:
+    conn = ready_server(server())
+    conn.receive_data(b"MAIL FROM:<>\r\nDATA\r\n")
+    assert conn.next_event() == Mail(Path(None))
+    conn.send_reply(HOST_ACCEPTS_NO_MAIL)
+    event = conn.next_event()
+    assert isinstance(event, InvalidCommand)
+    assert event.reply.code == 503
 
 
 @pytest.mark.parametrize(

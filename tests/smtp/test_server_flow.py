@@ -18,7 +18,10 @@ from mailproto.sasl import (
     Request,
 )
 from mailproto.smtp import (
+    DOMAIN_ACCEPTS_NO_MAIL,
     EXTENSIONS,
+    HOST_ACCEPTS_NO_MAIL,
+    SENDER_ACCEPTS_NO_MAIL,
     SMTPUTF8_EXTENSION,
     Expn,
     Extension,
@@ -274,6 +277,32 @@ class TestHandler:
         run = server(Closed())
         assert run.take_sent() == b"554 no mail here\r\n"
         assert say(run, b"EHLO me\r\nQUIT\r\n").endswith(b"\r\n221 2.0.0 closing the connection\r\n")
+
+    def test_a_host_that_accepts_no_mail(self) -> None:
+        class NoMail(SMTPHandler):
+            def connect(self, session: SMTPSession) -> Reply:
+                return HOST_ACCEPTS_NO_MAIL
+
+        run = server(NoMail())
+        greeting = b"521 5.3.2 host does not accept mail\r\n"
+        assert run.take_sent() == greeting
+        assert say(run, b"EHLO me\r\n") == greeting
+        assert say(run, b"QUIT\r\n") == b"221 2.0.0 closing the connection\r\n"
+
+    def test_domains_that_accept_no_mail(self) -> None:
+        class NullMX(SMTPHandler):
+            def mail(self, session: SMTPSession, mail: Any) -> Reply | None:
+                return SENDER_ACCEPTS_NO_MAIL if "null" in str(mail.reverse_path) else None
+
+            def rcpt(self, session: SMTPSession, rcpt: Any) -> Reply | None:
+                return DOMAIN_ACCEPTS_NO_MAIL if "null" in str(rcpt.forward_path) else None
+
+        run = greeted(NullMX())
+        refused = b"550 5.7.27 domain of the sender does not accept mail\r\n"
+        assert say(run, b"MAIL FROM:<a@null.example>\r\n") == refused
+        say(run, b"MAIL FROM:<a@x.example>\r\n")
+        assert say(run, b"RCPT TO:<b@null.example>\r\n") == b"556 5.1.10 domain does not accept mail\r\n"
+        assert say(run, b"RCPT TO:<b@y.example>\r\n").startswith(b"250 ")
 
     def test_hello_refused_changes_nothing(self) -> None:
         class Picky(Handler):

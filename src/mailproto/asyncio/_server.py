@@ -19,6 +19,7 @@ from mailproto._network import (
     LINGER_OCTETS,
     LINGER_SECONDS,
     LONG_READ,
+    PROXY_TIMEOUT,
     Accepted,
     Address,
     Admission,
@@ -31,8 +32,9 @@ from mailproto._network import (
 from mailproto._tls import certificate_in
 from mailproto.asyncio._link import Driver, Handshake, Run
 from mailproto.asyncio._transport import Acceptor, SocketTransport
-from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
+from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError, RemoteProtocolError
 from mailproto.flow import Connection, Flow, Receive, ServerStopping, Sleep
+from mailproto.proxy_protocol import ProxyHeader, ProxyProtocolReader
 
 __all__ = ["Factory", "Server"]
 
@@ -50,7 +52,7 @@ class Server:
     *factory* makes `(connection, flow)` for each accepted connection. *ssl_context* is used at once with
     *tls* "implicit", otherwise when the flow yields `StartTLS`; *certificate* is the one in it. *timeout*
     caps what a connection grants its client, in seconds. *admission* turns away connections that are too
-    many.
+    many. With *proxy_protocol* each connection must begin with a header of the PROXY protocol.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Server:
         sock: socket | None = None,
         timeout: float | None = None,
         admission: Admission | None = None,
+        proxy_protocol: bool = False,
     ) -> None:
         check_mode(tls, ("implicit", "starttls", "none"))
         if tls != "none" and ssl_context is None:
@@ -77,6 +80,7 @@ class Server:
         self.certificate: bytes | None = None if certificate is None else certificate_in(certificate)
         self.timeout = timeout
         self.admission = admission
+        self.proxy_protocol: bool = proxy_protocol
         self.links: set[_Link] = set()
         self._target = (host, port, path, sock)
         self._listeners: list[Acceptor | asyncio.AbstractServer] = []
@@ -177,8 +181,9 @@ class Server:
 
     def drop(self, link: _Link) -> None:
         """Forget *link*, whose flow and connection have both ended."""
-        if self.admission is not None and link in self.links:
-            self.admission.release(link.peer)
+        if self.admission is not None and link.admitted is not None:
+            self.admission.release(link.admitted)
+            link.admitted = None
         self.links.discard(link)
         if not self.links:
             self._emptied.set()
@@ -190,7 +195,7 @@ class _Link(Driver):
 
     conn: Connection[object]
 
-    __slots__ = ("_is_lingering", "_is_lost", "_run", "_server")
+    __slots__ = ("_header", "_is_lingering", "_is_lost", "_run", "_server", "admitted")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, server: Server) -> None:
         super().__init__(
@@ -204,20 +209,62 @@ class _Link(Driver):
         self._run: _LinkRun | None = None
         self._is_lost = False
         self._is_lingering = False
+        self._header: ProxyHeader | None = None
+        self.admitted: Address | None = None
+        """Whom the server's `Admission` has counted for this connection."""
+
+    @property
+    def peer(self) -> Address:
+        """The address of the client; behind a proxy what the proxy says, if it says something."""
+        source = None if self._header is None else self._header.source
+        return super().peer if source is None else source
+
+    @property
+    def local(self) -> Address:
+        """The address that the client connected to, which may be the proxy's."""
+        destination = None if self._header is None else self._header.destination
+        return super().local if destination is None else destination
+
+    @property
+    def _is_header_due(self) -> bool:
+        return self._server.proxy_protocol and self._header is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the flow, behind the handshake if TLS is implicit."""
+        """Start the flow, behind the header of a proxy and behind the handshake if TLS is implicit."""
         super().connection_made(transport)
-        admission = self._server.admission
-        if admission is not None and not admission.admit(self.peer):
-            self._transport.write(admission.refusal)
-            self._transport.close()
-            return
         self._server.links.add(self)
+        if self._is_header_due:
+            self._transport.set_protocol(_Proxied(self))
+            self._arm(self.loop.time() + min(PROXY_TIMEOUT, self._max_timeout))
+        else:
+            self._start()
+
+    def start_behind(self, header: ProxyHeader, rest: bytes) -> None:
+        """Start the flow of the client that *header* names, whose octets begin with *rest*."""
+        self._header = header
+        self._transport.set_protocol(self)
+        self._start()
+        if rest and not self._is_closing:
+            self.data_received(rest)
+
+    def _start(self) -> None:
+        if self._server.admission is not None and not self._is_admitted(self._server.admission):
+            return
         self._run = _LinkRun(
             self, self._shake_hands_first() if self._server.is_implicit else self._make_flow()
         )
         self._run.step()
+
+    def _is_admitted(self, admission: Admission) -> bool:
+        """Count the client, not the proxy in front of it; turn it away if it is one too many."""
+        peer = self.peer
+        if admission.admit(peer):
+            self.admitted = peer
+            return True
+        self._transport.write(admission.refusal)
+        self._is_closing = True
+        self._transport.close()
+        return False
 
     def _shake_hands_first(self) -> Flow[None]:
         yield Handshake()  # type: ignore[misc]  # an instruction of this driver only
@@ -263,7 +310,7 @@ class _Link(Driver):
         self._arm(self.loop.time() + LINGER_SECONDS)
 
     def _ring(self) -> None:
-        if self._is_lingering:
+        if self._is_lingering or self._is_header_due:
             self.abort()
         else:
             super()._ring()
@@ -282,6 +329,8 @@ class _Link(Driver):
         """Throw `ServerStopping` into the flow if it waits, else at its next `Receive` or `Sleep`."""
         run = self._run
         if run is None:
+            if self._is_header_due:
+                self.abort()
             return
         if run.waits_for in (Receive, Sleep):
             self.forget(run)
@@ -297,6 +346,37 @@ class _Link(Driver):
         self.abort()
         if run is not None and run.task is not None:
             run.task.cancel()
+
+
+@final
+class _Proxied(asyncio.Protocol):
+    """What reads a connection up to the end of the header of the PROXY protocol.
+
+    Without a valid one the connection is closed without a word.
+    """
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+        self._reader = ProxyProtocolReader()
+
+    def data_received(self, data: bytes) -> None:
+        """Let the link start if the header is complete."""
+        self._reader.receive_data(data)
+        try:
+            header = self._reader.next_event()
+        except RemoteProtocolError:
+            self._link.abort()
+            return
+        if header is not None:
+            self._link.start_behind(header, self._reader.take_rest())
+
+    def eof_received(self) -> bool:
+        """Close: there is no header any more."""
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Let the link go."""
+        self._link.connection_lost(error)
 
 
 @final

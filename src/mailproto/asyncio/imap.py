@@ -598,6 +598,7 @@ def serve_imap(
     timeout: float | None = None,
     limits: IMAPLimits | None = None,
     trace: Trace | None = None,
+    proxy_protocol: bool = False,
 ) -> Server:
     """Serve IMAP once it is awaited or entered.
 
@@ -606,6 +607,7 @@ def serve_imap(
     TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit".
     *certificate*, the octets of the one in it (DER or PEM), lets logins be bound to it. Port 0 picks one: see
     `addresses`. *hostname* stands in the greeting. *timeout* caps, in seconds, what a client is granted.
+    With *proxy_protocol* every connection must begin with a PROXY header, which says who the client is.
     """
     factory = server_factory(
         store,
@@ -627,4 +629,5 @@ def serve_imap(
         path=path,
         sock=sock,
         timeout=timeout,
+        proxy_protocol=proxy_protocol,
     )

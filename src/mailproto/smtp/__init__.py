@@ -93,9 +93,16 @@ from mailproto.smtp.handler import (
 )
 from mailproto.smtp.parameters import PARAMETERS, Parameter, Parameters
 from mailproto.smtp.receiver import Receiver
-from mailproto.smtp.reply import EnhancedCode, Reply
+from mailproto.smtp.reply import (
+    DOMAIN_ACCEPTS_NO_MAIL,
+    HOST_ACCEPTS_NO_MAIL,
+    SENDER_ACCEPTS_NO_MAIL,
+    EnhancedCode,
+    Reply,
+)
 from mailproto.smtp.server import SMTPServerConnection
 from mailproto.smtp.state import TRANSITIONS, Condition, Replies, Row, State
+from mailproto.smtp.status_codes import STATUS_CODES, StatusCode
 
 __all__ = [
     # connections
@@ -139,6 +146,12 @@ __all__ = [
     "InvalidCommand",
     "Reply",
     "ServerEvent",
+    # replies with a meaning of their own, and the enhanced status codes in words
+    "DOMAIN_ACCEPTS_NO_MAIL",
+    "HOST_ACCEPTS_NO_MAIL",
+    "SENDER_ACCEPTS_NO_MAIL",
+    "STATUS_CODES",
+    "StatusCode",
     # extensions and parameters
     "Attributes",
     "ETRN",

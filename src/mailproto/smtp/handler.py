@@ -158,7 +158,11 @@ class SMTPHandler:
     """
 
     def connect(self, session: SMTPSession) -> Answer:
-        """Greet; a 554 or 421 turns the client away. If this raises, the client gets 421 and no session."""
+        """Greet; 554, 521 or 421 turn the client away.
+
+        After 554 and 521 only QUIT is answered otherwise than with a 503, or the 521 again (RFC 7504). If
+        this raises, the client gets 421 and no session.
+        """
         return None
 
     def hello(self, session: SMTPSession, hello: Hello) -> Answer:

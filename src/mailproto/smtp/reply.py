@@ -16,8 +16,16 @@ from mailproto.limits import SMTPLimits
 from mailproto.sasl import _base64
 from mailproto.smtp._grammar import decode_text, match_reply_line, require_text
 from mailproto.smtp.commands import Request
+from mailproto.smtp.status_codes import STATUS_CODES, SUBJECTS
 
-__all__ = ["EnhancedCode", "Reply", "ReplyReader"]
+__all__ = [
+    "DOMAIN_ACCEPTS_NO_MAIL",
+    "EnhancedCode",
+    "HOST_ACCEPTS_NO_MAIL",
+    "Reply",
+    "ReplyReader",
+    "SENDER_ACCEPTS_NO_MAIL",
+]
 
 # status-code = class "." subject "." detail                                    (RFC 2034 section 4)
 # class = "2" / "4" / "5" ;  subject = 1*3DIGIT ;  detail = 1*3DIGIT
@@ -49,6 +57,17 @@ class EnhancedCode:
         if found is None or text.endswith(" "):
             raise LocalProtocolError(f"expected an enhanced status code, got {text[:40]!r}")
         return cls(int(found[1]), int(found[2]), int(found[3]))
+
+    @property
+    def name(self) -> str | None:
+        """The registered name of the subject and detail in words; None if there is none."""
+        registered = STATUS_CODES.get((self.subject, self.detail))
+        return None if registered is None else registered.name
+
+    @property
+    def description(self) -> str:
+        """The name; of a code without one what its subject is about, which is all that is known of it."""
+        return self.name or SUBJECTS.get(self.subject, SUBJECTS[0])
 
     def __str__(self) -> str:
         return f"{self.klass}.{self.subject}.{self.detail}"
@@ -170,6 +189,19 @@ class Reply:
         *first, last = self.lines or ("",)
         more = "".join(f"{self.code}-{enhanced}{line}\r\n" for line in first)
         return f"{more}{self.code} {enhanced}{last}\r\n".encode()
+
+
+HOST_ACCEPTS_NO_MAIL: Final = Reply.of(521, "5.3.2", "host does not accept mail")
+"""The greeting of a host that never accepts mail, whoever asks (RFC 7504 section 3); else 554 is the code.
+
+A client may still say QUIT. To every other command a server answers the same again.
+"""
+
+DOMAIN_ACCEPTS_NO_MAIL: Final = Reply.of(556, "5.1.10", "domain does not accept mail")
+"""The answer of a relay to RCPT, where the domain of the recipient has a null MX (RFC 7504, 7505)."""
+
+SENDER_ACCEPTS_NO_MAIL: Final = Reply.of(550, "5.7.27", "domain of the sender does not accept mail")
+"""The answer to MAIL whose domain has a null MX, so that no notification could be sent (RFC 7505 4.1)."""
 
 
 class ReplyReader:

@@ -94,6 +94,7 @@ _WANTS_REPLY: Final = Wants.REPLY
 
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
+_NO_MAIL: Final = 521
 _ALL_HELLO: Final = frozenset(name for names in HELLO.values() for name in names)
 
 
@@ -258,6 +259,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_offered",
         "_pending",
         "_recipients",
+        "_refusal",
         "_replies_due",
         "_required",
         "_rest",
@@ -313,6 +315,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._hello: Ehlo | Helo | Lhlo | None = None
         self._pending: _Pending = None
         self._row: Row = _GREETING
+        self._refusal = _BAD_SEQUENCE
         self._replies_due = 1
         self._mail: Mail | None = None
         self._transactions = 0
@@ -527,6 +530,11 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             self._recipients = 0
         if state is _TLS:
             self.dropped += self._input.clear()
+
+    def _note_greeting(self, greeting: None, reply: Reply) -> None:
+        # "the server MAY [...] continue sending 521 reply codes" (RFC 7504 section 3); else it is 503.
+        if reply.code == _NO_MAIL:
+            self._refusal = reply
 
     def _note_mail(self, mail: Mail, reply: Reply) -> None:
         self._declined_mail = reply.code >= 400
@@ -824,6 +832,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return None if all(name in offered for name, _ in command.attributes) else _BAD_ATTRIBUTE
 
     def _invalid(self, reply: Reply, line: bytes, name: str) -> InvalidCommand:
+        if self._state is State.REFUSED:
+            reply = self._refusal
         if self._counts_as_bad(reply, name):
             self._bad_commands += 1
             if self._bad_commands > self.limits.max_bad_commands:
@@ -1093,6 +1103,7 @@ _NOTES: Final[dict[type, Callable[[SMTPServerConnection, Any, Reply], None]]] = 
     **dict.fromkeys(get_args(Command), SMTPServerConnection._note_other),
     **dict.fromkeys((Ehlo, Helo, Lhlo), SMTPServerConnection._note_hello),
     **dict.fromkeys((Auth, SASLResponse), SMTPServerConnection._note_login),
+    type(None): SMTPServerConnection._note_greeting,
     Mail: SMTPServerConnection._note_mail,
     Rcpt: SMTPServerConnection._note_rcpt,
     Data: SMTPServerConnection._note_data,

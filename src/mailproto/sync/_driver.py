@@ -22,6 +22,7 @@ from mailproto._network import (
     LINGER_OCTETS,
     LINGER_SECONDS,
     LONG_READ,
+    PROXY_TIMEOUT,
     Address,
     ClientTLS,
     address_of,
@@ -45,6 +46,7 @@ from mailproto.flow import (
     StartTLS,
     TLSInfo,
 )
+from mailproto.proxy_protocol import ProxyHeader, ProxyProtocolReader
 from mailproto.sync._stores import call_in_turn
 from mailproto.sync._wait import Ready, Signal, wait
 from mailproto.wants import Wants
@@ -101,6 +103,7 @@ class Driver:
         self._is_closed = False
         self._is_waiting = False
         self._failure: ConnectionClosed | None = None
+        self._header: ProxyHeader | None = None
 
     def drive(self, flow: Flow[ResultT]) -> ResultT:
         """Run *flow* to its end; errors of IO, of calls and of the keyboard are thrown into it."""
@@ -205,8 +208,40 @@ class Driver:
             self._check_stopping()
             self._wait(False, False, deadline, self._stopping)
 
-    def shake_hands(self, server_hostname: str | None) -> TLSInfo:
-        """Shake hands; whatever is received from here on belongs to TLS. Errors have phase "tls".
+    def read_proxy_header(self) -> bytes:
+        """Wait for the header of the PROXY protocol, and return the octets that came behind it.
+
+        Raises RemoteProtocolError if there is none, ConnectionClosed with phase "proxy".
+        """
+        proxy = ProxyProtocolReader()
+        deadline = time.monotonic() + min(PROXY_TIMEOUT, self._max_timeout)
+        while self._header is None:
+            ready = self._wait(True, False, deadline, self._stopping)
+            if ready.signal:
+                raise ServerStopping
+            if not ready.read:
+                raise timed_out("proxy")
+            self._feed_proxy(proxy)
+            self._header = proxy.next_event()
+        return proxy.take_rest()
+
+    def _feed_proxy(self, proxy: ProxyProtocolReader) -> None:
+        try:
+            data = self._recv()
+        except OSError as error:
+            raise closed(error, "proxy") from error
+        if data:
+            proxy.receive_data(data)
+        elif data is not None:
+            proxy.receive_eof()
+
+    def feed(self, data: bytes) -> None:
+        """Feed *data*, which was received before there was a connection."""
+        self.conn.receive_data(data)
+        self._is_fed = True
+
+    def shake_hands(self, server_hostname: str | None, early: bytes = b"") -> TLSInfo:
+        """Shake hands; *early* and whatever is received from here on is TLS. Errors have phase "tls".
 
         What came right behind the handshake is kept for `feed_decrypted`, once the connection knows of TLS.
         """
@@ -218,6 +253,7 @@ class Driver:
             server_hostname=None if self._server_side else server_hostname,
             certificate=self._certificate,
         )
+        tls.receive_data(early)
         deadline = time.monotonic() + min(CONNECT_TIMEOUT, self._max_timeout)
         try:
             while not self._go_on_shaking_hands(tls):
@@ -419,13 +455,15 @@ class Driver:
 
     @property
     def peer(self) -> Address:
-        """The address of the other end."""
-        return _name(self._sock.getpeername)
+        """The address of the other end; behind a proxy what the proxy says, if it says something."""
+        source = None if self._header is None else self._header.source
+        return _name(self._sock.getpeername) if source is None else source
 
     @property
     def local(self) -> Address:
-        """The address of this end."""
-        return _name(self._sock.getsockname)
+        """The address of this end, behind a proxy the one that the client connected to."""
+        destination = None if self._header is None else self._header.destination
+        return _name(self._sock.getsockname) if destination is None else destination
 
     def report(self, error: BaseException) -> None:
         """Log *error*, after which the session goes on."""
@@ -451,6 +489,12 @@ class Driver:
             self.close()
         else:
             self._linger()
+
+    def turn_away(self, octets: bytes) -> None:
+        """Send *octets* as far as that can be done at once, and close: there is no session."""
+        with contextlib.suppress(OSError):
+            self._sock.send(octets)
+        self.abort()
 
     def close(self) -> None:
         """Send what is queued, without waiting longer than `LINGER_SECONDS` for it, and close."""

@@ -49,7 +49,8 @@ class Server:
     most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is used
     at once with *tls* "implicit", otherwise when the flow yields `StartTLS`; *certificate* is the one in it.
     *timeout* caps what a connection grants its client, in seconds. *admission* turns away connections that
-    are too many; if it bounds them all, none waits. Raises `ConnectionClosed` with phase "listen".
+    are too many; if it bounds them all, none waits. With *proxy_protocol* each connection
+    must begin with a header of the PROXY protocol. Raises `ConnectionClosed` with phase "listen".
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Server:
         timeout: float | None = None,
         max_connections: int = 256,
         admission: Admission | None = None,
+        proxy_protocol: bool = False,
     ) -> None:
         check_mode(tls, ("implicit", "starttls", "none"))
         if tls != "none" and ssl_context is None:
@@ -78,6 +80,7 @@ class Server:
         self._timeout = timeout
         self._max_connections = max_connections if admission is None or not admission.most else inf
         self._admission = admission
+        self._proxy_protocol = proxy_protocol
         self._path = path
         self._stopping = Signal()
         self._changed = threading.Condition()
@@ -134,6 +137,7 @@ class Server:
             for driver in self._cut_off():
                 driver.shut_down()
             self._wait_until_empty(min(grace, 1.0))
+        self._stopping.close()
 
     def _wait_until_empty(self, seconds: float) -> bool:
         with self._changed:
@@ -166,8 +170,10 @@ class Server:
                 time.sleep(_PAUSE)
             return
         peer = address_of(address)
-        if self._admission is not None and not self._admission.admit(peer):
-            _turn_away(sock, self._admission.refusal)
+        # Behind a proxy the client is known, and counted, once the header is there.
+        admission = None if self._proxy_protocol else self._admission
+        if admission is not None and not admission.admit(peer):
+            _turn_away(sock, admission.refusal)
             return
         driver = Driver(
             sock,
@@ -178,15 +184,22 @@ class Server:
             stopping=self._stopping,
         )
         thread = threading.Thread(
-            target=self._serve, args=(driver, peer), daemon=True, name="mailproto-serve"
+            target=self._serve,
+            args=(driver, None if admission is None else peer),
+            daemon=True,
+            name="mailproto-serve",
         )
         with self._changed:
             self._drivers[thread] = driver
         thread.start()
 
-    def _serve(self, driver: Driver, peer: Address) -> None:
+    def _serve(self, driver: Driver, admitted: Address | None) -> None:
         try:
-            self._drive(driver)
+            early = b""
+            if self._proxy_protocol:
+                early = driver.read_proxy_header()
+                admitted = self._admit_behind_proxy(driver)
+            self._drive(driver, early)
         except ConnectionClosed:
             driver.abort()
         except (MailProtoError, ServerStopping):
@@ -195,18 +208,30 @@ class Server:
             driver.report(error)
         finally:
             driver.finish()
-            if self._admission is not None:
-                self._admission.release(peer)
+            if self._admission is not None and admitted is not None:
+                self._admission.release(admitted)
             with self._changed:
                 del self._drivers[threading.current_thread()]
                 self._changed.notify_all()
 
-    def _drive(self, driver: Driver) -> None:
+    def _admit_behind_proxy(self, driver: Driver) -> Address | None:
+        """Count the client of the proxy. Raises ConnectionClosed, and turns it away, if it is too many."""
+        if self._admission is None:
+            return None
+        peer = driver.peer
+        if not self._admission.admit(peer):
+            driver.turn_away(self._admission.refusal)
+            raise ConnectionClosed("too many connections", phase="read")
+        return peer
+
+    def _drive(self, driver: Driver, early: bytes) -> None:
         if self._is_implicit:
-            driver.shake_hands(None)
+            driver.shake_hands(None, early)
         driver.conn, flow = self._factory(driver)
         if self._is_implicit:
             driver.feed_decrypted()
+        elif early:
+            driver.feed(early)
         driver.drive(flow)
 
 

@@ -287,6 +287,7 @@ def serve_smtp(
     timeout: float | None = None,
     limits: SMTPLimits | None = None,
     trace: Trace | None = None,
+    proxy_protocol: bool = False,
 ) -> Server:
     """Serve SMTP, or LMTP, from now on until `stop()` or the end of its `with` block.
 
@@ -296,7 +297,8 @@ def serve_smtp(
     `addresses`. *newlines* says what becomes of a message with a bare CR or LF.
     *timeout* caps, in seconds, what a client is granted. A client that talks in the *greet_delay* seconds
     before the greeting is turned away. *extensions* are the rows that may be offered, your own among them;
-    *strict* refuses what deviates from the syntax. *limits* bounds connections too.
+    *strict* refuses what deviates from the syntax. *limits* bounds connections too. With
+    *proxy_protocol* every connection must begin with a PROXY header, which says who the client is.
 
     With *require_tls* nothing but STARTTLS, EHLO, NOOP and QUIT is answered in the clear, with *require_auth*
     no mail is taken without a login: together they make a submission server (RFC 6409, RFC 8314).
@@ -332,4 +334,5 @@ def serve_smtp(
         sock=sock,
         timeout=timeout,
         admission=admission_of(limits, tls),
+        proxy_protocol=proxy_protocol,
     )
