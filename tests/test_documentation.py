@@ -30,7 +30,7 @@ from mailproto.address import Mailbox
 from mailproto.address import Path as MailPath
 from mailproto.errors import OAuthFailure
 from mailproto.imap import IMAPServerConnection
-from mailproto.limits import IMAPLimits, SMTPLimits
+from mailproto.limits import IMAPLimits, RouteLimits, SASLLimits, SMTPLimits
 from mailproto.sasl import SERVER_MECHANISMS, PasswordAuthenticator, VerifyToken
 from mailproto.smtp import (
     BodyData,
@@ -324,8 +324,11 @@ def test_the_matrix_names_every_capability_that_the_imap_server_offers() -> None
     assert {name for name in names if not name.startswith("AUTH=") and name not in named} == set()
 
 
-@pytest.mark.parametrize("limits", [SMTPLimits, IMAPLimits])
-def test_the_table_of_limits_has_every_limit(limits: type[SMTPLimits | IMAPLimits]) -> None:
+Limits = SMTPLimits | IMAPLimits | SASLLimits | RouteLimits
+
+
+@pytest.mark.parametrize("limits", [SMTPLimits, IMAPLimits, SASLLimits, RouteLimits])
+def test_the_table_of_limits_has_every_limit(limits: type[Limits]) -> None:
     rows = list(limits_table().rows_of(limits.__name__))
     assert [row[0] for row in rows] == [field.name for field in fields(limits)]
     assert all(default and meaning for _, default, _, meaning in rows)

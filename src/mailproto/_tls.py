@@ -13,7 +13,7 @@ from collections import deque
 from typing import Final, final
 
 from mailproto._der import read_element
-from mailproto.errors import LocalProtocolError
+from mailproto.errors import LocalProtocolError, RemoteProtocolError
 from mailproto.flow import TLSInfo
 
 __all__ = ["TLSStream", "certificate_in", "client_context", "unverified_context"]
@@ -216,7 +216,7 @@ def certificate_in(octets: bytes) -> bytes:
         if start >= 0:
             octets = ssl.PEM_cert_to_DER_cert(octets[start : end + len(_PEM_END)].decode("ascii"))
         _signature_algorithm(octets)
-    except (ValueError, IndexError):
+    except (ValueError, RemoteProtocolError):
         raise LocalProtocolError("certificate: expected one in DER or PEM") from None
     return octets
 
