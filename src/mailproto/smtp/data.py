@@ -37,9 +37,12 @@ _MAX_EDGE_STEP: Final = 4_096
 """Octets that are copied at most where a dot stands at the edge of a chunk."""
 
 
+_NEWLINE_POLICIES: Final = frozenset(get_args(NewlinePolicy))
+
+
 def require_newline_policy(policy: str) -> None:
     """Raise LocalProtocolError if *policy* is no `NewlinePolicy`."""
-    if policy not in get_args(NewlinePolicy):
+    if policy not in _NEWLINE_POLICIES:
         raise LocalProtocolError(f"newlines: expected reject, normalize or pass, got {policy[:40]!r}")
 
 

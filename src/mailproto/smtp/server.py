@@ -174,6 +174,13 @@ _UNCONDITIONAL: Final = {
 
 Whether DATA is for a message that is BINARYMIME is asked by its check.
 """
+_REQUIREMENTS: Final[dict[tuple[bool, bool], tuple[Condition, ...]]] = {
+    (False, False): (),
+    (False, True): (Condition.AUTHENTICATED,),
+    (True, False): (Condition.TLS_ACTIVE,),
+    (True, True): (Condition.TLS_ACTIVE, Condition.AUTHENTICATED),
+}
+"""What a server requires, by `require_tls` and `require_auth`."""
 _NONE_UNCONDITIONAL: Final[dict[tuple[State, str], Row]] = {}
 """What takes its place where TLS or a login is required."""
 _CHUNKS: Final = frozenset({Bdat, Burl})
@@ -307,8 +314,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._strict = strict
         self._newlines: NewlinePolicy = newlines
         self._rows = tuple(extensions)
-        required = {Condition.TLS_ACTIVE: require_tls, Condition.AUTHENTICATED: require_auth}
-        self._required = tuple(condition for condition, is_required in required.items() if is_required)
+        self._required = _REQUIREMENTS[require_tls, require_auth]
         self._unconditional = _NONE_UNCONDITIONAL if self._required else _UNCONDITIONAL
         self._offered = _NOTHING_OFFERED
         self._state = State.GREETING
@@ -319,7 +325,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._replies_due = 1
         self._mail: Mail | None = None
         self._transactions = 0
-        self._domains: set[str] = set()
+        self._domains: frozenset[str] = frozenset()
         self._recipients = 0
         self._declined_mail = False
         self._rest: bytes | _Chunk | None = None
@@ -785,7 +791,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         domain = "" if mailbox is None else mailbox.domain.lower()
         if domain not in self._domains and len(self._domains) >= self.limits.max_recipient_domains:
             return _TOO_MANY_DOMAINS
-        self._domains.add(domain)
+        self._domains |= {domain}
         return None
 
     @property
