@@ -7,8 +7,9 @@ are matched to them in order. What to do with a refusal is for `mailproto.smtp.c
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from functools import reduce
-from typing import Final, final
+from typing import Any, Final, final
 
 from mailproto._connection import Endpoint
 from mailproto._secret import Secret
@@ -21,6 +22,7 @@ from mailproto.smtp.commands import (
     Bdat,
     Burl,
     Command,
+    Data,
     Ehlo,
     Expn,
     Helo,
@@ -59,6 +61,12 @@ from mailproto.smtp.state import (
 from mailproto.wants import Wants
 
 __all__ = ["SMTPClientConnection"]
+
+# On Python 3.11 a member of an enumeration takes four times as long to reach as a name of the module.
+_BODY: Final = State.BODY
+_CLOSED: Final = State.CLOSED
+_GREETING: Final = State.GREETING
+_TLS: Final = State.TLS
 
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
@@ -103,7 +111,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         """What this connection accepts."""
         self._lmtp = lmtp
         self._strict = strict
-        self._state = State.GREETING
+        self._state = _GREETING
         self._predicted: State | None = None
         self._pending: deque[Request] = deque()
         self._reader = ReplyReader(limits)
@@ -153,7 +161,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     @property
     def pending(self) -> int:
         """How many replies are due; in LMTP the last BDAT counts as one until it is its turn."""
-        return len(self._pending) + (self._state is State.GREETING)
+        return len(self._pending) + (self._state is _GREETING)
 
     @property
     def recipients(self) -> tuple[Path, ...]:
@@ -174,11 +182,11 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     @property
     def wants(self) -> Wants:
         """Why `next_event` returned None: BODY after a 354, REPLY when a challenge waits for `send_sasl`."""
-        if self._failure is not None or self._state is State.CLOSED:
+        if self._failure is not None or self._state is _CLOSED:
             return Wants.CLOSED
         if self._owed:
             return Wants.BODY
-        if self._pending and self._state is not State.BODY:
+        if self._pending and self._state is not _BODY:
             return Wants.DATA
         return _WANTS.get(self._state, Wants.DATA)
 
@@ -188,10 +196,10 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
         RFC 5321 section 4.5.3.2. None if nothing is due.
         """
-        if self._failure is not None or self._state is State.CLOSED:
+        if self._failure is not None or self._state is _CLOSED:
             return None
         if self._owed:
-            return _TIMEOUTS[State.BODY]
+            return _TIMEOUTS[_BODY]
         awaited = self._awaited
         return _TIMEOUTS.get(self._state) if awaited is None else timeout_of(awaited.name)
 
@@ -308,7 +316,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
         The next *replies* replies answer `Unchecked(octets)` and change no state, but for a 421.
         """
-        if self._failure is not None or self._state is State.CLOSED:
+        if self._failure is not None or self._state is _CLOSED:
             raise LocalProtocolError("the connection is closed")
         self._queue(octets)
         self._pending.extend([Unchecked(octets)] * replies)
@@ -321,12 +329,12 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         Before the greeting this is implicit TLS. Octets that came in the clear behind the reply to STARTTLS
         make `next_event` raise. Raises LocalProtocolError in any other state.
         """
-        if self._state is State.TLS:
+        if self._state is _TLS:
             self._state = State.START
             self._predicted = None
             self._forget_hello()
             self._authenticated = False
-        elif self._state is not State.GREETING or self._tls_active or self._pending:
+        elif self._state is not _GREETING or self._tls_active or self._pending:
             raise LocalProtocolError("TLS: no handshake is due")
         self._tls_active = True
         self._progress += 1
@@ -339,14 +347,14 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self._close()
 
     def _close(self) -> None:
-        self._state = State.CLOSED
+        self._state = _CLOSED
         self._pending.clear()
         self._owed = 0
 
     def _next_event(self) -> ClientEvent | None:
-        if self._state is State.CLOSED:
+        if self._state is _CLOSED:
             return None
-        if self._state is State.TLS and self._input:
+        if self._state is _TLS and self._input:
             raise _injection(len(self._input))
         while self._input and (line := self._take_line()) is not None:
             reply = self._reader.read_line(line, self._awaited)
@@ -356,7 +364,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     @property
     def _awaited(self) -> Request | None:
-        return self._pending[0] if self._pending and self._state is not State.GREETING else None
+        return self._pending[0] if self._pending and self._state is not _GREETING else None
 
     def _take_line(self) -> bytes | None:
         line = self._input.take_line()
@@ -407,7 +415,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         Only now it is known how many they are: in LMTP one for each accepted recipient, without any none
         (RFC 2033 section 4.3).
         """
-        while self._pending and isinstance(request := self._pending[0], Bdat | Burl) and request.last:
+        while self._pending and isinstance(request := self._pending[0], _CHUNKS) and request.last:
             row = row_of(self._state, request.name)
             if row is None or row.replies is Replies.ONE or not (row.is_legal or self._lmtp):
                 return
@@ -417,7 +425,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     def _received_unasked(self, reply: Reply) -> Reply:
         """Take the greeting, or a refusal of the message while it is being sent."""
-        name = "greeting" if self._state is State.GREETING else "message"
+        name = "greeting" if self._state is _GREETING else "message"
         row = row_of(self._state, name)
         state = None if row is None else row.after(reply.code)
         if state is None:
@@ -433,13 +441,16 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         if row is None:
             # Sent behind a command that failed: the refusal is what was to be expected.
             return
-        state = row.under(conditions_of(self._mail)).after(reply.code)
+        if row.intermediate_if is not None:
+            row = row.under(conditions_of(self._mail))
+        state = row.after(reply.code)
         if state is None:
             raise RemoteProtocolError(f"expected an answer to {request.name}, got {reply.code}")
         if state is not row.success:
             self._predicted = None
-        if not reply.is_negative:
-            self._note_success(request, reply)
+        note = _NOTES.get(type(request))
+        if note is not None and not reply.is_negative:
+            note(self, request, reply)
         if not (request.name == "message" and self._pending and self._pending[0].name == "message"):
             self._state = state
         if reply.is_intermediate and state is State.VERDICTS:
@@ -447,22 +458,26 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         if self._state not in IN_TRANSACTION:
             self._recipients.clear()
 
-    def _note_success(self, request: Request, reply: Reply) -> None:
-        if isinstance(request, Rcpt):
-            self._recipients.append(request.forward_path)
-        elif isinstance(request, Ehlo | Helo | Lhlo):
-            self._hello = request
-            self._extensions = NO_EXTENSIONS if request.name == "HELO" else Extensions.parse(reply.lines[1:])
-        elif request.name in ("AUTH", "SASL response"):
-            self._authenticated = self._authenticated or reply.is_positive
-        elif isinstance(request, Mail):
-            self._mail = request
-        elif request.name == "DATA":
-            self._encoder = DotEncoder()
-            self._body_progress = 0
-        elif isinstance(request, XClient):
-            self._forget_hello()
-            self._authenticated = request.is_authenticated
+    def _note_rcpt(self, rcpt: Rcpt, reply: Reply) -> None:
+        self._recipients.append(rcpt.forward_path)
+
+    def _note_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
+        self._hello = hello
+        self._extensions = NO_EXTENSIONS if hello.name == "HELO" else Extensions.parse(reply.lines[1:])
+
+    def _note_login(self, request: Auth | SASLResponse, reply: Reply) -> None:
+        self._authenticated = self._authenticated or reply.is_positive
+
+    def _note_mail(self, mail: Mail, reply: Reply) -> None:
+        self._mail = mail
+
+    def _note_data(self, data: Data, reply: Reply) -> None:
+        self._encoder = DotEncoder()
+        self._body_progress = 0
+
+    def _note_xclient(self, xclient: XClient, reply: Reply) -> None:
+        self._forget_hello()
+        self._authenticated = xclient.is_authenticated
 
     def _forget_hello(self) -> None:
         self._hello = None
@@ -486,12 +501,12 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         return self._predicted
 
     def _require_body(self) -> None:
-        if self._state is not State.BODY:
+        if self._state is not _BODY:
             raise LocalProtocolError("message: DATA was not accepted")
 
     def _require_legal(self, command: Command) -> Row:
         name = command.name
-        if self._failure is not None or self._state is State.CLOSED:
+        if self._failure is not None or self._state is _CLOSED:
             raise LocalProtocolError(f"{name}: the connection is closed")
         if self._owed:
             raise LocalProtocolError(f"{name}: {self._owed} octets of a BDAT are owed first")
@@ -510,20 +525,22 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         return row
 
     def _require_offered(self, command: Command, row: Row) -> None:
-        if isinstance(command, Mail | Rcpt):
-            self._require_envelope(command)
-        elif isinstance(command, Vrfy | Expn):
-            self._require_question(command)
         for keyword in row.extensions:
             if keyword not in self._extensions:
                 raise LocalProtocolError(f"{command.name}: the server does not offer {keyword}")
-        if isinstance(command, Auth) and command.mechanism not in self._extensions.auth:
+        require = _REQUIRE.get(type(command))
+        if require is not None:
+            require(self, command)
+
+    def _require_mechanism(self, command: Auth) -> None:
+        if command.mechanism not in self._extensions.auth:
             raise LocalProtocolError(f"AUTH: the server does not offer {command.mechanism}")
-        if isinstance(command, XClient | XForward):
-            offered = (self._extensions.get(command.name) or "").upper().split()
-            for name, _ in command.attributes:
-                if name not in offered:
-                    raise LocalProtocolError(f"{command.name}: the server does not offer {name}")
+
+    def _require_attributes(self, command: XClient | XForward) -> None:
+        offered = (self._extensions.get(command.name) or "").upper().split()
+        for name, _ in command.attributes:
+            if name not in offered:
+                raise LocalProtocolError(f"{command.name}: the server does not offer {name}")
 
     def _require_question(self, command: Vrfy | Expn) -> None:
         needs_utf8 = command.smtputf8 or not command.argument.isascii()
@@ -570,6 +587,26 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             return self._authenticated
         return condition in conditions_of(self._last_mail)
 
+
+_CHUNKS: Final = (Bdat, Burl)
+
+_NOTES: Final[dict[type, Callable[[SMTPClientConnection, Any, Reply], None]]] = {
+    **dict.fromkeys((Ehlo, Helo, Lhlo), SMTPClientConnection._note_hello),
+    **dict.fromkeys((Auth, SASLResponse), SMTPClientConnection._note_login),
+    Mail: SMTPClientConnection._note_mail,
+    Rcpt: SMTPClientConnection._note_rcpt,
+    Data: SMTPClientConnection._note_data,
+    XClient: SMTPClientConnection._note_xclient,
+}
+"""What a reply that is not negative changes beside the state."""
+
+_REQUIRE: Final[dict[type, Callable[[SMTPClientConnection, Any], None]]] = {
+    **dict.fromkeys((Mail, Rcpt), SMTPClientConnection._require_envelope),
+    **dict.fromkeys((Vrfy, Expn), SMTPClientConnection._require_question),
+    **dict.fromkeys((XClient, XForward), SMTPClientConnection._require_attributes),
+    Auth: SMTPClientConnection._require_mechanism,
+}
+"""What a command needs that its row of the table does not say."""
 
 _WANTS: Final = {State.BODY: Wants.BODY, State.AUTH: Wants.REPLY, State.TLS: Wants.TLS}
 _TIMEOUTS: Final = {

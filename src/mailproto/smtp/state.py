@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 __all__ = [
@@ -120,13 +121,18 @@ class Row:
         """Return the row for when *conditions* hold: without the 3yz that needs another one."""
         if self.intermediate_if is None or self.intermediate_if in conditions:
             return self
-        return replace(self, intermediate=None)
+        return _without_intermediate(self)
 
     def after(self, code: int) -> State | None:
         """Return the state after a reply of *code*; None if such a reply answers nothing."""
         if code >= 400:
             return self.negative
         return self.intermediate if code >= 300 else self.positive
+
+
+@cache
+def _without_intermediate(row: Row) -> Row:
+    return replace(row, intermediate=None)
 
 
 HELLO: Final = {False: ("EHLO", "HELO"), True: ("LHLO",)}
