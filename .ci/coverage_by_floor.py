@@ -11,8 +11,8 @@ from pathlib import Path
 
 MINIMUM = 95.0
 FLOORS = {
-    "F0": ("errors", "limits", "wants", "_secret", "_buffer", "_ranges", "_connection"),
-    "F1": ("address", "sasl", "mime"),
+    "F0": ("errors", "limits", "wants", "_secret", "_buffer", "_ranges", "_connection", "_der"),
+    "F1": ("address", "sasl", "mime", "proxy_protocol"),
     "F2-F4 smtp": ("smtp",),
     "F2-F4 imap": ("imap",),
     "F4 flow": ("flow",),
@@ -40,11 +40,16 @@ def measure(folder: str) -> dict[str, dict[str, int]]:
 def floor_of(name: str) -> str:
     """Return the floor of a file, by the first part of its path."""
     first = name.partition("/")[0].removesuffix(".py")
-    return next(floor for floor, names in FLOORS.items() if first in names)
+    found = [floor for floor, names in FLOORS.items() if first in names]
+    if not found:
+        raise SystemExit(f"{name}: stands on no floor of FLOORS")
+    return found[0]
 
 
 def main() -> int:
     """Print one line a floor and the worst files of the core; the result is the exit code."""
+    for path in Path("src/mailproto").rglob("*.py"):
+        floor_of(str(path.relative_to("src/mailproto")))  # before the tests run, not after
     with tempfile.TemporaryDirectory() as folder:
         files = measure(folder)
     totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
