@@ -13,27 +13,26 @@ from typing import Any, Final
 
 import pytest
 
-import support_servers
 import support_smtp_servers
-from mailproto._network import Accepted
-from mailproto.flow import Connection, Flow, TLSInfo
+from mailproto.flow import TLSInfo
+from mailproto.sasl import PasswordAuthenticator
 from mailproto.smtp import (
     DSN,
     EXTENSIONS,
+    PRDR_EXTENSION,
     SMTPUTF8_EXTENSION,
     Extensions,
     Mail,
     Rcpt,
     Reply,
-    SMTPServerConnection,
     SMTPSession,
     WholeMessages,
 )
-from mailproto.smtp.server_flow import Service, serve
 from mailproto.sync import SMTPClient
 from support_interop import Certificate
 
 __all__ = [
+    "MECHANISMS",
     "ROUTES",
     "SAMPLES",
     "SERVICES",
@@ -52,6 +51,9 @@ SECONDS: Final = 30.0
 
 USERS: Final = {"user": "pass"}
 """Who may log in."""
+
+MECHANISMS: Final = ("PLAIN", "LOGIN", "CRAM-MD5")
+"""How: what swaks knows of our mechanisms. CRAM-MD5 is offered only if it is named."""
 
 HEADER: Final = (
     b"From: A <a@example.net>\r\nTo: B <b@example.org>\r\nDate: Fri, 21 Nov 1997 09:55:06 -0600\r\n"
@@ -121,7 +123,8 @@ class Arrivals(WholeMessages):
     """A handler that keeps what arrives, by the local part of the first recipient.
 
     It refuses recipients that begin with "refused" at once. A message for one that begins with "late" is
-    refused after it, in LMTP for that recipient alone; one for "busy" is put off the first time.
+    refused after it, in LMTP and under PRDR for that recipient alone; one for "busy" is put off the
+    first time.
     """
 
     def __init__(self) -> None:
@@ -217,7 +220,11 @@ ROUTES: Final = {
 }
 """First labels of the domains for which an MTA relays, and the service behind each."""
 
-EXTENDED: Final = (*EXTENSIONS, DSN, SMTPUTF8_EXTENSION)
+OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "extended": {"extensions": (*EXTENSIONS, DSN, SMTPUTF8_EXTENSION, PRDR_EXTENSION)},
+    "smtps": {"tls": "implicit"},
+}
+"""What a service has that the others have not."""
 
 
 @contextlib.contextmanager
@@ -227,11 +234,7 @@ def receiving(kind: str, service: str, certificate: Certificate, folder: Path) -
     context.load_cert_chain(certificate.chain, certificate.key)
     arrivals = Arrivals()
     is_lmtp = service.startswith("lmtp")
-    if service == "extended":
-        with support_servers.serving(kind, _extended_factory(arrivals), ssl_context=context) as address:
-            yield Receiver(arrivals, support_servers.host_and_port(address)[1], None, is_lmtp)
-        return
-    options: dict[str, Any] = {"tls": "implicit"} if service == "smtps" else {}
+    options: dict[str, Any] = dict(OPTIONS.get(service, {}))
     path = folder / f"{kind}.sock" if service == "lmtp-unix" else None
     if path is not None:
         options["path"] = path
@@ -240,7 +243,7 @@ def receiving(kind: str, service: str, certificate: Certificate, folder: Path) -
         arrivals,
         lmtp=is_lmtp,
         ssl_context=context,
-        authenticator=USERS,
+        authenticator=PasswordAuthenticator(USERS, mechanisms=MECHANISMS),
         allow_cleartext=True,
         trace=arrivals.trace,
         **options,
@@ -248,14 +251,3 @@ def receiving(kind: str, service: str, certificate: Certificate, folder: Path) -
         if path is not None:
             path.chmod(0o666)
         yield Receiver(arrivals, 0 if path else running.port, path, is_lmtp)
-
-
-def _extended_factory(arrivals: Arrivals) -> support_servers.Factory:
-    service = Service(handler=arrivals, start_tls=True)
-
-    def make(accepted: Accepted) -> tuple[Connection[object], Flow[None]]:
-        conn = SMTPServerConnection(hostname="mx.example", extensions=EXTENDED)
-        conn.trace = arrivals.trace
-        return conn, serve(conn, service, peer=accepted.peer)
-
-    return make

@@ -166,6 +166,7 @@ def _exim_route(route: Route, certificate: Certificate) -> tuple[str, str]:
           protocol = {"lmtp" if route.lmtp else "smtp"}
           allow_localhost
           hosts_try_chunking = *
+          hosts_try_prdr = *
           utf8_downconvert = 0
         """
     transport = dedent(transport) + indent(dedent(tls if route.tls else "hosts_avoid_tls = *\n"), "  ")
@@ -194,10 +195,14 @@ def _exim(base: Path, port: int, routes: Iterable[Route], certificate: Certifica
         prdr_enable = true
         acl_smtp_rcpt = accept_all_but_nobody
         acl_smtp_data = accept_all
+        acl_smtp_data_prdr = accept_all_but_full
         acl_smtp_vrfy = accept_all
         begin acl
         accept_all_but_nobody:
           deny local_parts = nobody
+          accept
+        accept_all_but_full:
+          deny condition = ${{if match{{$local_part}}{{^full}}}}
           accept
         accept_all:
           accept

@@ -109,18 +109,6 @@ def test_msmtp_logs_in_where_there_is_a_verifier_only(servers: Servers) -> None:
     assert servers.identities == [VERIFIED]
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
-def test_swaks(servers: Servers, mechanism: str) -> None:
-    command = (
-        *(program("swaks"), "--server", f"127.0.0.1:{servers.smtp}", "--timeout", "20", "--tls"),
-        *("--from", "a@example.net", "--to", USER, "--auth", mechanism, "--auth-user", USER),
-    )
-    run(*command, "--auth-password", PASSWORD)
-    assert servers.identities == [USER]
-    said = run(*command, "--auth-password", "wrong", check=False)
-    assert re.search(r"<\S* +535 5\.7\.8 ", said)
-
-
 CURL = [
     *(("smtp", name, ["--user", f"{USER}:{PASSWORD}"]) for name in ("PLAIN", "LOGIN", "CRAM-MD5")),
     *(("imap", name, ["--user", f"{USER}:{PASSWORD}"]) for name in ("PLAIN", "LOGIN", "CRAM-MD5")),

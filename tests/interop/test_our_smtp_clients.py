@@ -76,6 +76,40 @@ def test_a_message_that_is_too_big_is_not_sent(mta: RunningMTA, kind: str) -> No
 
 
 @pytest.mark.parametrize("mta", ["postfix", "exim"], indirect=True)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_message_goes_by_bdat_octet_for_octet(
+    mta: RunningMTA, receivers: Receivers, kind: str, sample: str
+) -> None:
+    """20 MiB go in many chunks, the others in one."""
+    name, verbs = unique(), []
+    with connected(
+        f"{kind} client", mta.port, timeout=60, trace=lambda _, octets: verbs.append(octets[:4])
+    ) as smtp:
+        smtp.send_message(
+            SAMPLES[sample].octets,
+            reverse_path=REVERSE_PATH,
+            forward_paths=f"{name}@smtp.{kind}.example",
+            chunking=True,
+        )
+        smtp.quit()
+    assert b"DATA" not in verbs
+    assert (verbs.count(b"BDAT") > 1) is (sample == "20 MiB")
+    arrival = receivers[kind, "smtp"].arrivals.wait(name, mta.log)
+    assert added_fields(arrival.octets, SAMPLES[sample]) == ["Received"]
+
+
+def test_exim_refuses_one_of_two_under_prdr(exim: RunningMTA, receivers: Receivers, kind: str) -> None:
+    good, bad = f"{unique()}@smtp.{kind}.example", f"{unique('full')}@smtp.{kind}.example"
+    with connected(f"{kind} client", exim.port) as smtp:
+        result = smtp.send_message(DOTS, reverse_path=REVERSE_PATH, forward_paths=[good, bad])
+        assert result.accepted == (good,)
+        assert {name: reply.code for name, reply in result.refused.items()} == {bad: 550}
+        smtp.quit()
+    arrival = receivers[kind, "smtp"].arrivals.wait(good.partition("@")[0], exim.log)
+    assert [str(rcpt.forward_path) for rcpt in arrival.recipients] == [f"<{good}>"]
+
+
+@pytest.mark.parametrize("mta", ["postfix", "exim"], indirect=True)
 def test_messages_go_over_tls(
     mta: RunningMTA, receivers: Receivers, certificate: Certificate, kind: str
 ) -> None:

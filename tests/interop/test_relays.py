@@ -75,9 +75,8 @@ def test_a_message_arrives_over_tls(mta: RunningMTA, receivers: Receivers, kind:
     assert added_fields(arrival.octets, SAMPLES["dots"]) == ["Received"]
 
 
-def test_exim_sends_bdat_if_that_is_offered(exim: RunningMTA, receivers: Receivers, kind: str) -> None:
+def test_exim_sends_bdat(exim: RunningMTA, receivers: Receivers, kind: str) -> None:
     receiver = receivers[kind, "smtp"]
-    is_offered = "CHUNKING" in receiver.extensions
     for sample in ("no final line end", "20 MiB"):
         name = unique()
         receiver.arrivals.dialogue.clear()
@@ -86,7 +85,7 @@ def test_exim_sends_bdat_if_that_is_offered(exim: RunningMTA, receivers: Receive
         arrival = receiver.arrivals.wait(name, exim.log)
         assert added_fields(arrival.octets, SAMPLES[sample]) == ["Received"]
         verbs = {line[:4] for line in receiver.arrivals.dialogue}
-        assert verbs & {b"DATA", b"BDAT"} == {b"BDAT" if is_offered else b"DATA"}
+        assert verbs & {b"DATA", b"BDAT"} == {b"BDAT"}
 
 
 def send_from(back: str, to: list[str], kind: str, mta: RunningMTA) -> None:
@@ -124,6 +123,18 @@ def test_in_lmtp_one_of_two_is_refused_after_the_message(
     send_from(back, [f"{good}@{domain}", f"{bad}@{domain}"], kind, mta)
     receivers[kind, "lmtp"].arrivals.wait(good, mta.log)
     check_bounce(receivers[kind, "smtp"].arrivals.wait(back, mta.log), good, bad, b"mailbox is full")
+
+
+def test_exim_asks_for_prdr_and_bounces_for_one_of_two(
+    exim: RunningMTA, receivers: Receivers, kind: str
+) -> None:
+    back, good, bad = unique("from"), unique(), unique("late")
+    domain = f"extended.{kind}.example"
+    send_from(back, [f"{good}@{domain}", f"{bad}@{domain}"], kind, exim)
+    arrival = receivers[kind, "extended"].arrivals.wait(good, exim.log)
+    assert arrival.mail.parameters.has("PRDR")
+    assert len(arrival.recipients) == 2
+    check_bounce(receivers[kind, "smtp"].arrivals.wait(back, exim.log), good, bad, b"mailbox is full")
 
 
 def test_a_recipient_that_was_put_off_is_tried_again(

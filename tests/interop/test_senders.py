@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support_arrivals import SAMPLES, USERS, Receiver, unique
+from support_arrivals import MECHANISMS, SAMPLES, USERS, Receiver, unique
 from support_interop import Certificate, program, run
 
 Receivers = dict[tuple[str, str], Receiver]
@@ -65,8 +65,6 @@ def test_a_message_arrives_octet_for_octet(
     assert is_equal, f"{len(arrival.octets)} octets: {arrival.octets[-200:]!r}"
 
 
-# The mechanisms that swaks knows, of those that a server offers by a password.
-SWAKS_MECHANISMS = ["PLAIN", "LOGIN"]
 # Name: the service, options of swaks, the protocol that the server saw.
 SWAKS_SESSIONS: dict[str, tuple[str, list[str], str]] = {
     "clear": ("smtp", [], "ESMTPA"),
@@ -82,7 +80,7 @@ SWAKS_SESSIONS: dict[str, tuple[str, list[str], str]] = {
 
 
 @pytest.mark.parametrize("session", SWAKS_SESSIONS)
-@pytest.mark.parametrize("mechanism", SWAKS_MECHANISMS)
+@pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_swaks_logs_in_and_sends(
     receivers: Receivers, kind: str, certificate: Certificate, session: str, mechanism: str
 ) -> None:
@@ -102,7 +100,7 @@ def test_swaks_logs_in_and_sends(
     assert arrival.octets.endswith(b"\r\n\r\nhello\r\n\r\n\r\n")
 
 
-@pytest.mark.parametrize("mechanism", SWAKS_MECHANISMS)
+@pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_swaks_is_refused_with_a_wrong_password(receivers: Receivers, kind: str, mechanism: str) -> None:
     said = run(
         *(program("swaks"), "--server", f"127.0.0.1:{receivers[kind, 'smtp'].port}", "--to", "b@example.org"),
