@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
-from sphinx.application import Sphinx
 
 from mailproto import limits
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 HEAD = ("Limit", "Default", "RFC minimum", "What it bounds")
 WIDTHS = (26, 12, 24, 60)
