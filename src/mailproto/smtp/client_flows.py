@@ -454,8 +454,8 @@ def _open_transaction(
     RFC 3030 section 2 sends BDAT only "after all MAIL and RCPT responses are collected and processed".
     """
     for request in requests:
-        # Half an envelope must not be sent when RCPT has what is not offered.
-        if isinstance(request, Mail | Rcpt) and request.parameters:
+        # Half an envelope must not be sent when RCPT has what is not offered; before MAIL nothing was.
+        if isinstance(request, Rcpt) and request.parameters:
             conn.require_parameters(request)
     replies = yield from _send_envelope(conn, list(requests))
     refused = {

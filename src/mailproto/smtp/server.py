@@ -107,7 +107,6 @@ _NOT_IMPLEMENTED: Final = _reply(502, "5.5.1", "not offered")
 _BAD_SEQUENCE: Final = _reply(503, "5.5.1", "bad sequence of commands")
 _NO_RECIPIENTS: Final = _reply(554, "5.5.1", "no valid recipients")
 _NO_RECIPIENTS_LMTP: Final = _reply(503, "5.5.1", "no valid recipients")
-_LOGIN_REQUIRED: Final = _reply(530, "5.7.0", "authentication required")
 _BAD_MECHANISM: Final = _reply(504, "5.5.4", "mechanism not offered")
 _BAD_ATTRIBUTE: Final = _reply(501, "5.5.4", "attribute not offered")
 _BAD_PARAMETER: Final = _reply(555, "5.5.4", "parameter not offered")
@@ -733,7 +732,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if any(keyword not in self._offered.extensions for keyword in row.extensions):
             return _NOT_IMPLEMENTED
         if row.needs is not None and not self._holds(row.needs):
-            return _LOGIN_REQUIRED
+            return _REQUIRED[row.needs]
         self._row = row
         return None
 
