@@ -875,3 +875,12 @@ def test_a_time_for_each_phase() -> None:
     assert (conn.wants, conn.timeout) == (Wants.DATA, 2)
     conn.abort()
     assert (conn.wants, conn.timeout) == (Wants.CLOSED, 3)
+
+
+@pytest.mark.parametrize("envelope", [b"MAIL FROM:<>\r\nRCPT TO:<b@x>\r\n", b""], ids=["taken", "dropped"])
+def test_the_octets_of_a_chunk_have_the_time_of_a_body(envelope: bytes) -> None:
+    conn = ready_server(server(SMTPLimits(command_timeout=1, body_timeout=2)))
+    serve(conn, [envelope, b"BDAT 2\r\na"])
+    assert (conn.wants, conn.timeout) == (Wants.DATA, 2)
+    serve(conn, [b"b"])
+    assert (conn.wants, conn.timeout) == (Wants.DATA, 1)

@@ -399,7 +399,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         limits = self.limits
         if self._replies_due or self._state is _CLOSED or self._failure is not None:
             return limits.write_timeout
-        return limits.body_timeout if self._state is _BODY else limits.command_timeout
+        is_body = self._state is _BODY or type(self._rest) is _Chunk
+        return limits.body_timeout if is_body else limits.command_timeout
 
     @property
     def max_buffered(self) -> int:
