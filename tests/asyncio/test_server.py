@@ -209,6 +209,27 @@ async def test_a_flow_that_fails_is_reported_and_the_next_one_served() -> None:
 
 
 @run_async
+async def test_a_connection_that_cannot_be_made_is_reported_and_closed() -> None:
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
+    fails = iter([True, False])
+
+    def make(accepted: Accepted) -> tuple[Connection[object], Flow[None]]:
+        if next(fails):
+            raise ZeroDivisionError
+        return make_lines(accepted)
+
+    async with Server(make, "127.0.0.1") as server:
+        reader, writer = await dial(server)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        await hang_up((reader, writer))
+        assert [type(context["exception"]) for context in reported] == [ZeroDivisionError]
+        await hang_up(await dial(server))
+        assert len(reported) == 1
+
+
+@run_async
 async def test_a_lost_connection_does_not_interrupt_a_call() -> None:
     finished = asyncio.Event()
 

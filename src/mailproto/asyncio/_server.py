@@ -250,9 +250,12 @@ class _Link(Driver):
     def _start(self) -> None:
         if self._server.admission is not None and not self._is_admitted(self._server.admission):
             return
-        self._run = _LinkRun(
-            self, self._shake_hands_first() if self._server.is_implicit else self._make_flow()
-        )
+        try:
+            flow = self._shake_hands_first() if self._server.is_implicit else self._make_flow()
+        except Exception as error:
+            self.ended(error)
+            return
+        self._run = _LinkRun(self, flow)
         self._run.step()
 
     def _is_admitted(self, admission: Admission) -> bool:
