@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias, cast, final, get_args
 from mailproto._connection import Endpoint
 from mailproto.errors import Defect, LocalProtocolError, RemoteProtocolError, excerpt
 from mailproto.limits import SMTPLimits
+from mailproto.smtp._body import TOO_BIG, BinaryBody, Body, NormalizedBody
 from mailproto.smtp._grammar import CommandSyntaxError, match_verb
 from mailproto.smtp.commands import (
     Auth,
@@ -43,7 +44,7 @@ from mailproto.smtp.commands import (
     parse_command,
     parse_sasl_response,
 )
-from mailproto.smtp.data import DotDecoder, NewlineNormalizer, NewlinePolicy, require_newline_policy
+from mailproto.smtp.data import NewlinePolicy, require_newline_policy
 from mailproto.smtp.events import (
     BodyData,
     BodyEnded,
@@ -119,11 +120,8 @@ _DEVIATION: Final = _reply(501, "5.5.2", "not the exact syntax")
 _TOO_MANY_RECIPIENTS: Final = _reply(452, "4.5.3", "too many recipients")
 _TOO_MANY_DOMAINS: Final = _reply(452, "4.5.3", "too many domains of recipients")
 _TOO_MANY_TRANSACTIONS: Final = _reply(421, "4.7.0", "too many transactions")
-_TOO_BIG: Final = _reply(552, "5.3.4", "message too big")
 _FETCHED_TOO_BIG: Final = _reply(554, "5.3.4", "message too big")
 _TOO_MUCH_TO_DISCARD: Final = _reply(421, "4.3.4", "too many octets to read for nothing")
-_BARE_NEWLINE: Final = _reply(550, "5.6.0", "bare CR or LF in the message")
-_TEXT_LINE_TOO_LONG: Final = _reply(500, "5.6.0", "line of the message too long")
 _TOO_MANY_ERRORS: Final = _reply(421, "4.7.0", "too many bad commands")
 _TOO_MANY_LOGINS: Final = _reply(421, "4.7.0", "too many failed logins")
 _NOT_MAIL: Final = _reply(421, "4.7.0", "this is a mail server, and that was no mail client")
@@ -139,7 +137,7 @@ _NO_FAULT: Final = frozenset(
         _NO_RECIPIENTS_LMTP,
         _TOO_MANY_RECIPIENTS,
         _TOO_MANY_DOMAINS,
-        _TOO_BIG,
+        TOO_BIG,
         _NOT_ASCII,
         _NOT_ASCII_SENDER,
     }
@@ -248,7 +246,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     sent here, or from a client of another port: 421 ends the connection before more is read.
     """
 
-    _body: _Body
+    _body: Body
     """The message that is being received; there is none before the first DATA."""
 
     __slots__ = (
@@ -766,7 +764,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             if refusal is not None:
                 return refusal
             if (command.parameters.size or 0) > self.limits.max_message > 0:
-                return _TOO_BIG
+                return TOO_BIG
         if command.reverse_path.is_ascii or command.parameters.smtputf8:
             return None
         return _NOT_ASCII_SENDER
@@ -826,7 +824,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _check_bdat(self, command: Bdat) -> Reply | None:
         before = self._body.size if self._state is State.CHUNKS else 0
-        return _TOO_BIG if before + command.size > self.limits.max_message > 0 else None
+        return TOO_BIG if before + command.size > self.limits.max_message > 0 else None
 
     def _check_auth(self, command: Auth) -> Reply | None:
         if self._bad_logins >= self.limits.max_bad_logins:
@@ -870,14 +868,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._end_chunk(command, command, refusal, line)
         if refusal is not None and command.size > self.limits.max_discard:
             return self._invalid(_TOO_MUCH_TO_DISCARD, line, command.name)
-        body = self._body if refusal is None else _BinaryBody(self.limits)
+        body = self._body if refusal is None else BinaryBody(self.limits)
         self._rest = chunk = _Chunk(command, refusal, excerpt(line), body)
         return command if refusal is None else self._next_of_chunk(chunk)
 
-    def _new_body(self, *, is_binary: bool = False) -> _Body:
+    def _new_body(self, *, is_binary: bool = False) -> Body:
         if is_binary:
-            return _BinaryBody(self.limits)
-        return (_NormalizedBody if self._newlines == "normalize" else _Body)(self.limits)
+            return BinaryBody(self.limits)
+        return (NormalizedBody if self._newlines == "normalize" else Body)(self.limits)
 
     def _next_of_chunk(self, chunk: _Chunk) -> ServerEvent | None:
         """Give out octets behind BDAT, or drop them: "accept and discard" (RFC 3030 section 2)."""
@@ -970,131 +968,12 @@ class _Chunk:
 
     __slots__ = ("body", "command", "left", "line", "refusal")
 
-    def __init__(self, command: Bdat, refusal: Reply | None, line: bytes, body: _Body) -> None:
+    def __init__(self, command: Bdat, refusal: Reply | None, line: bytes, body: Body) -> None:
         self.command = command
         self.refusal = refusal
         self.line = line
         self.body = body
         self.left = command.size
-
-
-class _Body:
-    """The message that is being received: its size by RFC 1870, and what is wrong with it."""
-
-    __slots__ = ("_limits", "_line", "_longest", "_unmarked", "decoder", "size")
-
-    def __init__(self, limits: SMTPLimits) -> None:
-        self._limits = limits
-        self._line = 0
-        self._longest = 0
-        self._unmarked = 0
-        self.decoder = DotDecoder()
-        self.size = 0
-
-    @property
-    def given(self) -> int:
-        """Octets that the application was given."""
-        return self.size
-
-    def count(self, octets: int) -> None:
-        """Count *octets* that did not come over this connection."""
-        self.size += octets
-
-    def take(self, data: bytes) -> bytes:
-        """Count *data* and return what the application gets of it: nothing beyond `max_message`."""
-        room = self._limits.max_message - self.size if self._limits.max_message else len(data)
-        self.size += len(data)
-        if self._limits.max_text_line is not None:
-            self._measure(data)
-        return data if len(data) <= room else data[: max(0, room)]
-
-    def take_chunk(self, data: bytes) -> bytes:
-        """Count *data*, which stand behind BDAT, and return what the application gets of it: all."""
-        self.size += len(data)
-        self.decoder.watch(data)
-        if self._limits.max_text_line is not None:
-            self._measure(data)
-        return data
-
-    def end_chunks(self) -> bytes:
-        """Note that the last BDAT has come; return what the application gets besides, once."""
-        self.decoder.end_watch()
-        return b""
-
-    def _measure(self, data: bytes) -> None:
-        first, *more = data.split(b"\n")
-        self._longest = max(self._longest, self._line + len(first) + bool(more), *(len(x) + 1 for x in more))
-        self._line = len(more[-1]) if more else self._line + len(first)
-
-    def is_progress(self, octets: int) -> bool:
-        """Return whether with *octets* more there are `min_body_progress` since this was last so."""
-        self._unmarked += octets
-        if self._unmarked < self._limits.min_body_progress:
-            return False
-        self._unmarked = 0
-        return True
-
-    @property
-    def defects(self) -> tuple[Defect, ...]:
-        """The bare CR or LF that the policy let pass."""
-        at = self.decoder.bare_newline
-        return () if at is None else (Defect("bare-newline", at),)
-
-    def refusal(self, rejects_bare: bool) -> Reply | None:
-        """Return the reply that the message gets whatever the application thinks of it, or None."""
-        if self.size > self._limits.max_message > 0:
-            return _TOO_BIG
-        if self.decoder.bare_newline is not None and rejects_bare:
-            return _BARE_NEWLINE
-        if self._longest > (self._limits.max_text_line or self._longest):
-            return _TEXT_LINE_TOO_LONG
-        return None
-
-
-class _NormalizedBody(_Body):
-    """A message whose bare CR and LF become CRLF. Its size and its lines are judged as they came."""
-
-    __slots__ = ("_given", "_newlines")
-
-    def __init__(self, limits: SMTPLimits) -> None:
-        super().__init__(limits)
-        self._newlines = NewlineNormalizer()
-        self._given = 0
-
-    @property
-    def given(self) -> int:
-        return self._given
-
-    def count(self, octets: int) -> None:
-        _Body.count(self, octets)
-        self._given += octets
-
-    def take(self, data: bytes) -> bytes:
-        return self._give(self._newlines.convert(_Body.take(self, data)))
-
-    def take_chunk(self, data: bytes) -> bytes:
-        return self._give(self._newlines.convert(_Body.take_chunk(self, data)))
-
-    def end_chunks(self) -> bytes:
-        last, self._newlines = self._newlines.finish(), NewlineNormalizer()
-        return self._give(_Body.end_chunks(self) + last)
-
-    def _give(self, data: bytes) -> bytes:
-        self._given += len(data)
-        return data
-
-
-class _BinaryBody(_Body):
-    """A message that is BINARYMIME: it has no lines, and each CR and each LF stands for itself."""
-
-    __slots__ = ()
-
-    def take_chunk(self, data: bytes) -> bytes:
-        self.size += len(data)
-        return data
-
-    def end_chunks(self) -> bytes:
-        return b""
 
 
 _READERS: Final[dict[State, Callable[[SMTPServerConnection], ServerEvent | None]]] = {
