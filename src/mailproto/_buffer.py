@@ -26,38 +26,39 @@ class ReceiveBuffer:
         "_needle",
         "_offset",
         "_pending",
-        "_pending_size",
         "_scanned",
         "_searched",
         "_searched_from",
+        "size",
     )
 
     def __init__(self) -> None:
         self._data = b""
         self._offset = 0
         self._pending: deque[bytes] = deque()
-        self._pending_size = 0
         self._needle = b""
         self._searched = 0
         self._searched_from = 0
         self._scanned = 0
         self._edge = b""
+        self.size: int = 0
+        """The number of octets that are buffered. It is asked for all the time, so it is no property."""
 
     def __len__(self) -> int:
         """Return the number of octets that are buffered."""
-        return len(self._data) - self._offset + self._pending_size
+        return self.size
 
     def feed(self, data: bytes) -> None:
         """Append *data*, which is kept as the object it is if nothing else is buffered."""
         if not data:
             return
-        if self._offset == len(self._data) and not self._pending:
+        if not self.size:
             self._data = data
             self._offset = 0
             self._needle = b""
         else:
             self._pending.append(data)
-            self._pending_size += len(data)
+        self.size += len(data)
 
     def find(self, needle: bytes, start: int = 0) -> int:
         """Return the distance from the front to the first *needle* at or after *start*, or -1.
@@ -108,7 +109,7 @@ class ReceiveBuffer:
         data = self._joined()
         end = self._offset + size
         if end > len(data):
-            raise ValueError(f"{size} octets asked for, {len(self)} buffered")
+            raise ValueError(f"{size} octets asked for, {self.size} buffered")
         taken = data if self._offset == 0 and end == len(data) else data[self._offset : end]
         self._consume(end)
         return taken
@@ -118,13 +119,14 @@ class ReceiveBuffer:
         if not self._needle:
             data, offset = self._data, self._offset
             end = data.find(b"\n", offset) + 1
-            if end and end < len(data):
-                self._offset = end
-                return data[offset:end]
             if end:
+                self.size -= end - offset
+                if end < len(data):
+                    self._offset = end
+                    return data[offset:end]
                 self._data, self._offset = b"", 0
                 return data[offset:] if offset else data
-            if offset == len(data) and not self._pending:
+            if not self.size:
                 return b""
         size = self.find(b"\n") + 1
         return self.take(size) if size else b""
@@ -148,7 +150,6 @@ class ReceiveBuffer:
         if self._offset == len(self._data) and self._pending:
             self._data = self._pending.popleft()
             self._offset = 0
-            self._pending_size -= len(self._data)
             self._needle = b""
         return self._data, self._offset
 
@@ -156,16 +157,15 @@ class ReceiveBuffer:
         """Drop the first *size* octets, of which there must be as many."""
         data = self._joined()
         if size > len(data) - self._offset:
-            raise ValueError(f"{size} octets to skip, {len(self)} buffered")
+            raise ValueError(f"{size} octets to skip, {self.size} buffered")
         self._consume(self._offset + size)
 
     def clear(self) -> int:
         """Drop everything and return how many octets that was."""
-        size = len(self)
+        size, self.size = self.size, 0
         self._data = b""
         self._offset = 0
         self._pending.clear()
-        self._pending_size = 0
         self._needle = b""
         return size
 
@@ -177,10 +177,10 @@ class ReceiveBuffer:
             self._data = b"".join((rest, *self._pending))
             self._offset = 0
             self._pending.clear()
-            self._pending_size = 0
         return self._data
 
     def _consume(self, end: int) -> None:
+        self.size -= end - self._offset
         if end == len(self._data):
             self._data = b""
             self._offset = 0

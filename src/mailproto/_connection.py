@@ -104,7 +104,7 @@ class Endpoint(ABC, Generic[EventT]):
     @property
     def buffered(self) -> int:
         """Octets received and not consumed."""
-        return len(self._input)
+        return self._input.size
 
     @property
     def unsent(self) -> int:

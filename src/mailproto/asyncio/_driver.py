@@ -214,6 +214,7 @@ class ClientDriver(Driver):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell the flows, and the one who waits for the close."""
+        self._alarm.cancel()
         super().connection_lost(error)
         if not self._lost.done():
             self._lost.set_result(None)

@@ -1,7 +1,7 @@
 """What both ends have in common over asyncio: flows stepped from the callbacks of a protocol.
 
-There is one timer a connection, armed when something waits and looked at again when it
-fires, so that a `Receive` costs none.
+There is one timer for all connections of a server, and one for each client, armed when something waits and
+looked at again when it fires, so that a `Receive` costs none.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from mailproto._network import (
     timed_out,
 )
 from mailproto._tls import TLSStream, client_context
+from mailproto.asyncio._alarm import Alarm
 from mailproto.asyncio._stores import call_in_turn
 from mailproto.errors import ConnectionClosed, LocalProtocolError
 from mailproto.flow import (
@@ -162,6 +163,7 @@ class Driver(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_alarm",
         "_certificate",
         "_clock",
         "_context",
@@ -176,10 +178,8 @@ class Driver(asyncio.Protocol):
         "_max_timeout",
         "_progress",
         "_receiver",
-        "_rings_at",
         "_server_side",
         "_shaker",
-        "_timer",
         "_tls",
         "_transport",
         "_waiting",
@@ -201,8 +201,10 @@ class Driver(asyncio.Protocol):
         context: ssl.SSLContext | None = None,
         certificate: bytes | None = None,
         timeout: float | None = None,
+        alarm: Alarm | None = None,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
+        self._alarm = alarm or Alarm(loop, (self,))
         self.tls: TLSInfo | None = None
         self._server_side = server_side
         self._context = context
@@ -212,8 +214,6 @@ class Driver(asyncio.Protocol):
         self._receiver: Run[Any] | None = None
         self._shaker: Run[Any] | None = None
         self._waiting: tuple[Run[Any], ...] = ()
-        self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = inf
         self._failure: ConnectionClosed | None = None
         self._wake: _Wake | None = None
         self._clock = 0.0
@@ -308,7 +308,7 @@ class Driver(asyncio.Protocol):
             self._is_stopping = False
             raise ServerStopping
         run.deadline = self.loop.time() + instruction.seconds
-        self._arm(run.deadline)
+        self._alarm.arm(run.deadline)
         return self._wait(run, Sleep)
 
     def _begin_start_tls(self, run: Run[Any], instruction: StartTLS) -> object:
@@ -331,7 +331,7 @@ class Driver(asyncio.Protocol):
         run.waits_for = kind
         run.is_own_deadline = False
         run.deadline = self.loop.time() + min(CONNECT_TIMEOUT, self._max_timeout)
-        self._arm(run.deadline)
+        self._alarm.arm(run.deadline)
         if self._is_reading_paused:
             self._resume_reading()
         return self._shake_hands()
@@ -391,27 +391,11 @@ class Driver(asyncio.Protocol):
             run.is_own_deadline = own_deadline <= deadline
             deadline = min(deadline, own_deadline)
         run.deadline = deadline
-        if deadline < self._rings_at:
-            self._arm(deadline)
+        if deadline < self._alarm.at:
+            self._alarm.arm(deadline)
 
-    def _arm(self, deadline: float) -> None:
-        if self._timer is not None:
-            if self._rings_at <= deadline:
-                return
-            self._timer.cancel()
-        self._rings_at = deadline
-        self._timer = self.loop.call_at(deadline, self._ring)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _ring(self) -> None:
-        """Time out what is late; if nothing is, this was the timer of something that came in time."""
-        self._timer = None
-        self._rings_at = inf
-        now = self.loop.time()
+    def ring(self, now: float) -> float:
+        """Time out what is late at *now*; return the next deadline, `inf` if nothing has one."""
         following = inf
         for run in (self._receiver, self._shaker, *self._waiting):
             if run is None:
@@ -421,8 +405,7 @@ class Driver(asyncio.Protocol):
                 self._time_out(run)
             else:
                 following = min(following, run.deadline)
-        if following != inf:
-            self._arm(following)
+        return following
 
     def _time_out(self, run: Run[Any]) -> None:
         if run.waits_for is Sleep:
@@ -571,7 +554,6 @@ class Driver(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Feed what can still be read, and EOF; then tell every flow that waits."""
-        self._disarm()
         if error is not None and not self._is_closing and self._tls is None and hasattr(self, "conn"):
             self._salvage()
         is_writing = any(run.waits_for is Flush for run in self._waiting)

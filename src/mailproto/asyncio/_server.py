@@ -11,6 +11,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Generator
+from math import inf
 from socket import socket
 from types import TracebackType
 from typing import Any, Final, final
@@ -30,6 +31,7 @@ from mailproto._network import (
     check_target,
 )
 from mailproto._tls import certificate_in
+from mailproto.asyncio._alarm import Alarm
 from mailproto.asyncio._link import Driver, Handshake, Run
 from mailproto.asyncio._transport import Acceptor, SocketTransport
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError, RemoteProtocolError
@@ -82,6 +84,7 @@ class Server:
         self.admission = admission
         self.proxy_protocol: bool = proxy_protocol
         self.links: set[_Link] = set()
+        self.alarm: Alarm | None = None
         self._target = (host, port, path, sock)
         self._listeners: list[Acceptor | asyncio.AbstractServer] = []
         self._addresses: tuple[Address, ...] = ()
@@ -114,6 +117,7 @@ class Server:
             return self
         loop = asyncio.get_running_loop()
         host, port, path, sock = self._target
+        self.alarm = Alarm(loop, self.links)
         sockets = bind(host, port, path=path, sock=sock)
         for bound in sockets:
             self._listeners.append(await self._listen(loop, bound))
@@ -178,6 +182,8 @@ class Server:
         while self.links:
             self._emptied.clear()
             await self._emptied.wait()
+        if self.alarm is not None:
+            self.alarm.cancel()
 
     def drop(self, link: _Link) -> None:
         """Forget *link*, whose flow and connection have both ended."""
@@ -195,7 +201,7 @@ class _Link(Driver):
 
     conn: Connection[object]
 
-    __slots__ = ("_header", "_is_lingering", "_is_lost", "_run", "_server", "admitted")
+    __slots__ = ("_closes_at", "_header", "_is_lost", "_run", "_server", "admitted")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, server: Server) -> None:
         super().__init__(
@@ -204,11 +210,12 @@ class _Link(Driver):
             context=server.context,
             certificate=server.certificate,
             timeout=server.timeout,
+            alarm=server.alarm,
         )
         self._server = server
         self._run: _LinkRun | None = None
         self._is_lost = False
-        self._is_lingering = False
+        self._closes_at = inf
         self._header: ProxyHeader | None = None
         self.admitted: Address | None = None
         """Whom the server's `Admission` has counted for this connection."""
@@ -235,13 +242,14 @@ class _Link(Driver):
         self._server.links.add(self)
         if self._is_header_due:
             self._transport.set_protocol(_Proxied(self))
-            self._arm(self.loop.time() + min(PROXY_TIMEOUT, self._max_timeout))
+            self._close_after(min(PROXY_TIMEOUT, self._max_timeout))
         else:
             self._start()
 
     def start_behind(self, header: ProxyHeader, rest: bytes) -> None:
         """Start the flow of the client that *header* names, whose octets begin with *rest*."""
         self._header = header
+        self._closes_at = inf
         self._transport.set_protocol(self)
         self._start()
         if rest and not self._is_closing:
@@ -308,22 +316,24 @@ class _Link(Driver):
     def _linger(self) -> None:
         """Close the sending side only, and read on: a reset would destroy the last words on their way."""
         self.close_sending()
-        self._is_lingering = True
         self._transport.set_protocol(_Lingering(self))
-        self._arm(self.loop.time() + LINGER_SECONDS)
+        self._close_after(LINGER_SECONDS)
 
-    def _ring(self) -> None:
-        if self._is_lingering or self._is_header_due:
+    def _close_after(self, seconds: float) -> None:
+        self._closes_at = self.loop.time() + seconds
+        self._alarm.arm(self._closes_at)
+
+    def ring(self, now: float) -> float:
+        """Close if that is due, else time out the flow if it is late."""
+        if self._closes_at <= now:
+            self._closes_at = inf
             self.abort()
-        else:
-            super()._ring()
+        return min(self._closes_at, super().ring(now))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Let the flow see the end; it may still be busy with a call."""
         self._is_lost = True
-        if self._run is None:
-            self._disarm()
-        else:
+        if self._run is not None:
             super().connection_lost(error)
         if self._run is None:
             self._server.drop(self)

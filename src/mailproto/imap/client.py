@@ -423,11 +423,11 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
         return None
 
     def _expect_silence(self) -> None:
-        if self._input:
-            raise RemoteProtocolError(f"expected a TLS handshake, got {len(self._input)} octets in the clear")
+        if self._input.size:
+            raise RemoteProtocolError(f"expected a TLS handshake, got {self._input.size} octets in the clear")
 
     def _lose(self) -> ConnectionLost:
-        is_whole = self._framer.is_between_messages and not self._input
+        is_whole = self._framer.is_between_messages and not self._input.size
         is_answered = self._state is State.LOGOUT or not self._pending
         self._is_over = True
         return ConnectionLost(is_whole and is_answered and self._greeting is not None)

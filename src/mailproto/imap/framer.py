@@ -141,7 +141,7 @@ class Framer:
     @property
     def literal_octets(self) -> int:
         """Octets of literals that have come since the beginning, the unfinished one included."""
-        return self._taken + (len(self._input) if self._phase is _KEPT else 0)
+        return self._taken + (self._input.size if self._phase is _KEPT else 0)
 
     def next(self) -> Framed | None:
         """Return the next piece, or None if octets are missing (or a decision about a mark).
@@ -187,7 +187,7 @@ class Framer:
 
     def _take_line(self, limit: str, maximum: int) -> bytes:
         line = self._input.take_line()
-        size = len(line) or len(self._input)
+        size = len(line) or self._input.size
         if size > maximum:
             raise LimitExceeded(limit, size, maximum)
         if line and self.show is not None:
@@ -309,7 +309,7 @@ class Framer:
         return self._has_dropped()
 
     def _has_kept(self) -> bool:
-        if len(self._input) < self._size:
+        if self._input.size < self._size:
             return False
         self._taken += self._size
         octets = self._input.take(self._size) if self._size else b""

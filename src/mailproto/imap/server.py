@@ -512,7 +512,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         return self._lose() if self._eof and self.wants is Wants.DATA else None
 
     def _lose(self) -> ConnectionLost:
-        is_whole = self._framer.is_between_messages and not self._input
+        is_whole = self._framer.is_between_messages and not self._input.size
         is_clean = is_whole and self._mode is _Mode.COMMAND
         self._close()
         return ConnectionLost(is_clean)

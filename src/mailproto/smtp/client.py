@@ -338,8 +338,8 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             raise LocalProtocolError("TLS: no handshake is due")
         self._tls_active = True
         self._progress += 1
-        if self._input:
-            self._failure = _injection(len(self._input))
+        if self._input.size:
+            self._failure = _injection(self._input.size)
             self._input.clear()
 
     def abort(self) -> None:
@@ -354,9 +354,9 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     def _next_event(self) -> ClientEvent | None:
         if self._state is _CLOSED:
             return None
-        if self._state is _TLS and self._input:
-            raise _injection(len(self._input))
-        while self._input and (line := self._take_line()) is not None:
+        if self._state is _TLS and self._input.size:
+            raise _injection(self._input.size)
+        while self._input.size and (line := self._take_line()) is not None:
             reply = self._reader.read_line(line, self._awaited)
             if reply is not None:
                 return self._received(reply)
@@ -368,7 +368,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     def _take_line(self) -> bytes | None:
         line = self._input.take_line()
-        size = len(line) or len(self._input)
+        size = len(line) or self._input.size
         if size > self.limits.max_reply_line:
             self._check_line(line or self._input.peek(4), size)
         if not line:

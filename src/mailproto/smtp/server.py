@@ -436,7 +436,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         A 421 may be sent at any time and ends the connection. Raises LocalProtocolError, and queues
         nothing, if no reply is due or if the command has no such answer (a 250 to DATA, a 354 to MAIL).
         """
-        state = self._state_after(reply.code)
+        code = reply.code
+        if code == _SERVICE_CLOSING or not self._replies_due:
+            self._require_closing(code)
+            state: State | None = _CLOSED
+        else:
+            state = self._row.after(code)
+        if state is None:
+            raise LocalProtocolError(f"{self._name_of_pending()}: {code} is no answer to it")
         octets = reply.serialize()
         if len(octets) > self.limits.max_reply_line:
             self._check_long_reply(octets)
@@ -465,7 +472,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             state = _CLOSED if reply.code == _SERVICE_CLOSING else self._row.after(reply.code)
         for _ in range(min(replies, self._replies_due)):
             if reply is None or state is None:
-                self._finish(self._state if self._pending is None else self._row.negative)
+                self._answered(None, self._state if self._pending is None else self._row.negative)
             else:
                 self._answered(reply, state)
 
@@ -499,14 +506,6 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._rest = None
         self._replies_due = 0
 
-    def _state_after(self, code: int) -> State:
-        if not self._replies_due:
-            self._require_closing(code)
-        state = self._row.after(code) if code != _SERVICE_CLOSING else _CLOSED
-        if state is None:
-            raise LocalProtocolError(f"{self._name_of_pending()}: {code} is no answer to it")
-        return state
-
     def _require_closing(self, code: int) -> None:
         if self._failure is not None or self._state is _CLOSED:
             raise LocalProtocolError("reply: the connection is closed")
@@ -516,18 +515,17 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _name_of_pending(self) -> str:
         return "greeting" if self._pending is None else self._pending.name
 
-    def _answered(self, reply: Reply, state: State) -> None:
-        note = _NOTES.get(type(self._pending))
-        if note is not None:
-            note(self, self._pending, reply)
-        self._finish(state)
-
-    def _finish(self, state: State) -> None:
-        """Count one reply, and go on to *state* after the last."""
+    def _answered(self, reply: Reply | None, state: State) -> None:
+        """Count one reply, None if it cannot be read, and go on to *state* after the last."""
+        if reply is not None:
+            pending = self._pending
+            _NOTES[type(pending)](self, pending, reply)
         self._progress += 1
-        self._replies_due = 0 if state is _CLOSED else self._replies_due - 1
-        if self._replies_due:
-            return
+        due = self._replies_due = 0 if state is _CLOSED else self._replies_due - 1
+        if not due:
+            self._go_on(state)
+
+    def _go_on(self, state: State) -> None:
         self._pending = None
         self._state = state
         if state not in IN_TRANSACTION:
@@ -611,16 +609,18 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return None
 
     def _lost(self) -> ConnectionLost:
-        clean = not self._input and self._rest is None and self._state in (State.START, State.READY)
+        clean = not self._input.size and self._rest is None and self._state in (State.START, State.READY)
         self.abort()
         return ConnectionLost(clean)
 
     def _next_of_line(self) -> ServerEvent | None:
         if self._rest is not None:
             return self._read_rest(self._rest)
+        if not self._input.size:
+            return None
         line = self._input.take_line()
         if not line:
-            return self._wait_for_line_end() if self._input else None
+            return self._wait_for_line_end()
         if len(line) > self.limits.max_command_line and len(line) > self._max_line(line):
             return self._too_long(excerpt(line))
         return self._read_sasl(line) if self._state is _AUTH else self._read_command(line)
@@ -632,7 +632,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _wait_for_line_end(self) -> ServerEvent | None:
         """Keep what there is of a line, unless it is too long already, or never becomes a command."""
-        size = len(self._input)
+        size = self._input.size
         if self._input.peek(2) == _TLS_RECORD and self._state is not _AUTH:
             return self._refuse_stranger(_TLS_RECORD)
         if size > self.limits.max_command_line and size > self._max_line(self._input.peek(5)):
@@ -879,7 +879,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _next_of_chunk(self, chunk: _Chunk) -> ServerEvent | None:
         """Give out octets behind BDAT, or drop them: "accept and discard" (RFC 3030 section 2)."""
-        while chunk.left and self._input:
+        while chunk.left and self._input.size:
             data = self._input.take_some(chunk.left)
             self._show_received(data)
             chunk.left -= len(data)
@@ -932,7 +932,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _next_of_body(self) -> ServerEvent | None:
         body = self._body
-        while self._input:
+        while self._input.size:
             octets, start = self._input.front()
             decoded = body.decoder.decode(octets, start)
             raw = self._input.take_some(decoded.stop - start)
