@@ -9,7 +9,7 @@ session is usable, after all the others it is closed.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol, TypeVar
 
@@ -36,6 +36,7 @@ __all__ = [
     "SMTPRecipientsRefused",
     "SMTPReplyError",
     "ServerUnavailable",
+    "SessionLimitReached",
     "StatusValue",
     "TLSUnavailable",
     "excerpt",
@@ -74,6 +75,30 @@ class MailProtoError(Exception):
 
 class LocalProtocolError(MailProtoError):
     """Our caller asked for what the protocol does not allow; nothing was queued, nothing changed."""
+
+
+class SessionLimitReached(LocalProtocolError):
+    """The session may not have what was asked for; one made anew may (LIMITS, RFC 9422 section 4).
+
+    `limit` is the name that the server announced it by, `maximum` its value, `value` what it would come to.
+    The message may still be sent in this session to `fitting`; `left` are the others. In a new session at
+    least one recipient fits.
+    """
+
+    def __init__(
+        self,
+        limit: str,
+        value: int,
+        maximum: int,
+        recipients: Iterable[object] = (),
+        fitting: Collection[object] = (),
+    ) -> None:
+        super().__init__(f"{limit}: the session would have {value}, the server takes {maximum}")
+        self.limit = limit
+        self.value = value
+        self.maximum = maximum
+        self.fitting: tuple[object, ...] = tuple(fitting)
+        self.left: tuple[object, ...] = tuple(to for to in recipients if to not in fitting)
 
 
 class RemoteProtocolError(MailProtoError):
