@@ -180,6 +180,8 @@ class ReplyValue(Protocol):
     @property
     def enhanced_code(self) -> object: ...
     @property
+    def is_transient(self) -> bool: ...
+    @property
     def text(self) -> str: ...
 
 
@@ -201,8 +203,8 @@ class SMTPReplyError(CommandError):
 
     @property
     def is_transient(self) -> bool:
-        """True for a 4yz reply."""
-        return 400 <= self.reply.code < 500
+        """True for a 4yz reply, and for 552 in answer to RCPT (RFC 5321 section 4.5.3.1.10)."""
+        return self.reply.is_transient
 
 
 class SMTPAuthenticationFailed(SMTPReplyError):
@@ -234,7 +236,7 @@ class SMTPRecipientsRefused(SMTPReplyError):
 
     def __init__(self, refused: Mapping[RecipientT, ReplyValue], command: str = "RCPT") -> None:
         replies = list(refused.values())
-        transient = (reply for reply in replies if 400 <= reply.code < 500)
+        transient = (reply for reply in replies if reply.is_transient)
         super().__init__(next(transient, replies[0]), command)
         self.refused: dict[object, ReplyValue] = {recipient: reply for recipient, reply in refused.items()}  # noqa: C416  # widens the key
 
