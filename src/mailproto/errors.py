@@ -9,7 +9,7 @@ session is usable, after all the others it is closed.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol, TypeVar
 
@@ -71,6 +71,13 @@ class MailProtoError(Exception):
 
     is_outcome_unknown: bool = False
     """True if a message was sent whole and its answer is not known: sending again may deliver twice."""
+    accepted: tuple[object, ...] = ()
+    """Recipients who get the message all the same, from an earlier transaction or reply."""
+    retriable: tuple[object, ...] = ()
+    """Recipients for whom the same message may be sent again: they did not get it, and may later.
+
+    Those of whom nothing is known, as `is_outcome_unknown` says, do not stand here.
+    """
 
 
 class LocalProtocolError(MailProtoError):
@@ -90,7 +97,7 @@ class SessionLimitReached(LocalProtocolError):
         limit: str,
         value: int,
         maximum: int,
-        recipients: Iterable[object] = (),
+        recipients: Collection[object] = (),
         fitting: Collection[object] = (),
     ) -> None:
         super().__init__(f"{limit}: the session would have {value}, the server takes {maximum}")
@@ -99,6 +106,7 @@ class SessionLimitReached(LocalProtocolError):
         self.maximum = maximum
         self.fitting: tuple[object, ...] = tuple(fitting)
         self.left: tuple[object, ...] = tuple(to for to in recipients if to not in fitting)
+        self.retriable: tuple[object, ...] = tuple(recipients)
 
 
 class RemoteProtocolError(MailProtoError):
@@ -195,11 +203,18 @@ class SMTPReplyError(CommandError):
         super().__init__(f"{command or 'server'}: {reply.code} {reply.text}".rstrip())
         self.reply = reply
         self.command = command
+        self.refused: dict[object, ReplyValue] = {}
+        """The reply for each recipient of a message, as the caller wrote it; empty for other commands."""
 
     @property
     def code(self) -> int:
         """The reply code, three digits."""
         return self.reply.code
+
+    @property
+    def enhanced_code(self) -> object:
+        """The enhanced status code (RFC 2034), a `mailproto.smtp.EnhancedCode`; None if there is none."""
+        return self.reply.enhanced_code
 
     @property
     def is_transient(self) -> bool:
@@ -238,7 +253,8 @@ class SMTPRecipientsRefused(SMTPReplyError):
         replies = list(refused.values())
         transient = (reply for reply in replies if reply.is_transient)
         super().__init__(next(transient, replies[0]), command)
-        self.refused: dict[object, ReplyValue] = {recipient: reply for recipient, reply in refused.items()}  # noqa: C416  # widens the key
+        self.refused.update(refused.items())
+        self.retriable: tuple[object, ...] = tuple(to for to, reply in refused.items() if reply.is_transient)
 
 
 class StatusValue(Protocol):

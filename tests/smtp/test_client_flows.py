@@ -721,6 +721,119 @@ class TestAnnouncedLimits:
 LMTP_OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250 SIZE 100\r\n"
 
 
+class TestRetrying:
+    """For whom the same message may be sent again."""
+
+    THREE = ("b@x", "c@x", "d@x")
+    FIRST, SECOND = TestAnnouncedLimits.FIRST, TestAnnouncedLimits.SECOND
+
+    def lost(self, offer: bytes, script: Script, *, lmtp: bool = False) -> MailProtoError:
+        with pytest.raises(ConnectionClosed) as caught:
+            send(ready_client(SMTPClientConnection(lmtp=lmtp), offer), script, to=self.THREE)
+        return caught.value
+
+    def test_result(self) -> None:
+        to = (*self.THREE, "e@x")
+        refusals = b"250\r\n450 4.2.1 later\r\n550 5.1.1 no\r\n552 too many recipients\r\n250\r\n354\r\n"
+        script: Script = [(envelope(b"b@x", b"c@x", b"d@x", b"e@x"), refusals), (None, b"250\r\n")]
+        result = send(ready_client(offer=limited("X")), script, to=to)
+        assert (result.accepted, result.retriable) == (("e@x",), ("b@x", "d@x"))
+        assert [str(reply.enhanced_code) for reply in result.refused.values()] == ["4.2.1", "5.1.1", "None"]
+
+    def test_too_many_recipients_by_the_old_code(self) -> None:
+        refusals = b"250\r\n550 no\r\n552 many\r\n552 many\r\n503\r\n"
+        with pytest.raises(SMTPRecipientsRefused, match="RCPT: 552 many") as caught:
+            send(ready_client(offer=limited("X")), [(None, refusals), (None, b"250\r\n")], to=self.THREE)
+        assert (caught.value.is_transient, caught.value.retriable) == (True, ("c@x", "d@x"))
+
+    def test_nobody_in_several_transactions(self) -> None:
+        script: Script = [
+            (self.FIRST[0], b"250\r\n250\r\n550 5.1.1 no c\r\n354\r\n"),
+            (BODY + b".\r\n", b"554 5.7.1 spam\r\n"),
+            (self.SECOND[0], b"451 4.3.0 busy\r\n503\r\n503\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused, match="MAIL: 451 busy") as caught:
+            send(ready_client(offer=limited("RCPTMAX=2")), script, to=self.THREE)
+        assert {to: reply.code for to, reply in caught.value.refused.items()} == {
+            "b@x": 554,
+            "c@x": 550,
+            "d@x": 451,
+        }
+        assert (caught.value.retriable, str(caught.value.enhanced_code)) == (("d@x",), "4.3.0")
+
+    def test_who_has_no_room_in_the_session(self) -> None:
+        with pytest.raises(SessionLimitReached) as caught:
+            send(ready_client(offer=limited("RCPTMAX=2 MAILMAX=1")), [], to=self.THREE)
+        error = caught.value
+        assert (error.fitting, error.left, error.retriable) == (self.THREE[:2], self.THREE[2:], self.THREE)
+
+    @pytest.mark.parametrize("code, who", [("451 4.3.0", ("c@x", "d@x")), ("554 5.6.0", ())])
+    def test_message_refused(self, code: str, who: tuple[str, ...]) -> None:
+        script: Script = [
+            (envelope(b"b@x", b"c@x", b"d@x"), b"250\r\n550 no\r\n250\r\n250\r\n354\r\n"),
+            (None, f"{code} what?\r\n".encode()),
+        ]
+        with pytest.raises(SMTPReplyError) as caught:
+            send(ready_client(offer=limited("X")), script, to=self.THREE)
+        assert (caught.value.retriable, str(caught.value.enhanced_code)) == (who, code[4:])
+        assert [reply.code for reply in caught.value.refused.values()] == [550, int(code[:3]), int(code[:3])]
+
+    def test_mail_refused(self) -> None:
+        script: Script = [(None, b"451 later\r\n503\r\n503\r\n503\r\n503\r\n")]
+        with pytest.raises(SMTPReplyError, match="MAIL: 451 later") as caught:
+            send(ready_client(offer=limited("X")), script, to=self.THREE)
+        assert caught.value.retriable == self.THREE
+
+    def test_all_recipients_refused(self) -> None:
+        script: Script = [
+            (None, b"250\r\n550 no\r\n450 later\r\n550 no\r\n503\r\n"),
+            (b"RSET\r\n", b"250\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused) as caught:
+            send(ready_client(offer=limited("X")), script, to=self.THREE)
+        assert caught.value.retriable == ("c@x",)
+
+    @pytest.mark.parametrize(
+        "end", [b"421 bye\r\n", END, ConnectionTimeout("late")], ids=["421", "end", "late"]
+    )
+    def test_lost_before_the_end(self, end: Any) -> None:
+        error = self.lost(limited("X"), [(None, end)])
+        assert (error.accepted, error.retriable, error.is_outcome_unknown) == ((), self.THREE, False)
+
+    @pytest.mark.parametrize(
+        "end", [b"421 bye\r\n", END, ConnectionTimeout("late")], ids=["421", "end", "late"]
+    )
+    def test_lost_behind_the_end(self, end: Any) -> None:
+        replies = b"250\r\n550 no\r\n450 later\r\n250\r\n354\r\n"
+        error = self.lost(limited("X"), [(None, replies), (BODY + b".\r\n", end)])
+        assert (error.accepted, error.retriable, error.is_outcome_unknown) == ((), ("c@x",), True)
+
+    def test_lost_in_the_second_transaction(self) -> None:
+        script: Script = [self.FIRST, (None, b"250\r\n"), (self.SECOND[0], END)]
+        error = self.lost(limited("RCPTMAX=2"), script)
+        assert (error.accepted, error.retriable) == (self.THREE[:2], ("d@x",))
+
+    def test_lost_behind_the_first_transaction(self) -> None:
+        error = self.lost(limited("RCPTMAX=2"), [self.FIRST, (BODY + b".\r\n", END)])
+        assert (error.accepted, error.retriable, error.is_outcome_unknown) == ((), ("d@x",), True)
+
+    def test_lost_between_the_replies_of_lmtp(self) -> None:
+        replies = b"250\r\n250\r\n250\r\n250\r\n354\r\n"
+        conn = ready_client(SMTPClientConnection(lmtp=True), limited("X"))
+        run = FlowRun(conn, send_message(conn, BODY, reverse_path="a@x", forward_paths=self.THREE))
+        run.feed(replies)
+        run.feed(b"250 b\r\n452 full\r\n")
+        run.feed(END)
+        assert isinstance(run.error, ConnectionClosed)
+        assert (run.error.accepted, run.error.retriable) == (("b@x",), ("c@x",))
+        assert run.error.is_outcome_unknown
+
+    def test_nothing_of_our_own_mistakes(self) -> None:
+        with pytest.raises(LocalProtocolError) as caught:
+            send(ready_client(offer=limited("X")), [], to=())
+        assert caught.value.retriable == ()
+
+
 class TestLMTP:
     def client(self) -> SMTPClientConnection:
         return ready_client(SMTPClientConnection(lmtp=True), LMTP_OFFER)

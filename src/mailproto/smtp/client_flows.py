@@ -121,6 +121,11 @@ class SendResult:
     refused: Mapping[Recipient, Reply] = field(hash=False)
     reply: Reply
 
+    @property
+    def retriable(self) -> tuple[Recipient, ...]:
+        """Those of the refused who may be tried again later, as their reply is transient."""
+        return tuple(to for to, reply in self.refused.items() if reply.is_transient)
+
 
 def next_reply(conn: SMTPClientConnection) -> Flow[Reply]:
     """Return the next reply, whatever it says. Raises ConnectionClosed if none comes."""
@@ -401,6 +406,9 @@ def send_message(
     usable unless the server refused in the middle of the message. LocalProtocolError if it cannot be sent:
     too big for the server, octets without the 8BITMIME or BINARYMIME that they need, no recipient.
     `is_outcome_unknown` of any error is True if the message was sent and its reply did not come.
+
+    `retriable`, of the result and of errors, says for whom the same may succeed later: those whose reply is
+    transient, and those for whom the message was not sent to its end when the session ended.
     """
     source = source_of(message, "keep" if body == "BINARYMIME" else newlines)
     needs = yield from source.survey()
@@ -473,17 +481,36 @@ def _send_transactions(
         try:
             reply = yield from _transact(conn, mail, transaction, content, verdicts)
         except SMTPReplyError as error:
-            if len(transactions) == 1:
-                raise
-            refusal, failed = cast(Reply, error.reply), error.command
             is_over = conn.wants is Wants.CLOSED
+            refusal, failed = cast(Reply, error.reply), error
             verdicts |= {to: refusal for to in (rcpts if is_over else transaction) if to not in verdicts}
             if is_over:
                 break
+        except MailProtoError as error:
+            unknown = transaction if error.is_outcome_unknown else ()
+            _advise(error, {to: verdicts.get(to) for to in rcpts if to in verdicts or to not in unknown})
+            raise
     if reply is None:
-        raise SMTPRecipientsRefused(_refused(verdicts), failed)
+        raise _failure(failed, verdicts, is_one=len(transactions) == 1)
     accepted = tuple(to for to in rcpts if verdicts[to].is_positive)
     return SendResult(accepted, _refused(verdicts), reply)
+
+
+def _failure(last: SMTPReplyError, verdicts: Mapping[Recipient, Reply], *, is_one: bool) -> SMTPReplyError:
+    """Return the error of a message that nobody gets; *last* is that of its last transaction."""
+    if not is_one:
+        return SMTPRecipientsRefused(verdicts, last.command)
+    last.refused.update(verdicts.items())
+    _advise(last, verdicts)
+    return last
+
+
+def _advise(error: MailProtoError, verdicts: Mapping[Recipient, Reply | None]) -> None:
+    """Say in *error* who gets the message, and who may be tried again: None stands for not tried yet."""
+    replies = verdicts.items()
+    error.accepted = tuple(to for to, reply in replies if reply is not None and reply.is_positive)
+    if not isinstance(error, LocalProtocolError):
+        error.retriable = tuple(to for to, reply in replies if reply is None or reply.is_transient)
 
 
 def _refused(verdicts: Mapping[Recipient, Reply]) -> dict[Recipient, Reply]:
@@ -787,6 +814,9 @@ def _read_outcome(
             replies.append((yield from read_reply(conn)))
     except MailProtoError as error:
         error.is_outcome_unknown = True
+        if conn.is_lmtp:
+            # Each reply is final (RFC 2033 section 4.2); those of PRDR wait for the last.
+            verdicts |= dict(zip(accepted, replies, strict=False))
         raise
     if conn.state is State.FAILED:
         yield from _forget_chunks(conn)
