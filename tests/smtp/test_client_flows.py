@@ -721,6 +721,53 @@ class TestAnnouncedLimits:
 LMTP_OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250 SIZE 100\r\n"
 
 
+UTF8 = "Subject: b\u00fccher\r\n\r\n".encode()
+LATIN = b"Subject: b\xfccher\r\n\r\n"
+IN_THE_BODY = "Subject: x\r\n\r\nb\u00fccher\r\n".encode()
+SAYS_UTF8 = {
+    "UTF-8 in the header": (UTF8, None, b" BODY=8BITMIME SMTPUTF8"),
+    "and not wanted": (UTF8, False, b" BODY=8BITMIME"),
+    "Latin-1 in the header": (LATIN, None, b" BODY=8BITMIME"),
+    "cut off": (UTF8[:11], None, b" BODY=8BITMIME"),
+    "UTF-8 in the body": (IN_THE_BODY, None, b" BODY=8BITMIME"),
+    "no header": (b"\r\n" + UTF8, None, b" BODY=8BITMIME"),
+    "ASCII": (b"a: b\r\n\r\n", None, b""),
+    "ASCII and wanted": (b"a: b\r\n\r\n", True, b" SMTPUTF8"),
+}
+
+
+class TestSMTPUTF8:
+    OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+
+    @pytest.mark.parametrize("form", [bytes, io.BytesIO], ids=["bytes", "file"])
+    @pytest.mark.parametrize("octets, smtputf8, said", SAYS_UTF8.values(), ids=SAYS_UTF8)
+    def test_found_in_the_header(
+        self, octets: bytes, smtputf8: bool | None, said: bytes, form: Callable[[bytes], Any]
+    ) -> None:
+        script: Script = [(envelope(b"b@x", mail=said), b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        send(ready_client(offer=self.OFFER), script, form(octets), "b@x", smtputf8=smtputf8)
+
+    def test_said_once(self) -> None:
+        said = envelope("b\u00fccher@x".encode(), mail=b" BODY=8BITMIME SMTPUTF8")
+        script: Script = [(said, b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        parameters = (pair for pair in [SMTPUTF8.pair(True)])
+        conn = ready_client(offer=self.OFFER)
+        send(conn, script, UTF8, "b\u00fccher@x", mail_parameters=parameters)
+
+    def test_not_offered(self) -> None:
+        conn = ready_client(offer=limited("X", "8BITMIME"))
+        with pytest.raises(LocalProtocolError, match="SMTPUTF8: the server does not offer it, which UTF-8"):
+            send(conn, [], UTF8)
+        with pytest.raises(LocalProtocolError, match="does not offer SMTPUTF8"):
+            send(conn, [], BODY, smtputf8=True)
+        assert conn.mail_count == 0
+        script: Script = [
+            (envelope(b"b@x", mail=b" BODY=8BITMIME"), b"250\r\n250\r\n354\r\n"),
+            (UTF8 + b".\r\n", b"250\r\n"),
+        ]
+        send(conn, script, UTF8, "b@x", smtputf8=False)
+
+
 class TestRetrying:
     """For whom the same message may be sent again."""
 

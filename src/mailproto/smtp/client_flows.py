@@ -376,6 +376,7 @@ def send_message(
     body: Body | None = None,
     newlines: Newlines = "convert",
     chunking: bool | None = None,
+    smtputf8: bool | None = None,
     mail_parameters: Pairs = (),
     rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
 ) -> Flow[SendResult]:
@@ -391,6 +392,12 @@ def send_message(
     as they are. BINARYMIME needs BDAT. Else *chunking* decides: True sends by BDAT if the server offers
     CHUNKING; None and False by DATA, which every server has and every filter on the way understands, and
     which lets a server refuse before the octets are sent. False never sends BINARYMIME.
+
+    A message with UTF-8 in its header is an internationalized one, whatever its addresses are (RFC 6531
+    section 3.2): *smtputf8* None says SMTPUTF8 then, and raises LocalProtocolError if the server does not
+    offer it; True does so always. False leaves the header alone, as a relay has to that got the message
+    without SMTPUTF8: much mail has raw 8-bit headers, and is taken as 8BITMIME nearly everywhere. Headers of
+    body parts are not looked at, nor is what an iterator gives.
 
     More recipients than the server takes at once (RCPTMAX, RFC 9422) get the message in several transactions,
     which need one that can be read again: octets, an EmailMessage, a file that can seek. Raises
@@ -423,6 +430,8 @@ def send_message(
     needed = _body_of(conn, needs, body, chunking)
     is_chunked = needed == "BINARYMIME" or (chunking is True and conn.extensions.chunking)
     parameters = Parameters((*_checked(conn, needs, needed), *mail_parameters))
+    if smtputf8 or (smtputf8 is None and _is_utf8(conn, needs)):
+        parameters = _with_smtputf8(parameters)
     mail, rcpts = _envelope(conn, reverse_path, recipients, parameters, rcpt_parameters)
     content = _Content(
         () if is_chunked else (Data(),),
@@ -636,6 +645,16 @@ def _checked(conn: SMTPClientConnection, needs: Needs, body: Body | None) -> Par
     return Parameters.of(size=needs.size if limit is not None else None, body=body)
 
 
+def _is_utf8(conn: SMTPClientConnection, needs: Needs) -> bool:
+    if needs.has_utf8_header and not conn.extensions.smtputf8:
+        raise LocalProtocolError("SMTPUTF8: the server does not offer it, which UTF-8 in the header needs")
+    return needs.has_utf8_header
+
+
+def _with_smtputf8(parameters: Parameters) -> Parameters:
+    return parameters if parameters.smtputf8 else Parameters((*parameters, ("SMTPUTF8", None)))
+
+
 def _envelope(
     conn: SMTPClientConnection,
     reverse_path: Recipient,
@@ -645,8 +664,8 @@ def _envelope(
 ) -> tuple[Mail, dict[Recipient, Rcpt]]:
     """Return MAIL, and RCPT by recipient. Raises LocalProtocolError for parameters that cannot be sent."""
     first, *others = [_sendable(conn, Path.of(path)) for path in (reverse_path, *forward_paths)]
-    if not parameters.smtputf8 and not all(path.is_ascii for path in (first, *others)):
-        parameters = Parameters((*parameters, ("SMTPUTF8", None)))
+    if not all(path.is_ascii for path in (first, *others)):
+        parameters = _with_smtputf8(parameters)
     each = _parameters_of_each(forward_paths, rcpt_parameters)
     rcpts = [Rcpt(path, own) for path, own in zip(others, each, strict=True)]
     for rcpt in rcpts:

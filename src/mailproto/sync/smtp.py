@@ -157,6 +157,7 @@ class SMTPClient:
         body: Body | None = None,
         newlines: Newlines = "convert",
         chunking: bool | None = None,
+        smtputf8: bool | None = None,
         mail_parameters: Pairs = (),
         rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
     ) -> SendResult:
@@ -164,7 +165,7 @@ class SMTPClient:
 
         Without *reverse_path* and *forward_paths* they are taken from the header, Bcc included, which is not
         sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF; *chunking* True
-        prefers BDAT to DATA, False never uses it.
+        prefers BDAT to DATA, False never uses it; *smtputf8* False sends UTF-8 in the header as it came.
         *mail_parameters* and *rcpt_parameters* are those of extensions: `[RET.pair(Ret.HDRS)]`. Raises
         `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`.
         """
@@ -177,6 +178,7 @@ class SMTPClient:
                 body=body,
                 newlines=newlines,
                 chunking=chunking,
+                smtputf8=smtputf8,
                 mail_parameters=mail_parameters,
                 rcpt_parameters=rcpt_parameters,
             )
