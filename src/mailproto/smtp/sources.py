@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
 from mailproto.smtp.data import NewlineNormalizer
+from mailproto.smtp.email_message import to_seven_bit
 from mailproto.smtp.outgoing import (
     AsItIs,
     Envelope,
@@ -49,16 +50,6 @@ class SupportsAsBytes(Protocol):
 
 Message: TypeAlias = SupportsAsBytes | bytes | BinaryIO | Iterable[bytes] | AsyncIterable[bytes]
 """A message to send. A file is read from where it stands to its end; one that can seek, twice."""
-
-
-class _Policy(Protocol):
-    def clone(self, *, cte_type: str) -> object: ...
-
-
-class _HasPolicy(Protocol):
-    policy: _Policy
-
-    def as_bytes(self, *, policy: object) -> bytes: ...
 
 
 @final
@@ -99,12 +90,18 @@ class OctetsSource:
         return envelope
 
     def to_seven_bit(self) -> bool:
-        """Encode 8-bit parts anew, if the message is an EmailMessage; return whether that helped."""
-        if isinstance(self._message, bytes) or not hasattr(self._message, "policy"):
+        """Encode 8-bit parts anew, if the message is an EmailMessage; return whether that helped.
+
+        The caller's message stays as it is. Raises LocalProtocolError if 8-bit octets are signed.
+        """
+        return self._replace(to_seven_bit(self._message)) and self._octets.isascii()
+
+    def _replace(self, message: SupportsAsBytes | None) -> bool:
+        if message is None:
             return False
-        message = cast(_HasPolicy, self._message)
-        self._take(message.as_bytes(policy=message.policy.clone(cte_type="7bit")))
-        return self._octets.isascii()
+        self._message = message
+        self._take(message.as_bytes())
+        return True
 
     def rewind(self) -> Flow[None]:
         """Begin anew."""
