@@ -394,10 +394,11 @@ def send_message(
     which lets a server refuse before the octets are sent. False never sends BINARYMIME.
 
     A message with UTF-8 in its header is an internationalized one, whatever its addresses are (RFC 6531
-    section 3.2): *smtputf8* None says SMTPUTF8 then, and raises LocalProtocolError if the server does not
-    offer it; True does so always. False leaves the header alone, as a relay has to that got the message
-    without SMTPUTF8: much mail has raw 8-bit headers, and is taken as 8BITMIME nearly everywhere. Headers of
-    body parts are not looked at, nor is what an iterator gives.
+    section 3.2): *smtputf8* None says SMTPUTF8 then. If the server does not offer it, an EmailMessage gets
+    encoded words and A-labels in place of UTF-8, and anything else is a LocalProtocolError, as is a local
+    part in UTF-8. True says SMTPUTF8 always. False leaves the header alone, as a relay has to that got the
+    message without SMTPUTF8: much mail has raw 8-bit headers, and is taken as 8BITMIME nearly everywhere.
+    Headers of body parts are not looked at, nor is what an iterator gives.
 
     More recipients than the server takes at once (RCPTMAX, RFC 9422) get the message in several transactions,
     which need one that can be read again: octets, an EmailMessage, a file that can seek. Raises
@@ -424,8 +425,7 @@ def send_message(
         reverse_path = envelope.reverse_path if reverse_path is None else reverse_path
         forward_paths = envelope.forward_paths if forward_paths is None else forward_paths
         needs = yield from source.survey()
-    if needs.is_eight_bit and not conn.extensions.eight_bit_mime and source.to_seven_bit():
-        needs = yield from source.survey()
+    needs = yield from _fit(conn, source, needs, smtputf8)
     recipients = _recipients_of(forward_paths)
     needed = _body_of(conn, needs, body, chunking)
     is_chunked = needed == "BINARYMIME" or (chunking is True and conn.extensions.chunking)
@@ -439,6 +439,21 @@ def send_message(
         source.is_repeatable,
     )
     return (yield from _send_transactions(conn, mail, rcpts, content))
+
+
+def _fit(
+    conn: SMTPClientConnection,
+    source: OctetsSource | FileSource | ChunksSource,
+    needs: Needs,
+    smtputf8: bool | None,
+) -> Flow[Needs]:
+    """Make an EmailMessage anew for a server without SMTPUTF8 or 8BITMIME; return what is needed then."""
+    is_utf8 = needs.has_utf8_header and smtputf8 is None
+    if is_utf8 and not conn.extensions.smtputf8 and source.to_ascii_header():
+        needs = yield from source.survey()
+    if needs.is_eight_bit and not conn.extensions.eight_bit_mime and source.to_seven_bit():
+        needs = yield from source.survey()
+    return needs
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """An EmailMessage made anew for a server that does not take it as it is.
 
-The standard library's `email` is not imported: whatever has its methods will do. What is signed is never
-changed: RFC 1847 section 2.1.
+Or for one that takes UTF-8 in addresses, which `email` writes only if its policy says so. The standard
+library's `email` is not imported: whatever has its methods will do. What is signed is never changed (RFC 1847
+section 2.1).
 """
 
 from __future__ import annotations
@@ -10,15 +11,40 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Final, Protocol, cast
 
+from mailproto.address import Mailbox
 from mailproto.errors import LocalProtocolError
 
-__all__ = ["Part", "to_seven_bit"]
+__all__ = ["Part", "to_ascii_header", "to_seven_bit", "to_utf8_header"]
 
 _ENCODING: Final = "Content-Transfer-Encoding"
 
 
 class _Policy(Protocol):
     def clone(self, **changes: object) -> _Policy: ...
+
+
+class _Address(Protocol):
+    """An `email.headerregistry.Address`."""
+
+    def __init__(self, display_name: str, username: str, domain: str) -> None: ...
+    @property
+    def display_name(self) -> str: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def addr_spec(self) -> str: ...
+
+
+class _Group(Protocol):
+    """An `email.headerregistry.Group`; without a name it is one address that stands alone."""
+
+    def __init__(self, display_name: str | None, addresses: tuple[_Address, ...]) -> None: ...
+    @property
+    def display_name(self) -> str | None: ...
+    @property
+    def addresses(self) -> tuple[_Address, ...]: ...
 
 
 class Part(Protocol):
@@ -41,6 +67,9 @@ class Part(Protocol):
     def get(self, name: str, failobj: object = ...) -> object:
         """Return the first field of that name."""
 
+    def raw_items(self) -> Iterator[tuple[str, str]]:
+        """Return all fields, in order: as text if they were parsed with the message, else as objects."""
+
     def replace_header(self, name: str, value: object) -> None:
         """Give the first field of that name another value."""
 
@@ -53,6 +82,76 @@ def to_seven_bit(message: object) -> Part | None:
     if not hasattr(message, "policy"):
         return None
     return _anew(cast(Part, message), "8BITMIME", _label_seven_bit, cte_type="7bit")
+
+
+def to_ascii_header(message: object) -> Part | None:
+    """Return a copy of *message* with encoded words in place of UTF-8 in its header (RFC 2047).
+
+    No encoded word may stand in an address (RFC 2047 section 5), so a domain goes as its A-label. None if
+    *message* is no EmailMessage, or one whose policy knows no UTF-8. Raises LocalProtocolError for a local
+    part in UTF-8, and if it would change what is signed.
+    """
+    if not hasattr(getattr(message, "policy", None), "utf8"):
+        return None
+    return _anew(cast(Part, message), "SMTPUTF8", _make_ascii, utf8=False)
+
+
+def to_utf8_header(message: object) -> Part | None:
+    """Return a copy of *message* with its header in UTF-8, if an address there needs it, else None.
+
+    Under a policy without UTF-8 `email` puts encoded words into addresses, which no server understands.
+    """
+    if getattr(getattr(message, "policy", None), "utf8", True):
+        return None
+    part = cast(Part, message)
+    if not any(_needs_utf8(value) for _, value in part.raw_items()):
+        return None
+    return _anew(part, "SMTPUTF8", lambda part: None, utf8=True)
+
+
+def _needs_utf8(field: object) -> bool:
+    groups = cast("tuple[_Group, ...]", getattr(field, "groups", ()))
+    return not all(address.addr_spec.isascii() for group in groups for address in group.addresses)
+
+
+def _make_ascii(part: Part) -> None:
+    """Make each field one that is generated as ASCII under a policy without UTF-8."""
+    fields = tuple(part.raw_items())
+    names = [name.lower() for name, _ in fields]
+    for name, value in fields:
+        if value.isascii():
+            continue
+        if names.count(name.lower()) > 1:
+            raise LocalProtocolError(f"SMTPUTF8: the server does not offer it, which a repeated {name} needs")
+        if not hasattr(value, "name"):
+            part.replace_header(name, _text_of(value))
+        _write_a_labels(part, name)
+
+
+def _text_of(value: str) -> str:
+    """Return, on one line, the text of a field that was parsed: UTF-8 stands there as surrogates."""
+    octets = "".join(value.splitlines()).encode(errors="surrogateescape")
+    return octets.decode(errors="surrogateescape")
+
+
+def _write_a_labels(part: Part, name: str) -> None:
+    value = part.get(name)
+    if _needs_utf8(value):
+        groups = cast("tuple[_Group, ...]", getattr(value, "groups", ()))
+        part.replace_header(name, tuple(_with_a_labels(group) for group in groups))
+
+
+def _with_a_labels(group: _Group) -> _Group:
+    return type(group)(group.display_name, tuple(_with_a_label(address) for address in group.addresses))
+
+
+def _with_a_label(address: _Address) -> _Address:
+    if address.addr_spec.isascii():
+        return address
+    if not address.username.isascii():
+        raise LocalProtocolError(f"SMTPUTF8: the server does not offer it, which {address.addr_spec} needs")
+    domain = Mailbox(address.username, address.domain).to_ascii().domain
+    return type(address)(address.display_name, address.username, domain)
 
 
 def _label_seven_bit(part: Part) -> None:

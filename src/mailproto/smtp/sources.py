@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
 from mailproto.smtp.data import NewlineNormalizer
-from mailproto.smtp.email_message import to_seven_bit
+from mailproto.smtp.email_message import to_ascii_header, to_seven_bit, to_utf8_header
 from mailproto.smtp.outgoing import (
     AsItIs,
     Envelope,
@@ -62,6 +62,7 @@ class OctetsSource:
     """It can be read again."""
 
     def __init__(self, message: bytes | SupportsAsBytes, newlines: Newlines) -> None:
+        message = to_utf8_header(message) or message
         self._message = message
         self._newlines = newlines
         self._position = 0
@@ -95,6 +96,13 @@ class OctetsSource:
         The caller's message stays as it is. Raises LocalProtocolError if 8-bit octets are signed.
         """
         return self._replace(to_seven_bit(self._message)) and self._octets.isascii()
+
+    def to_ascii_header(self) -> bool:
+        """Write encoded words in place of UTF-8 in the header of an EmailMessage; return whether it is one.
+
+        Raises LocalProtocolError for a local part in UTF-8, and if UTF-8 is in what is signed.
+        """
+        return self._replace(to_ascii_header(self._message))
 
     def _replace(self, message: SupportsAsBytes | None) -> bool:
         if message is None:
@@ -134,6 +142,10 @@ class _Streamed:
         raise LocalProtocolError("reverse_path and forward_paths: needed, the message is not in memory")
 
     def to_seven_bit(self) -> bool:
+        """Return False: nothing can be encoded anew."""
+        return False
+
+    def to_ascii_header(self) -> bool:
         """Return False: nothing can be encoded anew."""
         return False
 
