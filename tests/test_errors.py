@@ -13,6 +13,7 @@ from mailproto import errors
 class FakeReply:
     code: int
     text: str
+    is_transient: bool = False
     enhanced_code: object = None
 
 
@@ -51,9 +52,9 @@ def test_every_error_has_the_one_root_and_a_known_outcome_by_default() -> None:
     assert errors.MailProtoError().is_outcome_unknown is False
 
 
-@pytest.mark.parametrize(("code", "is_transient"), [(421, True), (450, True), (550, False), (354, False)])
-def test_a_4yz_reply_is_transient(code: int, is_transient: bool) -> None:
-    error = errors.SMTPReplyError(FakeReply(code, "no such user"), "RCPT")
+@pytest.mark.parametrize(("code", "is_transient"), [(421, True), (552, True), (550, False)])
+def test_a_reply_says_whether_it_is_transient(code: int, is_transient: bool) -> None:
+    error = errors.SMTPReplyError(FakeReply(code, "no such user", is_transient), "RCPT")
     assert error.is_transient is is_transient
     assert error.code == code
     assert str(error) == f"RCPT: {code} no such user"

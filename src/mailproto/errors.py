@@ -9,7 +9,7 @@ session is usable, after all the others it is closed.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol, TypeVar
 
@@ -36,6 +36,7 @@ __all__ = [
     "SMTPRecipientsRefused",
     "SMTPReplyError",
     "ServerUnavailable",
+    "SessionLimitReached",
     "StatusValue",
     "TLSUnavailable",
     "excerpt",
@@ -70,10 +71,42 @@ class MailProtoError(Exception):
 
     is_outcome_unknown: bool = False
     """True if a message was sent whole and its answer is not known: sending again may deliver twice."""
+    accepted: tuple[object, ...] = ()
+    """Recipients who get the message all the same, from an earlier transaction or reply."""
+    retriable: tuple[object, ...] = ()
+    """Recipients for whom the same message may be sent again: they did not get it, and may later.
+
+    Those of whom nothing is known, as `is_outcome_unknown` says, do not stand here.
+    """
 
 
 class LocalProtocolError(MailProtoError):
     """Our caller asked for what the protocol does not allow; nothing was queued, nothing changed."""
+
+
+class SessionLimitReached(LocalProtocolError):
+    """The session may not have what was asked for; one made anew may (LIMITS, RFC 9422 section 4).
+
+    `limit` is the name that the server announced it by, `maximum` its value, `value` what it would come to.
+    The message may still be sent in this session to `fitting`; `left` are the others. In a new session at
+    least one recipient fits.
+    """
+
+    def __init__(
+        self,
+        limit: str,
+        value: int,
+        maximum: int,
+        recipients: Collection[object] = (),
+        fitting: Collection[object] = (),
+    ) -> None:
+        super().__init__(f"{limit}: the session would have {value}, the server takes {maximum}")
+        self.limit = limit
+        self.value = value
+        self.maximum = maximum
+        self.fitting: tuple[object, ...] = tuple(fitting)
+        self.left: tuple[object, ...] = tuple(to for to in recipients if to not in fitting)
+        self.retriable: tuple[object, ...] = tuple(recipients)
 
 
 class RemoteProtocolError(MailProtoError):
@@ -155,6 +188,8 @@ class ReplyValue(Protocol):
     @property
     def enhanced_code(self) -> object: ...
     @property
+    def is_transient(self) -> bool: ...
+    @property
     def text(self) -> str: ...
 
 
@@ -168,6 +203,8 @@ class SMTPReplyError(CommandError):
         super().__init__(f"{command or 'server'}: {reply.code} {reply.text}".rstrip())
         self.reply = reply
         self.command = command
+        self.refused: dict[object, ReplyValue] = {}
+        """The reply for each recipient of a message, as the caller wrote it; empty for other commands."""
 
     @property
     def code(self) -> int:
@@ -175,9 +212,14 @@ class SMTPReplyError(CommandError):
         return self.reply.code
 
     @property
+    def enhanced_code(self) -> object:
+        """The enhanced status code (RFC 2034), a `mailproto.smtp.EnhancedCode`; None if there is none."""
+        return self.reply.enhanced_code
+
+    @property
     def is_transient(self) -> bool:
-        """True for a 4yz reply."""
-        return 400 <= self.reply.code < 500
+        """True for a 4yz reply, and for 552 in answer to RCPT (RFC 5321 section 4.5.3.1.10)."""
+        return self.reply.is_transient
 
 
 class SMTPAuthenticationFailed(SMTPReplyError):
@@ -209,9 +251,10 @@ class SMTPRecipientsRefused(SMTPReplyError):
 
     def __init__(self, refused: Mapping[RecipientT, ReplyValue], command: str = "RCPT") -> None:
         replies = list(refused.values())
-        transient = (reply for reply in replies if 400 <= reply.code < 500)
+        transient = (reply for reply in replies if reply.is_transient)
         super().__init__(next(transient, replies[0]), command)
-        self.refused: dict[object, ReplyValue] = {recipient: reply for recipient, reply in refused.items()}  # noqa: C416  # widens the key
+        self.refused.update(refused.items())
+        self.retriable: tuple[object, ...] = tuple(to for to, reply in refused.items() if reply.is_transient)
 
 
 class StatusValue(Protocol):

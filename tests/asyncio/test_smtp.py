@@ -5,7 +5,7 @@ import inspect
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,10 +16,12 @@ from mailproto.errors import (
     ConnectionClosed,
     ConnectionTimeout,
     LocalProtocolError,
+    SessionLimitReached,
     SMTPAuthenticationFailed,
     SMTPReplyError,
     TLSUnavailable,
 )
+from mailproto.limits import SMTPLimits
 from mailproto.sasl import PlainClient
 from mailproto.smtp import (
     EXTENSIONS,
@@ -34,7 +36,7 @@ from mailproto.smtp import (
     burl,
 )
 from support_lines import client_context, server_context
-from support_smtp_servers import KINDS, Accepting, serving
+from support_smtp_servers import KINDS, Accepting, Running, serving
 
 USERS = {"tim": "secret"}
 BODY = b"Subject: x\r\n\r\n.text\r\n"
@@ -59,6 +61,58 @@ def with_client(port: int, use: Callable[[SMTPClient], Awaitable[Any]], **argume
             return await use(smtp)
 
     return asyncio.run(main())
+
+
+def test_limits_of_the_server(kind: str) -> None:
+    handler = Accepting()
+    to = [f"{n}@x.example" for n in range(5)]
+
+    async def use(smtp: SMTPClient) -> None:
+        with pytest.raises(SessionLimitReached, match="MAILMAX") as caught:
+            await smtp.send_message(BODY, reverse_path="a@x.example", forward_paths=to)
+        fitting, left = cast(Any, caught.value.fitting), cast(Any, caught.value.left)
+        result = await smtp.send_message(BODY, reverse_path="a@x.example", forward_paths=fitting)
+        assert result.accepted == tuple(to[:4])
+        with pytest.raises(SessionLimitReached, match="MAILMAX") as caught:
+            await smtp.send_message(BODY, reverse_path="a@x.example", forward_paths=left)
+        assert (caught.value.fitting, caught.value.left) == ((), (to[4],))
+        await smtp.reconnect()
+        result = await smtp.send_message(BODY, reverse_path="a@x.example", forward_paths=left)
+        assert result.accepted == (to[4],)
+
+    with serving(kind, handler, limits=SMTPLimits(max_recipients=2, max_transactions=2)) as server:
+        with_client(server.port, use)
+    paths = [f"<{path}>" for path in to]
+    assert [taken[1] for taken in handler.taken] == [paths[:2], paths[2:4], paths[4:]]
+    assert len(handler.sessions) == 2
+
+
+def test_reconnect_after_the_session_has_ended(kind: str) -> None:
+    async def main(server: Running) -> None:
+        smtp = await connect(server.port, local_hostname="me.example")
+        await smtp.close()
+        await smtp.reconnect()
+        assert (await smtp.send_message(BODY, **ENVELOPE)).accepted == ("b@x.example",)
+        await smtp.quit()
+        server.stop(0)
+        with pytest.raises(ConnectionClosed):
+            await smtp.reconnect()
+        assert not smtp.is_open
+
+    with serving(kind, Accepting()) as server:
+        asyncio.run(main(server))
+
+
+def test_a_socket_cannot_be_connected_anew(kind: str) -> None:
+    async def main(port: int) -> None:
+        sock = socket.create_connection(("127.0.0.1", port))
+        async with SMTPClient.connect(sock=sock, tls="none", timeout=30) as smtp:
+            with pytest.raises(LocalProtocolError, match="sock="):
+                await smtp.reconnect()
+            assert (await smtp.noop()).code == 250
+
+    with serving(kind, Accepting()) as server:
+        asyncio.run(main(server.port))
 
 
 def test_a_message(kind: str) -> None:

@@ -224,7 +224,7 @@ METHODS: dict[str, Callable[[Any, str], object]] = {
 
 
 ATTACKED_ELSEWHERE = {"connect", "login", "authenticate"}
-WITHOUT_ARGUMENTS = {"close", "noop", "quit", "reset"}
+WITHOUT_ARGUMENTS = {"close", "noop", "quit", "reconnect", "reset"}
 MORE_NAMES = {"exchange": "VRFY", "send_message": "reverse_path"}
 
 

@@ -15,6 +15,7 @@ from mailproto.errors import (
     ConnectionTimeout,
     LocalProtocolError,
     MailProtoError,
+    SessionLimitReached,
     SMTPAuthenticationFailed,
     SMTPRecipientsRefused,
     SMTPReplyError,
@@ -561,7 +562,323 @@ class TestSending:
         assert (conn.unsent, conn.pending) == (0, 0)
 
 
+def limited(limits: str, *more: str) -> bytes:
+    lines = ["mx.example", "PIPELINING", *more, f"LIMITS {limits}"]
+    return "".join(f"250{'-' if line != lines[-1] else ' '}{line}\r\n" for line in lines).encode()
+
+
+def envelope(*to: bytes, mail: bytes = b"", last: bytes = b"DATA\r\n") -> bytes:
+    return b"MAIL FROM:<a@x>%b\r\n%b%b" % (mail, b"".join(b"RCPT TO:<%b>\r\n" % path for path in to), last)
+
+
+class Unseekable(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+class TestAnnouncedLimits:
+    THREE = ("b@x", "c@x", "d@x")
+    FIRST = (envelope(b"b@x", b"c@x"), b"250\r\n250\r\n250\r\n354\r\n")
+    SECOND = (envelope(b"d@x"), b"250\r\n250\r\n354\r\n")
+
+    @pytest.mark.parametrize("form", [bytes, io.BytesIO], ids=["bytes", "file"])
+    def test_several_transactions(self, form: Callable[[bytes], Any]) -> None:
+        body = b"Subject: x\r\n\r\n..text\r\n.\r\n"
+        script: Script = [self.FIRST, (body, b"250 one\r\n"), self.SECOND, (body, b"250 two\r\n")]
+        message = form(b"Subject: x\n\n.text\n")
+        result = send(ready_client(offer=limited("RCPTMAX=2")), script, message, self.THREE)
+        assert result == SendResult(self.THREE, {}, Reply(250, ("two",)))
+
+    @pytest.mark.parametrize("newline", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+    def test_large_file_is_read_again_from_where_it_stood(self, newline: bytes) -> None:
+        file = io.BytesIO(b"skipped" + (b"y" * 70 + newline) * 3000)
+        file.seek(7)
+        body = (b"y" * 70 + b"\r\n") * 3000 + b".\r\n"
+        script: Script = [self.FIRST, (body, b"250\r\n"), self.SECOND, (body, b"250\r\n")]
+        assert send(ready_client(offer=limited("RCPTMAX=2")), script, file, self.THREE).accepted == self.THREE
+
+    def test_email_message(self) -> None:
+        message = EmailMessage()
+        message.set_content("text\n")
+        body = message.as_bytes().replace(b"\n", b"\r\n") + b".\r\n"
+        script: Script = [self.FIRST, (body, b"250\r\n"), self.SECOND, (body, b"250\r\n")]
+        send(ready_client(offer=limited("RCPTMAX=2")), script, message, self.THREE)
+
+    @pytest.mark.parametrize("message", [[BODY], Unseekable(BODY)], ids=["iterator", "pipe"])
+    def test_what_is_read_once_is_refused_before_anything_is_sent(self, message: Any) -> None:
+        conn = ready_client(offer=limited("RCPTMAX=2"))
+        with pytest.raises(LocalProtocolError, match="RCPTMAX: 3 recipients need 2 transactions"):
+            send(conn, [], message, self.THREE)
+        assert (conn.mail_count, conn.unsent) == (0, 0)
+        send(conn, [self.FIRST, (BODY + b".\r\n", b"250\r\n")], message)
+
+    @pytest.mark.parametrize("refusal", [b"550 no\r\n", b"452 full\r\n"])
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_refused_as_a_whole_in_one(self, refusal: bytes, *, is_first: bool) -> None:
+        answers = [refusal, b"250 taken\r\n"] if is_first else [b"250 taken\r\n", refusal]
+        script: Script = [
+            self.FIRST,
+            (BODY + b".\r\n", answers[0]),
+            self.SECOND,
+            (BODY + b".\r\n", answers[1]),
+        ]
+        result = send(ready_client(offer=limited("RCPTMAX=2")), script, to=self.THREE)
+        lost = self.THREE[:2] if is_first else self.THREE[2:]
+        assert result.accepted == tuple(to for to in self.THREE if to not in lost)
+        assert result.refused == dict.fromkeys(lost, Reply(int(refusal[:3]), (refusal[4:-2].decode(),)))
+
+    def test_mail_refused_in_the_second(self) -> None:
+        script: Script = [
+            self.FIRST,
+            (BODY + b".\r\n", b"250 taken\r\n"),
+            (self.SECOND[0], b"451 busy\r\n503 what?\r\n503 what?\r\n"),
+        ]
+        result = send(ready_client(offer=limited("RCPTMAX=2")), script, to=self.THREE)
+        assert result == SendResult(self.THREE[:2], {"d@x": Reply(451, ("busy",))}, Reply(250, ("taken",)))
+
+    def test_nobody_gets_it(self) -> None:
+        script: Script = [
+            (self.FIRST[0], b"250\r\n550 no b\r\n550 no c\r\n503\r\n"),
+            (b"RSET\r\n", b"250\r\n"),
+            self.SECOND,
+            (BODY + b".\r\n", b"452 full\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused) as caught:
+            send(ready_client(offer=limited("RCPTMAX=2")), script, to=self.THREE)
+        assert caught.value.refused == {
+            "b@x": Reply(550, ("no b",)),
+            "c@x": Reply(550, ("no c",)),
+            "d@x": Reply(452, ("full",)),
+        }
+
+    def test_lmtp(self) -> None:
+        conn = ready_client(SMTPClientConnection(lmtp=True), limited("RCPTMAX=2"))
+        script: Script = [
+            self.FIRST,
+            (BODY + b".\r\n", b"250 b\r\n452 full\r\n"),
+            self.SECOND,
+            (BODY + b".\r\n", b"250 d\r\n"),
+        ]
+        result = send(conn, script, to=self.THREE)
+        assert result == SendResult(("b@x", "d@x"), {"c@x": Reply(452, ("full",))}, Reply(250, ("d",)))
+
+    def test_prdr_where_there_are_two(self) -> None:
+        script: Script = [
+            (envelope(b"b@x", b"c@x", mail=b" PRDR"), self.FIRST[1]),
+            (BODY + b".\r\n", b"353 one by one\r\n250 b\r\n550 no\r\n250 all\r\n"),
+            self.SECOND,
+            (BODY + b".\r\n", b"250 d\r\n"),
+        ]
+        result = send(ready_client(offer=limited("RCPTMAX=2", "PRDR")), script, to=self.THREE)
+        assert result == SendResult(("b@x", "d@x"), {"c@x": Reply(550, ("no",))}, Reply(250, ("d",)))
+
+    def test_chunking(self) -> None:
+        bdat = b"BDAT 20 LAST\r\n" + BODY
+        script: Script = [
+            (envelope(b"b@x", b"c@x", last=b""), b"250\r\n250\r\n250\r\n"),
+            (bdat, b"250\r\n"),
+            (envelope(b"d@x", last=b""), b"250\r\n250\r\n"),
+            (bdat, b"250\r\n"),
+        ]
+        conn = ready_client(offer=limited("RCPTMAX=2", "CHUNKING"))
+        assert send(conn, script, to=self.THREE, chunking=True).accepted == self.THREE
+
+    def test_parameters_of_a_later_recipient_are_checked_first(self) -> None:
+        conn = ready_client(offer=limited("RCPTMAX=2"))
+        with pytest.raises(LocalProtocolError, match="does not offer DSN"):
+            send(conn, [], to=self.THREE, rcpt_parameters={"d@x": [NOTIFY.pair(Notify.NEVER)]})
+
+    def test_session_that_has_used_up_its_transactions(self) -> None:
+        conn = ready_client(offer=limited("MAILMAX=2"))
+        refused: Script = [(self.SECOND[0], b"550 no\r\n503\r\n503\r\n")]
+        for _ in range(2):
+            with pytest.raises(SMTPReplyError):
+                send(conn, refused, to="d@x")
+        with pytest.raises(
+            SessionLimitReached, match="MAILMAX: the session would have 3, the server takes 2"
+        ):
+            send(conn, [], to="d@x")
+
+    def test_more_transactions_than_the_session_has(self) -> None:
+        conn = ready_client(offer=limited("MAILMAX=1 RCPTMAX=2"))
+        with pytest.raises(SessionLimitReached) as caught:
+            send(conn, [], to=self.THREE)
+        assert (caught.value.limit, caught.value.value, caught.value.maximum) == ("MAILMAX", 2, 1)
+
+    def test_domains_of_a_session(self) -> None:
+        conn = ready_client(offer=limited("RCPTDOMAINMAX=2"))
+        script: Script = [
+            (envelope(b"b@x", b"b@Y", b"Postmaster"), b"250\r\n550\r\n550\r\n250\r\n354\r\n"),
+            (BODY + b".\r\n", b"250\r\n"),
+        ]
+        send(conn, script, to=("b@x", "b@Y", "<Postmaster>"))
+        assert conn.recipient_domains == {"x", "y"}
+        with pytest.raises(SessionLimitReached, match="RCPTDOMAINMAX: the session would have 3"):
+            send(conn, [], to=("b@y", "b@z"))
+        send(conn, [(envelope(b"c@X"), b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")], to="c@X")
+
+
 LMTP_OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250 SIZE 100\r\n"
+
+
+UTF8 = "Subject: b\u00fccher\r\n\r\n".encode()
+LATIN = b"Subject: b\xfccher\r\n\r\n"
+IN_THE_BODY = "Subject: x\r\n\r\nb\u00fccher\r\n".encode()
+SAYS_UTF8 = {
+    "UTF-8 in the header": (UTF8, None, b" BODY=8BITMIME SMTPUTF8"),
+    "and not wanted": (UTF8, False, b" BODY=8BITMIME"),
+    "Latin-1 in the header": (LATIN, None, b" BODY=8BITMIME"),
+    "cut off": (UTF8[:11], None, b" BODY=8BITMIME"),
+    "UTF-8 in the body": (IN_THE_BODY, None, b" BODY=8BITMIME"),
+    "no header": (b"\r\n" + UTF8, None, b" BODY=8BITMIME"),
+    "ASCII": (b"a: b\r\n\r\n", None, b""),
+    "ASCII and wanted": (b"a: b\r\n\r\n", True, b" SMTPUTF8"),
+}
+
+
+class TestSMTPUTF8:
+    OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+
+    @pytest.mark.parametrize("form", [bytes, io.BytesIO], ids=["bytes", "file"])
+    @pytest.mark.parametrize("octets, smtputf8, said", SAYS_UTF8.values(), ids=SAYS_UTF8)
+    def test_found_in_the_header(
+        self, octets: bytes, smtputf8: bool | None, said: bytes, form: Callable[[bytes], Any]
+    ) -> None:
+        script: Script = [(envelope(b"b@x", mail=said), b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        send(ready_client(offer=self.OFFER), script, form(octets), "b@x", smtputf8=smtputf8)
+
+    def test_said_once(self) -> None:
+        said = envelope("b\u00fccher@x".encode(), mail=b" BODY=8BITMIME SMTPUTF8")
+        script: Script = [(said, b"250\r\n250\r\n354\r\n"), (None, b"250\r\n")]
+        parameters = (pair for pair in [SMTPUTF8.pair(True)])
+        conn = ready_client(offer=self.OFFER)
+        send(conn, script, UTF8, "b\u00fccher@x", mail_parameters=parameters)
+
+    def test_not_offered(self) -> None:
+        conn = ready_client(offer=limited("X", "8BITMIME"))
+        with pytest.raises(LocalProtocolError, match="SMTPUTF8: the server does not offer it, which UTF-8"):
+            send(conn, [], UTF8)
+        with pytest.raises(LocalProtocolError, match="does not offer SMTPUTF8"):
+            send(conn, [], BODY, smtputf8=True)
+        assert conn.mail_count == 0
+        script: Script = [
+            (envelope(b"b@x", mail=b" BODY=8BITMIME"), b"250\r\n250\r\n354\r\n"),
+            (UTF8 + b".\r\n", b"250\r\n"),
+        ]
+        send(conn, script, UTF8, "b@x", smtputf8=False)
+
+
+class TestRetrying:
+    """For whom the same message may be sent again."""
+
+    THREE = ("b@x", "c@x", "d@x")
+    FIRST, SECOND = TestAnnouncedLimits.FIRST, TestAnnouncedLimits.SECOND
+
+    def lost(self, offer: bytes, script: Script, *, lmtp: bool = False) -> MailProtoError:
+        with pytest.raises(ConnectionClosed) as caught:
+            send(ready_client(SMTPClientConnection(lmtp=lmtp), offer), script, to=self.THREE)
+        return caught.value
+
+    def test_result(self) -> None:
+        to = (*self.THREE, "e@x")
+        refusals = b"250\r\n450 4.2.1 later\r\n550 5.1.1 no\r\n552 too many recipients\r\n250\r\n354\r\n"
+        script: Script = [(envelope(b"b@x", b"c@x", b"d@x", b"e@x"), refusals), (None, b"250\r\n")]
+        result = send(ready_client(offer=limited("X")), script, to=to)
+        assert (result.accepted, result.retriable) == (("e@x",), ("b@x", "d@x"))
+        assert [str(reply.enhanced_code) for reply in result.refused.values()] == ["4.2.1", "5.1.1", "None"]
+
+    def test_too_many_recipients_by_the_old_code(self) -> None:
+        refusals = b"250\r\n550 no\r\n552 many\r\n552 many\r\n503\r\n"
+        with pytest.raises(SMTPRecipientsRefused, match="RCPT: 552 many") as caught:
+            send(ready_client(offer=limited("X")), [(None, refusals), (None, b"250\r\n")], to=self.THREE)
+        assert (caught.value.is_transient, caught.value.retriable) == (True, ("c@x", "d@x"))
+
+    def test_nobody_in_several_transactions(self) -> None:
+        script: Script = [
+            (self.FIRST[0], b"250\r\n250\r\n550 5.1.1 no c\r\n354\r\n"),
+            (BODY + b".\r\n", b"554 5.7.1 spam\r\n"),
+            (self.SECOND[0], b"451 4.3.0 busy\r\n503\r\n503\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused, match="MAIL: 451 busy") as caught:
+            send(ready_client(offer=limited("RCPTMAX=2")), script, to=self.THREE)
+        assert {to: reply.code for to, reply in caught.value.refused.items()} == {
+            "b@x": 554,
+            "c@x": 550,
+            "d@x": 451,
+        }
+        assert (caught.value.retriable, str(caught.value.enhanced_code)) == (("d@x",), "4.3.0")
+
+    def test_who_has_no_room_in_the_session(self) -> None:
+        with pytest.raises(SessionLimitReached) as caught:
+            send(ready_client(offer=limited("RCPTMAX=2 MAILMAX=1")), [], to=self.THREE)
+        error = caught.value
+        assert (error.fitting, error.left, error.retriable) == (self.THREE[:2], self.THREE[2:], self.THREE)
+
+    @pytest.mark.parametrize("code, who", [("451 4.3.0", ("c@x", "d@x")), ("554 5.6.0", ())])
+    def test_message_refused(self, code: str, who: tuple[str, ...]) -> None:
+        script: Script = [
+            (envelope(b"b@x", b"c@x", b"d@x"), b"250\r\n550 no\r\n250\r\n250\r\n354\r\n"),
+            (None, f"{code} what?\r\n".encode()),
+        ]
+        with pytest.raises(SMTPReplyError) as caught:
+            send(ready_client(offer=limited("X")), script, to=self.THREE)
+        assert (caught.value.retriable, str(caught.value.enhanced_code)) == (who, code[4:])
+        assert [reply.code for reply in caught.value.refused.values()] == [550, int(code[:3]), int(code[:3])]
+
+    def test_mail_refused(self) -> None:
+        script: Script = [(None, b"451 later\r\n503\r\n503\r\n503\r\n503\r\n")]
+        with pytest.raises(SMTPReplyError, match="MAIL: 451 later") as caught:
+            send(ready_client(offer=limited("X")), script, to=self.THREE)
+        assert caught.value.retriable == self.THREE
+
+    def test_all_recipients_refused(self) -> None:
+        script: Script = [
+            (None, b"250\r\n550 no\r\n450 later\r\n550 no\r\n503\r\n"),
+            (b"RSET\r\n", b"250\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused) as caught:
+            send(ready_client(offer=limited("X")), script, to=self.THREE)
+        assert caught.value.retriable == ("c@x",)
+
+    @pytest.mark.parametrize(
+        "end", [b"421 bye\r\n", END, ConnectionTimeout("late")], ids=["421", "end", "late"]
+    )
+    def test_lost_before_the_end(self, end: Any) -> None:
+        error = self.lost(limited("X"), [(None, end)])
+        assert (error.accepted, error.retriable, error.is_outcome_unknown) == ((), self.THREE, False)
+
+    @pytest.mark.parametrize(
+        "end", [b"421 bye\r\n", END, ConnectionTimeout("late")], ids=["421", "end", "late"]
+    )
+    def test_lost_behind_the_end(self, end: Any) -> None:
+        replies = b"250\r\n550 no\r\n450 later\r\n250\r\n354\r\n"
+        error = self.lost(limited("X"), [(None, replies), (BODY + b".\r\n", end)])
+        assert (error.accepted, error.retriable, error.is_outcome_unknown) == ((), ("c@x",), True)
+
+    def test_lost_in_the_second_transaction(self) -> None:
+        script: Script = [self.FIRST, (None, b"250\r\n"), (self.SECOND[0], END)]
+        error = self.lost(limited("RCPTMAX=2"), script)
+        assert (error.accepted, error.retriable) == (self.THREE[:2], ("d@x",))
+
+    def test_lost_behind_the_first_transaction(self) -> None:
+        error = self.lost(limited("RCPTMAX=2"), [self.FIRST, (BODY + b".\r\n", END)])
+        assert (error.accepted, error.retriable, error.is_outcome_unknown) == ((), ("d@x",), True)
+
+    def test_lost_between_the_replies_of_lmtp(self) -> None:
+        replies = b"250\r\n250\r\n250\r\n250\r\n354\r\n"
+        conn = ready_client(SMTPClientConnection(lmtp=True), limited("X"))
+        run = FlowRun(conn, send_message(conn, BODY, reverse_path="a@x", forward_paths=self.THREE))
+        run.feed(replies)
+        run.feed(b"250 b\r\n452 full\r\n")
+        run.feed(END)
+        assert isinstance(run.error, ConnectionClosed)
+        assert (run.error.accepted, run.error.retriable) == (("b@x",), ("c@x",))
+        assert run.error.is_outcome_unknown
+
+    def test_nothing_of_our_own_mistakes(self) -> None:
+        with pytest.raises(LocalProtocolError) as caught:
+            send(ready_client(offer=limited("X")), [], to=())
+        assert caught.value.retriable == ()
 
 
 class TestLMTP:
@@ -674,11 +991,6 @@ def one_by_one(octets: bytes) -> Iterator[bytes]:
 async def slowly(octets: bytes) -> AsyncIterator[bytes]:
     for chunk in one_by_one(octets):
         yield chunk
-
-
-class Unseekable(io.BytesIO):
-    def seekable(self) -> bool:
-        return False
 
 
 class AsyncFile:

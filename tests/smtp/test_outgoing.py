@@ -172,3 +172,25 @@ def test_a_mebibyte_takes_no_time() -> None:
         for at in range(0, len(octets), 1_024):
             newlines.convert(octets[at : at + 1_024])
     assert time.process_time() - begin < 2
+
+
+@pytest.mark.parametrize(
+    "octets, expected",
+    [
+        ("Subject: b\u00fc\r\n\r\nb".encode(), True),
+        ("Subject: b\r\n\r\nb\u00fc".encode(), False),
+        (b"Subject: b\xfc\r\n\r\nb", False),
+        ("\r\nSubject: b\u00fc\r\n\r\n".encode(), False),
+    ],
+    ids=["header", "body", "Latin-1", "no header"],
+)
+def test_utf8_in_the_header_cut_at_each_place(octets: bytes, expected: bool) -> None:
+    for cut in range(len(octets) + 1):
+        survey = Survey()
+        survey.see(octets[:cut])
+        survey.see(octets[cut:])
+        assert survey.needs().has_utf8_header is expected
+    survey = Survey()
+    for octet in octets:
+        survey.see(bytes([octet]))
+    assert survey.needs().has_utf8_header is expected

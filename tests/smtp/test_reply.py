@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemoteProtocolError
+from mailproto.address import Path
+from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemoteProtocolError, SMTPReplyError
 from mailproto.limits import SMTPLimits
-from mailproto.smtp import EnhancedCode, Noop, Reply
+from mailproto.smtp import EnhancedCode, Mail, MessageBody, Noop, Rcpt, Reply
+from mailproto.smtp.commands import Request
 from mailproto.smtp.reply import ReplyReader
 
 
@@ -151,6 +153,27 @@ def test_families_by_the_first_digit() -> None:
     assert [reply.is_permanent for reply in table.values()] == [False, False, False, True]
     assert [reply.is_negative for reply in table.values()] == [False, False, True, True]
     assert Reply(250, ("a", "b")).text == "a\nb"
+
+
+A = Path.of("a@x")
+
+# RFC 5321 section 4.5.3.1.10: RFC 821 had 552 for too many recipients, where it is 452 now.
+OVERFLOWS: list[tuple[str, Request | None, bool]] = [
+    ("552 too many recipients", Rcpt(A), True),
+    ("552 5.5.3 too many recipients", Rcpt(A), True),
+    ("550 no such user", Rcpt(A), False),
+    ("552 message too big", Mail(A), False),
+    ("552 message too big", MessageBody(), False),
+    ("552 message too big", MessageBody(A), False),
+    ("552 what?", None, False),
+]
+
+
+@pytest.mark.parametrize("line, command, is_transient", OVERFLOWS)
+def test_552_in_answer_to_rcpt_is_transient(line: str, command: Request | None, is_transient: bool) -> None:
+    reply = read(f"{line}\r\n".encode()).answering(command)
+    assert (reply.is_transient, reply.is_permanent) == (is_transient, not is_transient)
+    assert SMTPReplyError(reply).is_transient is is_transient
 
 
 def test_challenges() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
@@ -180,3 +181,86 @@ def test_seven_bit() -> None:
     assert source_of(message, "convert").to_seven_bit()
     assert not source_of(message.as_bytes(), "convert").to_seven_bit()
     assert not source_of(io.BytesIO(b"\xe4"), "convert").to_seven_bit()
+
+
+PARTS = b"""\
+Subject: x
+MIME-Version: 1.0
+Content-Type: multipart/%b; boundary=B
+Content-Transfer-Encoding: 8bit
+
+--B
+Content-Type: text/plain; charset="utf-8"
+Content-Transfer-Encoding: %b
+
+%b
+--B
+Content-Type: message/rfc822
+Content-Transfer-Encoding: %b
+
+Subject: y
+MIME-Version: 1.0
+Content-Type: text/plain; charset="utf-8"
+Content-Transfer-Encoding: %b
+
+%b
+--B--
+"""
+
+
+def parts(kind: bytes, *, encoding: bytes, inner: bytes, outer: bytes, text: bytes) -> bytes:
+    return PARTS % (kind, encoding, text, outer, inner, text)
+
+
+def parsed(octets: bytes) -> EmailMessage:
+    message = message_from_bytes(octets, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def test_seven_bit_inside_a_message_inside_a_multipart() -> None:
+    octets = parts(b"mixed", encoding=b"8bit", inner=b"8bit", outer=b"8bit", text=b"bl\xc3\xa5")
+    message = parsed(octets)
+    source = source_of(message, "convert")
+    assert source.to_seven_bit()
+    expected = parts(b"mixed", encoding=b"base64", inner=b"base64", outer=b"7bit", text=b"YmzDpQ==\n")
+    expected = expected.replace(
+        b"boundary=B\nContent-Transfer-Encoding: 8bit", b"boundary=B\nContent-Transfer-Encoding: 7bit"
+    )
+    assert b"".join(read_all(source)) == expected.replace(b"\n", b"\r\n")
+    assert message.as_bytes() == octets
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_what_is_signed_is_not_encoded_anew(*, is_nested: bool) -> None:
+    message = parsed(parts(b"signed", encoding=b"8bit", inner=b"8bit", outer=b"8bit", text=b"bl\xc3\xa5"))
+    if is_nested:
+        outer = EmailMessage()
+        outer.set_content("text")
+        outer.add_attachment(message)
+        message = outer
+    source = source_of(message, "convert")
+    before = message.as_bytes().replace(b"\n", b"\r\n")
+    with pytest.raises(LocalProtocolError, match="the signed message needs"):
+        source.to_seven_bit()
+    assert b"".join(read_all(source)) == before
+
+
+@pytest.mark.parametrize("label, text", [(b"7bit", b"a  \n=3D"), (b"8bit", b"text")])
+def test_what_is_signed_and_ascii_stays_as_it_is_beside_what_is_not(label: bytes, text: bytes) -> None:
+    signed = parts(b"signed", encoding=label, inner=label, outer=label, text=text).replace(
+        b"boundary=B\nContent-Transfer-Encoding: 8bit", b"boundary=B"
+    )
+    message = EmailMessage()
+    message.set_content("bl\xe5", cte="8bit")
+    message.add_attachment(parsed(signed))
+    source = source_of(message, "convert")
+    assert source.to_seven_bit()
+    assert signed.replace(b"\n", b"\r\n") in b"".join(read_all(source))
+
+
+def test_the_header_of_what_is_signed_is_not_signed() -> None:
+    octets = parts(b"signed", encoding=b"7bit", inner=b"7bit", outer=b"7bit", text=b"text")
+    source = source_of(parsed(octets.replace(b"Subject: x", b"Subject: bl\xe5")), "convert")
+    assert source.to_seven_bit()
+    assert b"".join(read_all(source)).endswith(octets[octets.index(b"--B") :].replace(b"\n", b"\r\n"))

@@ -9,7 +9,7 @@ import tracemalloc
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,6 +19,7 @@ from mailproto.errors import (
     Denial,
     LocalProtocolError,
     RemoteProtocolError,
+    SessionLimitReached,
     SMTPAuthenticationFailed,
     SMTPRecipientsRefused,
     SMTPReplyError,
@@ -89,6 +90,46 @@ class TestClientAndServer:
             result = smtp.send_message(BODY, reverse_path="", forward_paths=["b@x.example", "bad@x.example"])
             assert result.refused == {"bad@x.example": Reply.of(550, "5.1.1", "unknown")}
         assert handler.taken == [("<>", ["<b@x.example>"], BODY)]
+
+    def test_limits_of_the_server(self, kind: str) -> None:
+        handler = Accepting()
+        limits = SMTPLimits(max_recipients=2, max_transactions=2)
+        to = [f"{n}@x.example" for n in range(5)]
+        with serving(kind, handler, limits=limits) as server, connect(server.port) as smtp:
+            with pytest.raises(SessionLimitReached, match="MAILMAX") as caught:
+                smtp.send_message(BODY, reverse_path="a@x.example", forward_paths=to)
+            fitting, left = cast(Any, caught.value.fitting), cast(Any, caught.value.left)
+            result = smtp.send_message(BODY, reverse_path="a@x.example", forward_paths=fitting)
+            assert result.accepted == tuple(to[:4])
+            with pytest.raises(SessionLimitReached, match="MAILMAX") as caught:
+                smtp.send_message(BODY, reverse_path="a@x.example", forward_paths=left)
+            assert (caught.value.fitting, caught.value.left) == ((), (to[4],))
+            smtp.reconnect()
+            result = smtp.send_message(BODY, reverse_path="a@x.example", forward_paths=left)
+            assert result.accepted == (to[4],)
+        paths = [f"<{path}>" for path in to]
+        assert [taken[1] for taken in handler.taken] == [paths[:2], paths[2:4], paths[4:]]
+        assert len(handler.sessions) == 2
+
+    def test_reconnect_after_the_session_has_ended(self, kind: str) -> None:
+        with serving(kind, Accepting()) as server:
+            smtp = connect(server.port, local_hostname="me.example")
+            smtp.close()
+            smtp.reconnect()
+            assert smtp.is_open
+            assert smtp.send_message(BODY, **ENVELOPE).accepted == ("b@x.example",)
+            smtp.quit()
+        with pytest.raises(ConnectionClosed):
+            smtp.reconnect()
+        assert not smtp.is_open
+
+    def test_a_socket_cannot_be_connected_anew(self, kind: str) -> None:
+        with serving(kind, Accepting()) as server:
+            sock = socket.create_connection(("127.0.0.1", server.port))
+            with SMTPClient.connect(sock=sock, tls="none", timeout=30) as smtp:
+                with pytest.raises(LocalProtocolError, match="sock="):
+                    smtp.reconnect()
+                assert smtp.noop().code == 250
 
     def test_parameters_of_extensions(self, kind: str) -> None:
         handler = Accepting()

@@ -5,12 +5,13 @@ Every method is one flow of `mailproto.smtp.client_flows`; `mailproto.sync.smtp`
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import final
+from typing import TypeAlias, final
 
 from mailproto._connection import Trace
 from mailproto._network import ClientTLS, ServerTLS, client_setting
@@ -19,6 +20,7 @@ from mailproto._smtp import Users, admission_of, client_connection, default_port
 from mailproto.asyncio._driver import ClientDriver
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
+from mailproto.errors import LocalProtocolError, RemoteProtocolError
 from mailproto.flow import TLSInfo
 from mailproto.limits import SMTPLimits
 from mailproto.sasl._mechanism import ClientMechanism
@@ -38,6 +40,9 @@ from mailproto.smtp.sources import Message
 __all__ = ["SMTPClient", "serve_smtp"]
 
 
+_Reopen: TypeAlias = Callable[[], Awaitable[tuple[ClientDriver, SMTPClientConnection]]]
+
+
 @final
 class SMTPClient:
     """A client of an SMTP or LMTP server: await or enter what `connect` returns.
@@ -46,9 +51,12 @@ class SMTPClient:
     the session is usable then. After `ConnectionClosed` and `RemoteProtocolError` it is closed.
     """
 
-    def __init__(self, driver: ClientDriver, conn: SMTPClientConnection) -> None:
+    def __init__(
+        self, driver: ClientDriver, conn: SMTPClientConnection, reopen: _Reopen | None = None
+    ) -> None:
         self._driver = driver
         self._conn = conn
+        self._reopen = reopen
 
     @classmethod
     def connect(
@@ -75,12 +83,13 @@ class SMTPClient:
         *local_hostname* is said in EHLO. *trace* sees the dialogue, secrets replaced. Raises
         `ConnectionClosed`, `TLSUnavailable` or `SMTPReplyError`.
         """
-        return Opening(
-            lambda: cls._open(
-                client_connection(tls, lmtp=lmtp, limits=limits, strict=strict, trace=trace),
+
+        async def open_it() -> tuple[ClientDriver, SMTPClientConnection]:
+            conn = client_connection(tls, lmtp=lmtp, limits=limits, strict=strict, trace=trace)
+            driver = await ClientDriver.connect(
+                conn,
                 host,
                 port or default_port(tls, lmtp=lmtp),
-                local_hostname,
                 tls=tls,
                 ssl_context=ssl_context,
                 path=path,
@@ -88,41 +97,18 @@ class SMTPClient:
                 source_address=source_address,
                 timeout=timeout,
             )
-        )
+            try:
+                name = local_hostname or local_name(driver.local)
+                await driver.run(flows.open_session(conn, name, tls=tls, server_hostname=host))
+            except BaseException:
+                driver.close()
+                raise
+            return driver, conn
 
-    @classmethod
-    async def _open(
-        cls,
-        conn: SMTPClientConnection,
-        host: str | None,
-        port: int,
-        local_hostname: str | None,
-        *,
-        tls: ClientTLS,
-        ssl_context: ssl.SSLContext | None,
-        path: str | os.PathLike[str] | None,
-        sock: socket.socket | None,
-        source_address: tuple[str, int] | None,
-        timeout: float | None,
-    ) -> SMTPClient:
-        driver = await ClientDriver.connect(
-            conn,
-            host,
-            port,
-            tls=tls,
-            ssl_context=ssl_context,
-            path=path,
-            sock=sock,
-            source_address=source_address,
-            timeout=timeout,
-        )
-        try:
-            name = local_hostname or local_name(driver.local)
-            await driver.run(flows.open_session(conn, name, tls=tls, server_hostname=host))
-        except BaseException:
-            driver.close()
-            raise
-        return cls(driver, conn)
+        async def make() -> SMTPClient:
+            return cls(*await open_it(), open_it if sock is None else None)
+
+        return Opening(make)
 
     @property
     def extensions(self) -> Extensions:
@@ -175,6 +161,7 @@ class SMTPClient:
         body: Body | None = None,
         newlines: Newlines = "convert",
         chunking: bool | None = None,
+        smtputf8: bool | None = None,
         mail_parameters: Pairs = (),
         rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
     ) -> SendResult:
@@ -182,7 +169,7 @@ class SMTPClient:
 
         Without *reverse_path* and *forward_paths* they are taken from the header, Bcc included, which is not
         sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF; *chunking* True
-        prefers BDAT to DATA, False never uses it.
+        prefers BDAT to DATA, False never uses it; *smtputf8* False sends UTF-8 in the header as it came.
         *mail_parameters* and *rcpt_parameters* are those of extensions: `[RET.pair(Ret.HDRS)]`. Raises
         `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`.
         """
@@ -195,6 +182,7 @@ class SMTPClient:
                 body=body,
                 newlines=newlines,
                 chunking=chunking,
+                smtputf8=smtputf8,
                 mail_parameters=mail_parameters,
                 rcpt_parameters=rcpt_parameters,
             )
@@ -274,6 +262,18 @@ class SMTPClient:
         if self.is_open:
             await self._driver.run(flows.quit_session(self._conn))
         await self.close()
+
+    async def reconnect(self) -> None:
+        """End the session, if there is one, and connect anew with the arguments of `connect`.
+
+        It does not log in: credentials are not kept. Raises what `connect` does, after which it may be called
+        again; LocalProtocolError for a client that was made over a socket of the caller's.
+        """
+        if self._reopen is None:
+            raise LocalProtocolError("reconnect: the client was made over a socket that is given, with sock=")
+        with contextlib.suppress(RemoteProtocolError):
+            await self.quit()
+        self._driver, self._conn = await self._reopen()
 
     async def close(self) -> None:
         """Close without a word."""

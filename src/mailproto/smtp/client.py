@@ -60,7 +60,7 @@ from mailproto.smtp.state import (
 )
 from mailproto.wants import Wants
 
-__all__ = ["SMTPClientConnection"]
+__all__ = ["SMTPClientConnection", "domain_of"]
 
 # On Python 3.11 a member of an enumeration takes four times as long to reach as a name of the module.
 _BODY: Final = State.BODY
@@ -70,6 +70,12 @@ _TLS: Final = State.TLS
 
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
+
+
+def domain_of(rcpt: Rcpt) -> str | None:
+    """Return the domain that *rcpt* names, in small letters; `<Postmaster>` has none."""
+    mailbox = rcpt.forward_path.mailbox
+    return (mailbox.domain.lower() or None) if mailbox is not None else None
 
 
 @final
@@ -86,12 +92,15 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         "_body_progress",
         "_chunk",
         "_chunk_encoder",
+        "_counts_domains",
+        "_domains",
         "_encoder",
         "_extensions",
         "_hello",
         "_last_sent",
         "_lmtp",
         "_mail",
+        "_mail_count",
         "_owed",
         "_pending",
         "_predicted",
@@ -127,6 +136,9 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self._body_progress = 0
         self._tls_active = False
         self._authenticated = False
+        self._mail_count = 0
+        self._counts_domains = False
+        self._domains: set[str] = set()
 
     @property
     def state(self) -> State:
@@ -167,6 +179,19 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     def recipients(self) -> tuple[Path, ...]:
         """The forward-paths that were accepted in the transaction, in order, repeated ones too."""
         return tuple(self._recipients)
+
+    @property
+    def mail_count(self) -> int:
+        """How many MAIL were sent in the session, refused ones too (MAILMAX, RFC 9422 section 4.1)."""
+        return self._mail_count
+
+    @property
+    def recipient_domains(self) -> frozenset[str]:
+        """The domains that RCPT has named in the session, in small letters, refused ones too.
+
+        They are noted only while the server announces RCPTDOMAINMAX (RFC 9422 section 4.3).
+        """
+        return frozenset(self._domains)
 
     @property
     def can_pipeline(self) -> bool:
@@ -229,6 +254,10 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         if isinstance(command, Bdat):
             self._begin_chunk(command)
         self._push(command, octets, octets if self.trace is None else command.shown())
+        if isinstance(command, Mail):
+            self._mail_count += 1
+        elif self._counts_domains and isinstance(command, Rcpt) and (domain := domain_of(command)):
+            self._domains.add(domain)
 
     def _begin_chunk(self, chunk: Bdat) -> None:
         if self._predict() is not State.CHUNKS:
@@ -464,6 +493,8 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
     def _note_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
         self._hello = hello
         self._extensions = NO_EXTENSIONS if hello.name == "HELO" else Extensions.parse(reply.lines[1:])
+        limits = self._extensions.limits
+        self._counts_domains = limits is not None and limits.rcpt_domain_max is not None
 
     def _note_login(self, request: Auth | SASLResponse, reply: Reply) -> None:
         self._authenticated = self._authenticated or reply.is_positive

@@ -8,8 +8,9 @@ Each is a flow (`mailproto.flow`) over an `SMTPClientConnection`; a driver runs 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Literal, NoReturn, TypeAlias, cast
 
 from mailproto._secret import Secret
@@ -60,6 +61,7 @@ from mailproto.smtp.parameters import Parameters
 from mailproto.smtp.reply import Reply
 from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, Message, OctetsSource, Pieces, source_of
 from mailproto.smtp.state import State
+from mailproto.smtp.transactions import transactions_of
 from mailproto.wants import Wants
 
 __all__ = [
@@ -118,6 +120,11 @@ class SendResult:
     accepted: tuple[Recipient, ...]
     refused: Mapping[Recipient, Reply] = field(hash=False)
     reply: Reply
+
+    @property
+    def retriable(self) -> tuple[Recipient, ...]:
+        """Those of the refused who may be tried again later, as their reply is transient."""
+        return tuple(to for to, reply in self.refused.items() if reply.is_transient)
 
 
 def next_reply(conn: SMTPClientConnection) -> Flow[Reply]:
@@ -369,6 +376,7 @@ def send_message(
     body: Body | None = None,
     newlines: Newlines = "convert",
     chunking: bool | None = None,
+    smtputf8: bool | None = None,
     mail_parameters: Pairs = (),
     rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
 ) -> Flow[SendResult]:
@@ -385,6 +393,18 @@ def send_message(
     CHUNKING; None and False by DATA, which every server has and every filter on the way understands, and
     which lets a server refuse before the octets are sent. False never sends BINARYMIME.
 
+    A message with UTF-8 in its header is an internationalized one, whatever its addresses are (RFC 6531
+    section 3.2): *smtputf8* None says SMTPUTF8 then. If the server does not offer it, an EmailMessage gets
+    encoded words and A-labels in place of UTF-8, and anything else is a LocalProtocolError, as is a local
+    part in UTF-8. True says SMTPUTF8 always. False leaves the header alone, as a relay has to that got the
+    message without SMTPUTF8: much mail has raw 8-bit headers, and is taken as 8BITMIME nearly everywhere.
+    Headers of body parts are not looked at, nor is what an iterator gives.
+
+    More recipients than the server takes at once (RCPTMAX, RFC 9422) get the message in several transactions,
+    which need one that can be read again: octets, an EmailMessage, a file that can seek. Raises
+    SessionLimitReached, before anything is sent, if MAILMAX or RCPTDOMAINMAX leave no room in the session for
+    all of them; it says who still fits.
+
     Under PRDR, which is asked for where it is offered, `refused` can have recipients that RCPT accepted.
 
     *mail_parameters* and *rcpt_parameters* go with MAIL and with each RCPT, beside those found here:
@@ -394,6 +414,9 @@ def send_message(
     usable unless the server refused in the middle of the message. LocalProtocolError if it cannot be sent:
     too big for the server, octets without the 8BITMIME or BINARYMIME that they need, no recipient.
     `is_outcome_unknown` of any error is True if the message was sent and its reply did not come.
+
+    `retriable`, of the result and of errors, says for whom the same may succeed later: those whose reply is
+    transient, and those for whom the message was not sent to its end when the session ended.
     """
     source = source_of(message, "keep" if body == "BINARYMIME" else newlines)
     needs = yield from source.survey()
@@ -402,21 +425,136 @@ def send_message(
         reverse_path = envelope.reverse_path if reverse_path is None else reverse_path
         forward_paths = envelope.forward_paths if forward_paths is None else forward_paths
         needs = yield from source.survey()
-    if needs.is_eight_bit and not conn.extensions.eight_bit_mime and source.to_seven_bit():
-        needs = yield from source.survey()
+    needs = yield from _fit(conn, source, needs, smtputf8)
     recipients = _recipients_of(forward_paths)
     needed = _body_of(conn, needs, body, chunking)
     is_chunked = needed == "BINARYMIME" or (chunking is True and conn.extensions.chunking)
     parameters = Parameters((*_checked(conn, needs, needed), *mail_parameters))
-    envelope_commands = _envelope(conn, reverse_path, recipients, parameters, rcpt_parameters)
-    last = () if is_chunked else (Data(),)
-    accepted, refused = yield from _open_transaction(conn, recipients, (*envelope_commands, *last))
+    if smtputf8 or (smtputf8 is None and _is_utf8(conn, needs)):
+        parameters = _with_smtputf8(parameters)
+    mail, rcpts = _envelope(conn, reverse_path, recipients, parameters, rcpt_parameters)
+    content = _Content(
+        () if is_chunked else (Data(),),
+        partial(_send_source, conn, source, needed, is_chunked=is_chunked),
+        source.is_repeatable,
+    )
+    return (yield from _send_transactions(conn, mail, rcpts, content))
+
+
+def _fit(
+    conn: SMTPClientConnection,
+    source: OctetsSource | FileSource | ChunksSource,
+    needs: Needs,
+    smtputf8: bool | None,
+) -> Flow[Needs]:
+    """Make an EmailMessage anew for a server without SMTPUTF8 or 8BITMIME; return what is needed then."""
+    is_utf8 = needs.has_utf8_header and smtputf8 is None
+    if is_utf8 and not conn.extensions.smtputf8 and source.to_ascii_header():
+        needs = yield from source.survey()
+    if needs.is_eight_bit and not conn.extensions.eight_bit_mime and source.to_seven_bit():
+        needs = yield from source.survey()
+    return needs
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What stands behind the envelope of each transaction: commands of its group, then the message."""
+
+    commands: tuple[Command, ...]
+    send: Callable[[], Flow[None]]
+    is_repeatable: bool
+
+
+def _send_source(
+    conn: SMTPClientConnection,
+    source: OctetsSource | FileSource | ChunksSource,
+    body: Body | None,
+    *,
+    is_chunked: bool,
+) -> Flow[None]:
+    yield from source.rewind()
     if is_chunked:
-        pieces = Pieces(source, is_text=needed != "BINARYMIME")
-        yield from _send_chunks(conn, pieces, may_be_eight_bit=needed in _EIGHT_BIT)
+        pieces = Pieces(source, is_text=body != "BINARYMIME")
+        yield from _send_chunks(conn, pieces, may_be_eight_bit=body in _EIGHT_BIT)
     else:
-        yield from _send_body(conn, source, may_be_eight_bit=needed in _EIGHT_BIT)
-    return (yield from _read_outcome(conn, accepted, refused))
+        yield from _send_body(conn, source, may_be_eight_bit=body in _EIGHT_BIT)
+
+
+def _send_burl(conn: SMTPClientConnection, request: Burl) -> Flow[None]:
+    yield from ()
+    conn.send_command(request)
+
+
+def _send_transactions(
+    conn: SMTPClientConnection, mail: Mail, rcpts: Mapping[Recipient, Rcpt], content: _Content
+) -> Flow[SendResult]:
+    """Send the message in as many transactions as the LIMITS of the server ask for; return who gets it.
+
+    What one of them is refused loses nothing that another was granted. A refusal that ends the session counts
+    for the recipients that are left: it is the same message.
+    """
+    transactions = transactions_of(conn, rcpts)
+    if len(transactions) > 1 and not content.is_repeatable:
+        raise LocalProtocolError(
+            f"RCPTMAX: {len(rcpts)} recipients need {len(transactions)} transactions,"
+            " the message can be read once"
+        )
+    verdicts: dict[Recipient, Reply] = {}
+    reply: Reply | None = None
+    for transaction in transactions:
+        try:
+            reply = yield from _transact(conn, mail, transaction, content, verdicts)
+        except SMTPReplyError as error:
+            is_over = conn.wants is Wants.CLOSED
+            refusal, failed = cast(Reply, error.reply), error
+            verdicts |= {to: refusal for to in (rcpts if is_over else transaction) if to not in verdicts}
+            if is_over:
+                break
+        except MailProtoError as error:
+            unknown = transaction if error.is_outcome_unknown else ()
+            _advise(error, {to: verdicts.get(to) for to in rcpts if to in verdicts or to not in unknown})
+            raise
+    if reply is None:
+        raise _failure(failed, verdicts, is_one=len(transactions) == 1)
+    accepted = tuple(to for to in rcpts if verdicts[to].is_positive)
+    return SendResult(accepted, _refused(verdicts), reply)
+
+
+def _failure(last: SMTPReplyError, verdicts: Mapping[Recipient, Reply], *, is_one: bool) -> SMTPReplyError:
+    """Return the error of a message that nobody gets; *last* is that of its last transaction."""
+    if not is_one:
+        return SMTPRecipientsRefused(verdicts, last.command)
+    last.refused.update(verdicts.items())
+    _advise(last, verdicts)
+    return last
+
+
+def _advise(error: MailProtoError, verdicts: Mapping[Recipient, Reply | None]) -> None:
+    """Say in *error* who gets the message, and who may be tried again: None stands for not tried yet."""
+    replies = verdicts.items()
+    error.accepted = tuple(to for to, reply in replies if reply is not None and reply.is_positive)
+    if not isinstance(error, LocalProtocolError):
+        error.retriable = tuple(to for to, reply in replies if reply is None or reply.is_transient)
+
+
+def _refused(verdicts: Mapping[Recipient, Reply]) -> dict[Recipient, Reply]:
+    return {to: reply for to, reply in verdicts.items() if not reply.is_positive}
+
+
+def _transact(
+    conn: SMTPClientConnection,
+    mail: Mail,
+    rcpts: Mapping[Recipient, Rcpt],
+    content: _Content,
+    verdicts: dict[Recipient, Reply],
+) -> Flow[Reply]:
+    """Send the message to some recipients; *verdicts* gets the reply that each has, as soon as it has one."""
+    if conn.extensions.prdr and len(rcpts) > 1 and not conn.is_lmtp and not mail.parameters.has("PRDR"):
+        mail = Mail(mail.reverse_path, Parameters((*mail.parameters, PRDR.pair(True))))
+    requests = (mail, *rcpts.values(), *content.commands)
+    accepted = yield from _open_transaction(conn, tuple(rcpts), requests, verdicts)
+    yield from content.send()
+    return (yield from _read_outcome(conn, accepted, verdicts))
 
 
 def send_url(
@@ -440,34 +578,32 @@ def send_url(
     if not can_fetch(conn.extensions.burl or (), url):
         raise LocalProtocolError("BURL: the server does not offer to fetch this URL")
     recipients = _recipients_of(forward_paths)
-    requests = _envelope(conn, reverse_path, recipients, Parameters(mail_parameters), rcpt_parameters)
-    accepted, refused = yield from _open_transaction(conn, recipients, tuple(requests))
-    conn.send_command(request)
-    return (yield from _read_outcome(conn, accepted, refused))
+    mail, rcpts = _envelope(conn, reverse_path, recipients, Parameters(mail_parameters), rcpt_parameters)
+    content = _Content((), partial(_send_burl, conn, request), is_repeatable=True)
+    return (yield from _send_transactions(conn, mail, rcpts, content))
 
 
 def _open_transaction(
-    conn: SMTPClientConnection, recipients: tuple[Recipient, ...], requests: tuple[Command, ...]
-) -> Flow[tuple[tuple[Recipient, ...], dict[Recipient, Reply]]]:
-    """Send MAIL, the RCPTs and what may stand behind; return who is accepted, and who is refused and why.
+    conn: SMTPClientConnection,
+    recipients: tuple[Recipient, ...],
+    requests: tuple[Command, ...],
+    verdicts: dict[Recipient, Reply],
+) -> Flow[tuple[Recipient, ...]]:
+    """Send MAIL, the RCPTs and what may stand behind; return who is accepted, note the others in *verdicts*.
 
     RFC 3030 section 2 sends BDAT only "after all MAIL and RCPT responses are collected and processed".
     """
-    for request in requests:
-        # Half an envelope must not be sent when RCPT has what is not offered; before MAIL nothing was.
-        if isinstance(request, Rcpt) and request.parameters:
-            conn.require_parameters(request)
     replies = yield from _send_envelope(conn, list(requests))
-    refused = {
-        recipient: reply
-        for recipient, reply in zip(recipients, replies[1:], strict=False)
-        if not reply.is_positive
-    }
-    accepted = tuple(recipient for recipient in recipients if recipient not in refused)
+    is_begun = replies[0].is_positive
+    if is_begun:
+        # Else what RCPT is answered says nothing of the recipient.
+        pairs = zip(recipients, replies[1:], strict=False)
+        verdicts |= {recipient: reply for recipient, reply in pairs if not reply.is_positive}
+    accepted = tuple(recipient for recipient in recipients if recipient not in verdicts)
     is_ready = not isinstance(requests[-1], Data) or replies[-1].is_intermediate
-    if not (replies[0].is_positive and accepted and is_ready):
-        yield from _give_up(conn, replies, refused)
-    return accepted, refused
+    if not (is_begun and accepted and is_ready):
+        yield from _give_up(conn, replies, _refused(verdicts))
+    return accepted
 
 
 def _recipients_of(forward_paths: Recipient | Iterable[Recipient]) -> tuple[Recipient, ...]:
@@ -524,22 +660,34 @@ def _checked(conn: SMTPClientConnection, needs: Needs, body: Body | None) -> Par
     return Parameters.of(size=needs.size if limit is not None else None, body=body)
 
 
+def _is_utf8(conn: SMTPClientConnection, needs: Needs) -> bool:
+    if needs.has_utf8_header and not conn.extensions.smtputf8:
+        raise LocalProtocolError("SMTPUTF8: the server does not offer it, which UTF-8 in the header needs")
+    return needs.has_utf8_header
+
+
+def _with_smtputf8(parameters: Parameters) -> Parameters:
+    return parameters if parameters.smtputf8 else Parameters((*parameters, ("SMTPUTF8", None)))
+
+
 def _envelope(
     conn: SMTPClientConnection,
     reverse_path: Recipient,
     forward_paths: tuple[Recipient, ...],
     parameters: Parameters,
     rcpt_parameters: Pairs | Mapping[Recipient, Pairs],
-) -> list[Command]:
-    """Return MAIL and the RCPTs."""
+) -> tuple[Mail, dict[Recipient, Rcpt]]:
+    """Return MAIL, and RCPT by recipient. Raises LocalProtocolError for parameters that cannot be sent."""
     first, *others = [_sendable(conn, Path.of(path)) for path in (reverse_path, *forward_paths)]
-    if not parameters.smtputf8 and not all(path.is_ascii for path in (first, *others)):
-        parameters = Parameters((*parameters, ("SMTPUTF8", None)))
-    if conn.extensions.prdr and len(others) > 1 and not conn.is_lmtp and not parameters.has("PRDR"):
-        parameters = Parameters((*parameters, PRDR.pair(True)))
+    if not all(path.is_ascii for path in (first, *others)):
+        parameters = _with_smtputf8(parameters)
     each = _parameters_of_each(forward_paths, rcpt_parameters)
     rcpts = [Rcpt(path, own) for path, own in zip(others, each, strict=True)]
-    return [Mail(first, parameters), *rcpts]
+    for rcpt in rcpts:
+        # Half an envelope must not be sent when RCPT has what is not offered; before MAIL nothing was.
+        if rcpt.parameters:
+            conn.require_parameters(rcpt)
+    return Mail(first, parameters), dict(zip(forward_paths, rcpts, strict=True))
 
 
 def _parameters_of_each(
@@ -687,48 +835,40 @@ def _forget_chunks(conn: SMTPClientConnection) -> Flow[None]:
 
 
 def _read_outcome(
-    conn: SMTPClientConnection, accepted: tuple[Recipient, ...], refused: dict[Recipient, Reply]
-) -> Flow[SendResult]:
-    """Read the replies to the message: in LMTP, and under PRDR, one for each accepted recipient."""
+    conn: SMTPClientConnection, accepted: tuple[Recipient, ...], verdicts: dict[Recipient, Reply]
+) -> Flow[Reply]:
+    """Read the replies to the message, note them in *verdicts*, and return the one for all.
+
+    In LMTP, and under PRDR, there is one for each accepted recipient. LMTP has none for all: it is the last
+    positive one.
+    """
     replies: list[Reply] = []
     try:
         while conn.pending:
             replies.append((yield from read_reply(conn)))
     except MailProtoError as error:
         error.is_outcome_unknown = True
+        if conn.is_lmtp:
+            # Each reply is final (RFC 2033 section 4.2); those of PRDR wait for the last.
+            verdicts |= dict(zip(accepted, replies, strict=False))
         raise
     if conn.state is State.FAILED:
         yield from _forget_chunks(conn)
         raise _error(next(reply for reply in replies if reply.is_negative))
-    verdicts = [reply for reply in replies if _recipient_of(reply) is not None]
-    if not verdicts:
-        # A server may answer PRDR as if it was not asked: that counts for all.
-        if not replies[-1].is_positive:
-            raise SMTPReplyError(replies[-1], "message")
-        return SendResult(accepted, refused, replies[-1])
-    overall = None if conn.is_lmtp else replies[-1]
-    return _result_of(accepted, refused, verdicts, overall)
+    # A server may answer PRDR as if it was not asked: that counts for all.
+    of_each = [reply for reply in replies if _is_of_one_recipient(reply)]
+    own = dict.fromkeys(accepted, replies[-1]) | dict(zip(accepted, of_each, strict=False))
+    if not conn.is_lmtp and not replies[-1].is_positive:
+        # Nobody gets it, whatever PRDR said of each.
+        own = {to: replies[-1] if reply.is_positive else reply for to, reply in own.items()}
+    verdicts |= own
+    positive = [reply for reply in own.values() if reply.is_positive]
+    if positive:
+        return positive[-1] if conn.is_lmtp else replies[-1]
+    if of_each:
+        raise SMTPRecipientsRefused(_refused(verdicts), "message")
+    raise SMTPReplyError(replies[-1], "message")
 
 
-def _recipient_of(reply: Reply) -> Path | None:
-    return reply.command.forward_path if isinstance(reply.command, MessageBody) else None
-
-
-def _result_of(
-    accepted: tuple[Recipient, ...],
-    refused: dict[Recipient, Reply],
-    verdicts: list[Reply],
-    overall: Reply | None,
-) -> SendResult:
-    """Return who gets the message; nobody does if the reply that PRDR has for all is negative."""
-    if overall is not None and not overall.is_positive:
-        verdicts = [overall if reply.is_positive else reply for reply in verdicts]
-    refused |= {
-        recipient: reply
-        for recipient, reply in zip(accepted, verdicts, strict=False)
-        if not reply.is_positive
-    }
-    left = tuple(recipient for recipient in accepted if recipient not in refused)
-    if not left:
-        raise SMTPRecipientsRefused(refused, "message")
-    return SendResult(left, refused, overall or [reply for reply in verdicts if reply.is_positive][-1])
+def _is_of_one_recipient(reply: Reply) -> bool:
+    return isinstance(reply.command, MessageBody) and reply.command.forward_path is not None

@@ -6,6 +6,7 @@ RFC 5321 section 2.3.8 (only CRLF ends a line), RFC 1870 (size), RFC 6152 (8-bit
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
@@ -33,13 +34,15 @@ class Needs:
     """What a message asks of the server: room for `size` octets, dots not counted, 8BITMIME, BINARYMIME.
 
     None: not known. `is_binary` says that it has a NUL, a line of more than 998 octets or a bare CR or LF;
-    the last, which no other way of sending can keep, is `has_bare_newline` too.
+    the last, which no other way of sending can keep, is `has_bare_newline` too. `has_utf8_header`: UTF-8
+    beyond ASCII in the header; 8-bit octets that are no UTF-8 do not count.
     """
 
     size: int | None = None
     is_eight_bit: bool | None = None
     is_binary: bool = False
     has_bare_newline: bool = False
+    has_utf8_header: bool = False
 
 
 @final
@@ -100,16 +103,62 @@ def newlines_of(policy: Newlines) -> NewlineNormalizer | Refuser | AsItIs:
 
 
 @final
+class _HeaderSurvey:
+    """Finds out whether a header has UTF-8 beyond ASCII, which makes the message SMTPUTF8 (RFC 6532)."""
+
+    __slots__ = ("_decoder", "_is_ascii", "_is_over", "_is_utf8", "_last")
+
+    def __init__(self) -> None:
+        self._decoder = getincrementaldecoder("utf-8")()
+        self._is_ascii = True
+        self._is_utf8 = True
+        self._is_over = False
+        self._last = b"\r\n"
+
+    def see(self, chunk: bytes) -> None:
+        """Look at *chunk* as far as the header goes, to the first empty line."""
+        if self._is_over:
+            return
+        octets = self._last + chunk
+        end = octets.find(b"\r\n\r\n")
+        self._is_over = end >= 0
+        self._decode(chunk[: max(0, end + 2 - len(self._last))] if self._is_over else chunk)
+        self._last = octets[-3:]
+
+    def _decode(self, octets: bytes) -> None:
+        self._is_ascii = self._is_ascii and octets.isascii()
+        try:
+            self._decoder.decode(octets)
+        except UnicodeDecodeError:
+            self._is_utf8 = False
+            self._is_over = True
+
+    def has_utf8(self) -> bool:
+        """Return what was found; a character that is cut off at the end is no UTF-8."""
+        return self._is_utf8 and not self._is_ascii and self._decoder.getstate()[0] == b""
+
+
+@final
 class Survey:
     """Finds what a message needs, in one pass over chunks whose line ends were treated by *newlines*."""
 
-    __slots__ = ("_has_bare_newline", "_is_binary", "_is_eight_bit", "_last", "_line", "_may_be_bare", "size")
+    __slots__ = (
+        "_has_bare_newline",
+        "_header",
+        "_is_binary",
+        "_is_eight_bit",
+        "_last",
+        "_line",
+        "_may_be_bare",
+        "size",
+    )
 
     def __init__(self, newlines: Newlines = "convert") -> None:
         self.size: int = 0
         """Octets seen so far."""
         self._may_be_bare = newlines == "keep"
         self._has_bare_newline = False
+        self._header = _HeaderSurvey()
         self._is_binary = False
         self._is_eight_bit = False
         self._line = 0
@@ -118,6 +167,7 @@ class Survey:
     def see(self, chunk: bytes) -> None:
         """Count *chunk*."""
         if chunk:
+            self._header.see(chunk)
             self.size += len(chunk)
             self._is_eight_bit = self._is_eight_bit or not chunk.isascii()
             self._is_binary = self._is_binary or b"\0" in chunk or self._is_line_too_long(chunk)
@@ -130,7 +180,8 @@ class Survey:
         size = self.size + (0 if self._last == b"\r\n" else 2)
         is_bare = self._has_bare_newline or (self._may_be_bare and self._last[-1:] == b"\r")
         is_long = self._line > MAX_TEXT_LINE + (self._last[-1:] == b"\r")
-        return Needs(size, self._is_eight_bit, self._is_binary or is_long or is_bare, is_bare)
+        is_binary = self._is_binary or is_long or is_bare
+        return Needs(size, self._is_eight_bit, is_binary, is_bare, self._header.has_utf8())
 
     def _is_line_too_long(self, chunk: bytes) -> bool:
         """Return whether a line is; leaps from line end to line end, each as far as a line may reach."""

@@ -15,7 +15,7 @@ from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemotePr
 from mailproto.limits import SMTPLimits
 from mailproto.sasl import _base64
 from mailproto.smtp._grammar import decode_text, match_reply_line, require_text
-from mailproto.smtp.commands import Request
+from mailproto.smtp.commands import Rcpt, Request
 from mailproto.smtp.status_codes import STATUS_CODES, SUBJECTS
 
 __all__ = [
@@ -161,13 +161,16 @@ class Reply:
 
     @property
     def is_transient(self) -> bool:
-        """True for 4yz: it may succeed later."""
-        return 400 <= self.code < 500
+        """True for 4yz, and for 552 in answer to RCPT: it may succeed later.
+
+        RFC 821 had 552 for too many recipients; a client takes it as 452 (RFC 5321 section 4.5.3.1.10).
+        """
+        return 400 <= self.code < 500 or (self.code == 552 and isinstance(self.command, Rcpt))
 
     @property
     def is_permanent(self) -> bool:
-        """True for 5yz: it will not succeed."""
-        return self.code >= 500
+        """True for 5yz, but for what `is_transient` takes of it: it will not succeed."""
+        return self.code >= 500 and not self.is_transient
 
     @property
     def is_negative(self) -> bool:

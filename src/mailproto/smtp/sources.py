@@ -1,7 +1,7 @@
 """The message that a client sends, in whatever form the caller has it: octets, a file, chunks.
 
-A source is read once, with its line ends made right. Files and iterators are read through `Call`, so that
-they may be async; nothing of them is kept.
+A source is read with its line ends made right, and again after `rewind`, but for what can be read once only.
+Files and iterators are read through `Call`, so that they may be async; nothing of them is kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
 from mailproto.smtp.data import NewlineNormalizer
+from mailproto.smtp.email_message import to_ascii_header, to_seven_bit, to_utf8_header
 from mailproto.smtp.outgoing import (
     AsItIs,
     Envelope,
@@ -51,23 +52,17 @@ Message: TypeAlias = SupportsAsBytes | bytes | BinaryIO | Iterable[bytes] | Asyn
 """A message to send. A file is read from where it stands to its end; one that can seek, twice."""
 
 
-class _Policy(Protocol):
-    def clone(self, *, cte_type: str) -> object: ...
-
-
-class _HasPolicy(Protocol):
-    policy: _Policy
-
-    def as_bytes(self, *, policy: object) -> bytes: ...
-
-
 @final
 class OctetsSource:
     """A message that is in memory, from bytes or from an EmailMessage, whose Bcc is never sent."""
 
-    __slots__ = ("_is_at_end", "_message", "_newlines", "_octets", "_position")
+    __slots__ = ("_message", "_newlines", "_octets", "_position")
+
+    is_repeatable: Final = True
+    """It can be read again."""
 
     def __init__(self, message: bytes | SupportsAsBytes, newlines: Newlines) -> None:
+        message = to_utf8_header(message) or message
         self._message = message
         self._newlines = newlines
         self._position = 0
@@ -96,12 +91,30 @@ class OctetsSource:
         return envelope
 
     def to_seven_bit(self) -> bool:
-        """Encode 8-bit parts anew, if the message is an EmailMessage; return whether that helped."""
-        if isinstance(self._message, bytes) or not hasattr(self._message, "policy"):
+        """Encode 8-bit parts anew, if the message is an EmailMessage; return whether that helped.
+
+        The caller's message stays as it is. Raises LocalProtocolError if 8-bit octets are signed.
+        """
+        return self._replace(to_seven_bit(self._message)) and self._octets.isascii()
+
+    def to_ascii_header(self) -> bool:
+        """Write encoded words in place of UTF-8 in the header of an EmailMessage; return whether it is one.
+
+        Raises LocalProtocolError for a local part in UTF-8, and if UTF-8 is in what is signed.
+        """
+        return self._replace(to_ascii_header(self._message))
+
+    def _replace(self, message: SupportsAsBytes | None) -> bool:
+        if message is None:
             return False
-        message = cast(_HasPolicy, self._message)
-        self._take(message.as_bytes(policy=message.policy.clone(cte_type="7bit")))
-        return self._octets.isascii()
+        self._message = message
+        self._take(message.as_bytes())
+        return True
+
+    def rewind(self) -> Flow[None]:
+        """Begin anew."""
+        yield from ()
+        self._position = 0
 
     def read(self) -> Flow[bytes | None]:
         """Return the next octets, None at the end."""
@@ -116,6 +129,9 @@ class OctetsSource:
 class _Streamed:
     """What files and iterators share: octets that come by a `Call`."""
 
+    is_repeatable: bool = False
+    """Whether it can be read again: a file that can seek, once it was surveyed."""
+
     def __init__(self, newlines: Newlines) -> None:
         self._policy = newlines
         self._newlines: AsItIs | NewlineNormalizer | Refuser = newlines_of(newlines)
@@ -128,6 +144,14 @@ class _Streamed:
     def to_seven_bit(self) -> bool:
         """Return False: nothing can be encoded anew."""
         return False
+
+    def to_ascii_header(self) -> bool:
+        """Return False: nothing can be encoded anew."""
+        return False
+
+    def rewind(self) -> Flow[None]:
+        """Do nothing: what is read once only is at its beginning."""
+        yield from ()
 
     def _converted(self, chunk: object, end: object) -> bytes | None:
         if self._is_at_end:
@@ -147,8 +171,10 @@ class FileSource(_Streamed):
     def __init__(self, file: BinaryIO, newlines: Newlines) -> None:
         super().__init__(newlines)
         self._file = file
-        self._size = 0
+        self._offset = 0
+        self._is_clean = False
         self._kept: list[bytes] = []
+        self._next_kept = 0
 
     def survey(self) -> Flow[Needs]:
         """Read the file to its end, and go back; nothing is known of one that cannot seek."""
@@ -157,22 +183,34 @@ class FileSource(_Streamed):
         survey = Survey(self._policy)
         while (chunk := (yield from self._read_file())) is not None:
             survey.see(chunk)
-            self._kept = [*self._kept, chunk] if self._size < CHUNK else []
-        if not self._kept:
-            yield Call(self._file.seek, (-self._size, 1))
-            # Each bare CR or LF that is converted makes a message longer.
-            self._newlines = AsItIs() if survey.size == self._size else newlines_of(self._policy)
-            self._is_at_end = False
+            self._kept = [*self._kept, chunk] if self._offset < CHUNK else []
+        # Each bare CR or LF that is converted makes a message longer.
+        self._is_clean = survey.size == self._offset
+        self.is_repeatable = True
+        yield from self.rewind()
         return survey.needs()
+
+    def rewind(self) -> Flow[None]:
+        """Go back to where the file stood; one that cannot seek goes on."""
+        self._next_kept = 0
+        if self._kept or not (self.is_repeatable and self._offset):
+            return
+        yield Call(self._file.seek, (-self._offset, 1))
+        self._offset = 0
+        self._newlines = AsItIs() if self._is_clean else newlines_of(self._policy)
+        self._is_at_end = False
 
     def read(self) -> Flow[bytes | None]:
         """Return the next octets, None at the end."""
-        return self._kept.pop(0) if self._kept else (yield from self._read_file())
+        if self._next_kept == len(self._kept):
+            return (yield from self._read_file())
+        self._next_kept += 1
+        return self._kept[self._next_kept - 1]
 
     def _read_file(self) -> Flow[bytes | None]:
         chunk = b"" if self._is_at_end else (yield Call(self._file.read, (CHUNK,)))
         converted = self._converted(chunk, b"")
-        self._size += len(chunk)
+        self._offset += len(chunk)
         return converted
 
 

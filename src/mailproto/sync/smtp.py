@@ -5,17 +5,19 @@ Every method is one flow of `mailproto.smtp.client_flows`; `mailproto.asyncio.sm
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import final
+from typing import TypeAlias, final
 
 from mailproto._connection import Trace
 from mailproto._network import ClientTLS, ServerTLS, client_setting
 from mailproto._secret import Secret
 from mailproto._smtp import Users, admission_of, client_connection, default_port, local_name, server_factory
+from mailproto.errors import LocalProtocolError, RemoteProtocolError
 from mailproto.flow import TLSInfo
 from mailproto.limits import SMTPLimits
 from mailproto.sasl._mechanism import ClientMechanism
@@ -37,6 +39,9 @@ from mailproto.sync._server import Server
 __all__ = ["SMTPClient", "serve_smtp"]
 
 
+_Reopen: TypeAlias = Callable[[], tuple[ClientDriver, SMTPClientConnection]]
+
+
 @final
 class SMTPClient:
     """A client of an SMTP or LMTP server: made by `connect`, and a context manager that says QUIT.
@@ -45,9 +50,12 @@ class SMTPClient:
     the session is usable then. After `ConnectionClosed` and `RemoteProtocolError` it is closed.
     """
 
-    def __init__(self, driver: ClientDriver, conn: SMTPClientConnection) -> None:
+    def __init__(
+        self, driver: ClientDriver, conn: SMTPClientConnection, reopen: _Reopen | None = None
+    ) -> None:
         self._driver = driver
         self._conn = conn
+        self._reopen = reopen
 
     @classmethod
     def connect(
@@ -74,25 +82,29 @@ class SMTPClient:
         *local_hostname* is said in EHLO. *trace* sees the dialogue, secrets replaced. Raises
         `ConnectionClosed`, `TLSUnavailable` or `SMTPReplyError`.
         """
-        conn = client_connection(tls, lmtp=lmtp, limits=limits, strict=strict, trace=trace)
-        driver = ClientDriver.connect(
-            conn,
-            host,
-            port or default_port(tls, lmtp=lmtp),
-            tls=tls,
-            ssl_context=ssl_context,
-            path=path,
-            sock=sock,
-            source_address=source_address,
-            timeout=timeout,
-        )
-        try:
-            name = local_hostname or local_name(driver.local)
-            driver.run(flows.open_session(conn, name, tls=tls, server_hostname=host))
-        except BaseException:
-            driver.close()
-            raise
-        return cls(driver, conn)
+
+        def open_it() -> tuple[ClientDriver, SMTPClientConnection]:
+            conn = client_connection(tls, lmtp=lmtp, limits=limits, strict=strict, trace=trace)
+            driver = ClientDriver.connect(
+                conn,
+                host,
+                port or default_port(tls, lmtp=lmtp),
+                tls=tls,
+                ssl_context=ssl_context,
+                path=path,
+                sock=sock,
+                source_address=source_address,
+                timeout=timeout,
+            )
+            try:
+                name = local_hostname or local_name(driver.local)
+                driver.run(flows.open_session(conn, name, tls=tls, server_hostname=host))
+            except BaseException:
+                driver.close()
+                raise
+            return driver, conn
+
+        return cls(*open_it(), open_it if sock is None else None)
 
     @property
     def extensions(self) -> Extensions:
@@ -145,6 +157,7 @@ class SMTPClient:
         body: Body | None = None,
         newlines: Newlines = "convert",
         chunking: bool | None = None,
+        smtputf8: bool | None = None,
         mail_parameters: Pairs = (),
         rcpt_parameters: Pairs | Mapping[Recipient, Pairs] = (),
     ) -> SendResult:
@@ -152,7 +165,7 @@ class SMTPClient:
 
         Without *reverse_path* and *forward_paths* they are taken from the header, Bcc included, which is not
         sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF; *chunking* True
-        prefers BDAT to DATA, False never uses it.
+        prefers BDAT to DATA, False never uses it; *smtputf8* False sends UTF-8 in the header as it came.
         *mail_parameters* and *rcpt_parameters* are those of extensions: `[RET.pair(Ret.HDRS)]`. Raises
         `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`.
         """
@@ -165,6 +178,7 @@ class SMTPClient:
                 body=body,
                 newlines=newlines,
                 chunking=chunking,
+                smtputf8=smtputf8,
                 mail_parameters=mail_parameters,
                 rcpt_parameters=rcpt_parameters,
             )
@@ -244,6 +258,18 @@ class SMTPClient:
         if self.is_open:
             self._driver.run(flows.quit_session(self._conn))
         self.close()
+
+    def reconnect(self) -> None:
+        """End the session, if there is one, and connect anew with the arguments of `connect`.
+
+        It does not log in: credentials are not kept. Raises what `connect` does, after which it may be called
+        again; LocalProtocolError for a client that was made over a socket of the caller's.
+        """
+        if self._reopen is None:
+            raise LocalProtocolError("reconnect: the client was made over a socket that is given, with sock=")
+        with contextlib.suppress(RemoteProtocolError):
+            self.quit()
+        self._driver, self._conn = self._reopen()
 
     def close(self) -> None:
         """Close without a word."""

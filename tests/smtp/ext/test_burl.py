@@ -257,7 +257,8 @@ class TestClientFlow:
         **arguments: Any,
     ) -> SendResult:
         conn = conn or logged_in()
-        flow = send_url(conn, url, reverse_path="a@x", forward_paths=["b@x"], **arguments)
+        arguments.setdefault("forward_paths", ["b@x"])
+        flow = send_url(conn, url, reverse_path="a@x", **arguments)
         return run_script(conn, flow, script)
 
     def test_accepted(self) -> None:
@@ -278,6 +279,35 @@ class TestClientFlow:
     def test_no_recipient(self) -> None:
         with pytest.raises(SMTPRecipientsRefused):
             self.send([(GROUP, b"250\r\n550 no\r\n"), (b"RSET\r\n", b"250\r\n")])
+
+    FETCH = b"BURL " + OCTETS + b" LAST\r\n"
+    SECOND = GROUP.replace(b"b@x", b"c@x")
+
+    def limited(self) -> SMTPClientConnection:
+        return logged_in(OFFER.replace(b"250-mx\r\n", b"250-mx\r\n250-LIMITS RCPTMAX=1\r\n"))
+
+    def test_several_transactions(self) -> None:
+        script: list[tuple[bytes | None, Any]] = [
+            (GROUP, b"250\r\n250\r\n"),
+            (self.FETCH, b"250 one\r\n"),
+            (self.SECOND, b"250\r\n250\r\n"),
+            (self.FETCH, b"250 two\r\n"),
+        ]
+        result = self.send(script, self.limited(), forward_paths=["b@x", "c@x"])
+        assert result == SendResult(("b@x", "c@x"), {}, Reply(250, ("two",)))
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_refused_in_one_of_several_transactions(self, *, is_first: bool) -> None:
+        answers = (b"554 no\r\n", b"250 taken\r\n")
+        script: list[tuple[bytes | None, Any]] = [
+            (GROUP, b"250\r\n250\r\n"),
+            (self.FETCH, answers[not is_first]),
+            (self.SECOND, b"250\r\n250\r\n"),
+            (self.FETCH, answers[is_first]),
+        ]
+        result = self.send(script, self.limited(), forward_paths=["b@x", "c@x"])
+        lost, taken = ("b@x", "c@x") if is_first else ("c@x", "b@x")
+        assert result == SendResult((taken,), {lost: Reply(554, ("no",))}, Reply(250, ("taken",)))
 
     def test_hello_is_said_again_behind_a_login(self) -> None:
         conn = logged_in(OFFER.replace(b"BURL imap", b"BURL"))

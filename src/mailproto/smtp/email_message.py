@@ -1,0 +1,192 @@
+"""An EmailMessage made anew for a server that does not take it as it is.
+
+Or for one that takes UTF-8 in addresses, which `email` writes only if its policy says so. The standard
+library's `email` is not imported: whatever has its methods will do. What is signed is never changed (RFC 1847
+section 2.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Final, Protocol, cast
+
+from mailproto.address import Mailbox
+from mailproto.errors import LocalProtocolError
+
+__all__ = ["Part", "to_ascii_header", "to_seven_bit", "to_utf8_header"]
+
+_ENCODING: Final = "Content-Transfer-Encoding"
+
+
+class _Policy(Protocol):
+    def clone(self, **changes: object) -> _Policy: ...
+
+
+class _Address(Protocol):
+    """An `email.headerregistry.Address`."""
+
+    def __init__(self, display_name: str, username: str, domain: str) -> None: ...
+    @property
+    def display_name(self) -> str: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def addr_spec(self) -> str: ...
+
+
+class _Group(Protocol):
+    """An `email.headerregistry.Group`; without a name it is one address that stands alone."""
+
+    def __init__(self, display_name: str | None, addresses: tuple[_Address, ...]) -> None: ...
+    @property
+    def display_name(self) -> str | None: ...
+    @property
+    def addresses(self) -> tuple[_Address, ...]: ...
+
+
+class Part(Protocol):
+    """An EmailMessage, or a part of one."""
+
+    policy: _Policy
+
+    def as_bytes(self, *, policy: _Policy = ...) -> bytes:
+        """Return the message, header and body."""
+
+    def is_multipart(self) -> bool:
+        """Return whether the payload is a list of parts, as it is in a message/rfc822 too."""
+
+    def get_payload(self) -> object:
+        """Return the parts, or else the text."""
+
+    def get_content_type(self) -> str:
+        """Return type and subtype, in small letters."""
+
+    def get(self, name: str, failobj: object = ...) -> object:
+        """Return the first field of that name."""
+
+    def raw_items(self) -> Iterator[tuple[str, str]]:
+        """Return all fields, in order: as text if they were parsed with the message, else as objects."""
+
+    def replace_header(self, name: str, value: object) -> None:
+        """Give the first field of that name another value."""
+
+
+def to_seven_bit(message: object) -> Part | None:
+    """Return a copy of *message* that encodes its 8-bit parts; None if it is no EmailMessage.
+
+    Raises LocalProtocolError if that would change what is signed.
+    """
+    if not hasattr(message, "policy"):
+        return None
+    return _anew(cast(Part, message), "8BITMIME", _label_seven_bit, cte_type="7bit")
+
+
+def to_ascii_header(message: object) -> Part | None:
+    """Return a copy of *message* with encoded words in place of UTF-8 in its header (RFC 2047).
+
+    No encoded word may stand in an address (RFC 2047 section 5), so a domain goes as its A-label. None if
+    *message* is no EmailMessage, or one whose policy knows no UTF-8. Raises LocalProtocolError for a local
+    part in UTF-8, and if it would change what is signed.
+    """
+    if not hasattr(getattr(message, "policy", None), "utf8"):
+        return None
+    return _anew(cast(Part, message), "SMTPUTF8", _make_ascii, utf8=False)
+
+
+def to_utf8_header(message: object) -> Part | None:
+    """Return a copy of *message* with its header in UTF-8, if an address there needs it, else None.
+
+    Under a policy without UTF-8 `email` puts encoded words into addresses, which no server understands.
+    """
+    if getattr(getattr(message, "policy", None), "utf8", True):
+        return None
+    part = cast(Part, message)
+    if not any(_needs_utf8(value) for _, value in part.raw_items()):
+        return None
+    return _anew(part, "SMTPUTF8", lambda part: None, utf8=True)
+
+
+def _needs_utf8(field: object) -> bool:
+    groups = cast("tuple[_Group, ...]", getattr(field, "groups", ()))
+    return not all(address.addr_spec.isascii() for group in groups for address in group.addresses)
+
+
+def _make_ascii(part: Part) -> None:
+    """Make each field one that is generated as ASCII under a policy without UTF-8."""
+    fields = tuple(part.raw_items())
+    names = [name.lower() for name, _ in fields]
+    for name, value in fields:
+        if value.isascii():
+            continue
+        if names.count(name.lower()) > 1:
+            raise LocalProtocolError(f"SMTPUTF8: the server does not offer it, which a repeated {name} needs")
+        if not hasattr(value, "name"):
+            part.replace_header(name, _text_of(value))
+        _write_a_labels(part, name)
+
+
+def _text_of(value: str) -> str:
+    """Return, on one line, the text of a field that was parsed: UTF-8 stands there as surrogates."""
+    octets = "".join(value.splitlines()).encode(errors="surrogateescape")
+    return octets.decode(errors="surrogateescape")
+
+
+def _write_a_labels(part: Part, name: str) -> None:
+    value = part.get(name)
+    if _needs_utf8(value):
+        groups = cast("tuple[_Group, ...]", getattr(value, "groups", ()))
+        part.replace_header(name, tuple(_with_a_labels(group) for group in groups))
+
+
+def _with_a_labels(group: _Group) -> _Group:
+    return type(group)(group.display_name, tuple(_with_a_label(address) for address in group.addresses))
+
+
+def _with_a_label(address: _Address) -> _Address:
+    if address.addr_spec.isascii():
+        return address
+    if not address.username.isascii():
+        raise LocalProtocolError(f"SMTPUTF8: the server does not offer it, which {address.addr_spec} needs")
+    domain = Mailbox(address.username, address.domain).to_ascii().domain
+    return type(address)(address.display_name, address.username, domain)
+
+
+def _label_seven_bit(part: Part) -> None:
+    """Label a part that has parts "7bit", if it was "8bit": only those inside are encoded (RFC 2045 6.4)."""
+    if part.is_multipart() and str(part.get(_ENCODING, "")).strip().lower() in ("8bit", "binary"):
+        part.replace_header(_ENCODING, "7bit")
+
+
+def _anew(message: Part, keyword: str, change: Callable[[Part], None], **policy: object) -> Part:
+    """Return a copy with another policy and *change* made to each part, for want of extension *keyword*."""
+    copy = deepcopy(message)
+    copy.policy = message.policy.clone(**policy)
+    for part in tuple(_not_signed(copy)):
+        if _is_signed(part) and any(
+            inner.as_bytes(policy=message.policy) != inner.as_bytes(policy=copy.policy)
+            for inner in _parts_of(part)
+        ):
+            raise LocalProtocolError(
+                f"{keyword}: the server does not offer it, which the signed message needs"
+            )
+        change(part)
+    return copy
+
+
+def _is_signed(part: Part) -> bool:
+    return part.get_content_type() == "multipart/signed"
+
+
+def _parts_of(part: Part) -> list[Part]:
+    return cast("list[Part]", part.get_payload()) if part.is_multipart() else []
+
+
+def _not_signed(part: Part) -> Iterator[Part]:
+    """Yield *part* and those inside, but for those that a signature stands for."""
+    yield part
+    if not _is_signed(part):
+        for inner in _parts_of(part):
+            yield from _not_signed(inner)
