@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_FLAGS ?=
 
-.PHONY: demo test check bench docs format clean
+.PHONY: demo test check bench compare docs format clean
 
 demo: $(VENV)/.cli
 	$(BIN)/mailproto demo
@@ -25,6 +25,10 @@ check: $(VENV)/.check
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m bench
+
+# Writes the tables of docs/topics/comparison.rst.
+compare: $(VENV)/.bench
+	$(BIN)/python -m bench.compare
 
 docs: $(VENV)/.check
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

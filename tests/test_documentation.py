@@ -20,12 +20,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, get_type_hints
 
 import dns.asyncresolver
 import pytest
 import trustme
 
+from mailproto import smtp
 from mailproto.address import Mailbox
 from mailproto.address import Path as MailPath
 from mailproto.errors import OAuthFailure
@@ -315,6 +317,41 @@ def test_the_matrix_names_every_smtp_extension_that_the_server_offers() -> None:
     offered = {line.split()[0] for line in server.ehlo_reply().lines[1:]}
     assert offered
     assert {keyword for keyword in offered if keyword not in matrix()} == set()
+
+
+def smtp_rows() -> set[str]:
+    """Return the words of the first cells of the matrix of SMTP."""
+    part = matrix().split("\nIMAP\n----\n")[0]
+    cells = re.findall(r"^   \* - (.*)$", part, re.MULTILINE)
+    return {word for cell in cells for word in re.findall(r"[A-Z0-9][A-Z0-9-]+", cell)}
+
+
+FACTORIES = {
+    "burl": "BURL",
+    "deliver_by": "DELIVERBY",
+    "future_release": "FUTURERELEASE",
+    "mt_priority": "MT-PRIORITY",
+    "no_soliciting": "NO-SOLICITING",
+}
+"""The functions of `mailproto.smtp` that return an extension, and its keyword."""
+
+
+def test_the_matrix_has_every_extension_that_is_exported() -> None:
+    exported = {name: getattr(smtp, name) for name in smtp.__all__}
+    makers = {
+        name
+        for name, value in exported.items()
+        if isinstance(value, FunctionType) and get_type_hints(value).get("return") is smtp.Extension
+    }
+    assert makers == set(FACTORIES)
+    rows = [value for value in exported.values() if isinstance(value, smtp.Extension)]
+    keywords = {row.keyword for row in (*rows, *smtp.EXTENSIONS)} - {"AUTH"} | set(FACTORIES.values())
+    assert len(keywords) > 20
+    assert keywords - smtp_rows() == set()
+
+
+def test_the_matrix_has_every_mechanism() -> None:
+    assert {name.removesuffix("-PLUS") for name in SERVER_MECHANISMS} - smtp_rows() == set()
 
 
 def test_the_matrix_names_every_capability_that_the_imap_server_offers() -> None:

@@ -85,6 +85,19 @@ def test_the_chain_as_the_peer_sent_it() -> None:
     assert client.info().peer_chain == tuple(sent if sys.version_info >= (3, 13) else sent[:1])
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_that_is_asked_for_a_certificate_and_shows_none_has_no_chain(
+    version: ssl.TLSVersion,
+) -> None:
+    context = server_context(version)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    client, _ = make_pair()
+    server = TLSStream(context, server_side=True)
+    shake(client, server)
+    info = server.info()
+    assert (info.peer_certificate, info.peer_chain) == (None, ())
+
+
 def test_tls_unique_is_not_given_in_tls_1_3() -> None:
     client, server = make_pair()
     shake(client, server)

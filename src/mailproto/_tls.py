@@ -162,10 +162,11 @@ class TLSStream:
 
     def _peer_chain(self, certificate: bytes | None) -> tuple[bytes, ...]:
         """Return what the peer sent; before Python 3.13 ssl gives its own certificate only."""
+        if certificate is None:
+            # A client that was asked and had none: `get_unverified_chain` stumbles over that.
+            return ()
         get_chain = getattr(self._object, "get_unverified_chain", None)
-        if get_chain is not None:
-            return tuple(get_chain())
-        return () if certificate is None else (certificate,)
+        return (certificate,) if get_chain is None else tuple(get_chain())
 
     def _channel_bindings(self) -> dict[str, bytes]:
         """Return those of RFC 5929 that can be had; "tls-unique" is undefined in TLS 1.3.
