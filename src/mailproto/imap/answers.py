@@ -19,9 +19,11 @@ __all__ = ["ExchangeInbox", "FetchInbox", "Inbox"]
 VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
 """Items that a server may send on its own, of any message, at any time."""
 
-_ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
-    ("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")
-)
+_ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")),
+    # RFC 4315 section 3 has it in the tagged OK; some servers send it before that.
+    **dict.fromkeys(("COPY", "UID COPY"), ("COPYUID",)),
+}
 """What else answers a command, beside what the table of states says; it may be sent unasked too."""
 
 

@@ -365,12 +365,8 @@ def parse_resp_text_code(cursor: Cursor) -> ResponseCode:
     except (ParseError, LocalProtocolError):
         del cursor.defects[defects:]
         cursor.position = start
-        rule = (
-            "a number other than 0"
-            if _ZERO.match(cursor.text, start)
-            else "the arguments of the response code"
-        )
-        cursor.defect(rule, start)
+        is_zero = _ZERO.match(cursor.text, start)
+        cursor.defect("a number other than 0" if is_zero else "the arguments of the response code", start)
         return _parse_unknown(cursor, name)
     return code
 
