@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mailproto.errors import ConnectionClosed, IMAPStatusError, ServerUnavailable
+from mailproto.errors import ConnectionClosed, IMAPStatusError, ItemMissing, ServerUnavailable
 from mailproto.flow import Flow
 from mailproto.imap import client_flows as flows
 from mailproto.imap.client import IMAPClientConnection
 from mailproto.imap.commands import UIDCopy
 from mailproto.imap.ext.uidplus import CopyUIDCode
-from mailproto.imap.fetch import FLAGS, UID, BodySection
+from mailproto.imap.fetch import FLAGS, INTERNALDATE, BodySection
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.fetching import Fetching, Items
 from mailproto.imap.inbox import Inboxes
@@ -220,9 +220,41 @@ def test_an_item_that_cannot_be_read_costs_that_item() -> None:
         b"* 2 FETCH (UID 12 FLAGS () BODY[HEADER] {1}\r\nb)",
         b"A2 OK done",
     )
-    assert [data.uid for data in found] == [12]
-    assert [data.uid for data in found if UID in data] == [12]
-    assert line.session.error is None
+    assert [data.uid for data in found] == [11, 12]
+    assert [HEADER in data for data in found] == [False, True]
+    assert [defect.rule for defect in found[0].defects] == ["a value behind each item"]
+    assert not line.session.news
+
+
+def test_a_message_without_a_date_is_an_answer() -> None:
+    line = Line()
+    nothing = b'"00-Jan-0000 00:00:00 +0000"'
+    found = fetched(
+        line,
+        UIDSet("11:12"),
+        INTERNALDATE,
+        b"* 1 FETCH (UID 11 INTERNALDATE %b)" % nothing,
+        b"* 2 FETCH (INTERNALDATE %b UID 12)" % nothing,
+        b"* 3 FETCH (INTERNALDATE %b UID 13)" % nothing,
+        b"A2 OK done",
+    )
+    assert [data.uid for data in found] == [11, 12]
+    with pytest.raises(ItemMissing):
+        _ = found[0].internal_date
+
+
+def test_unasked_flags_with_spaces_are_news() -> None:
+    line = Line()
+    found = fetched(
+        line,
+        UIDSet("11"),
+        (FLAGS, HEADER),
+        b"* 1 FETCH (UID 11 FLAGS () BODY[HEADER] {1}\r\na)",
+        b"* 1 FETCH (FLAGS (\\Seen ))",
+        b"A2 OK done",
+    )
+    assert [data.uid for data in found] == [11]
+    assert [type(news) for news in line.session.news] == [FlagsChanged]
 
 
 # Refusals for a while

@@ -9,6 +9,7 @@ from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Command, SetCommand, Status
 from mailproto.imap.events import Unchecked
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.quirks import is_left_out
 from mailproto.imap.responses import StatusData
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.state import row_of
@@ -88,8 +89,9 @@ class Inbox:
 class FetchInbox(Inbox):
     """The inbox of a FETCH, UID FETCH, STORE or UID STORE: joins what a server sends in pieces.
 
-    A response that has everything that was asked for is an answer. Of one that has less, what the server
-    may send unasked (flags) could be either: it waits for the rest, and is news if none comes.
+    A response that has everything that was asked for is an answer, and so is one of which a malformed item
+    was left out. Of one that has less, what the server may send unasked (flags) could be either: it waits for
+    the rest, and is news if none comes.
     """
 
     __slots__ = ("_keys", "_numbers", "_partial", "_seen")
@@ -122,6 +124,9 @@ class FetchInbox(Inbox):
             if self._seen is None and is_alone:
                 self._emit(data)
                 return True
+            return self._has(data, known_uid) and self._emit_once(data)
+        if any(map(is_left_out, data.defects)):
+            # The rest cannot come: it is here, and malformed.
             return self._has(data, known_uid) and self._emit_once(data)
         if not self._keys.intersection(keys).difference({"UID"}) or not self._has(data, known_uid):
             return False

@@ -16,7 +16,7 @@ from typing import Final, final
 
 from mailproto.errors import Defect
 
-__all__ = ["QUIRKS", "SESSION_QUIRKS", "Quirk", "is_throttled", "quirk_of"]
+__all__ = ["QUIRKS", "SESSION_QUIRKS", "Quirk", "is_left_out", "is_throttled", "quirk_of"]
 
 
 @final
@@ -24,12 +24,14 @@ __all__ = ["QUIRKS", "SESSION_QUIRKS", "Quirk", "is_throttled", "quirk_of"]
 class Quirk:
     """One deviation: the rule that is broken, products that break it, and how it is read and why.
 
-    `products` is "several" where no product is known to be alone with it.
+    `products` is "several" where no product is known to be alone with it. `is_left_out` says that nothing of
+    the item could be read.
     """
 
     rule: str
     products: str
     reason: str
+    is_left_out: bool = False
 
 
 SEVERAL: Final = "several"
@@ -46,12 +48,13 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "* or + or a tag and a status",
         SEVERAL,
         "What is left of a literal that was announced too short: the line comes as an UnreadResponse.",
+        is_left_out=True,
     ),
     Quirk("a literal without NUL", SEVERAL, "Messages with NUL in them are sent as they are stored."),
     Quirk(
         "a literal within the limit",
         "all",
-        "No deviation of the server: the literal was read and dropped here.",
+        "No deviation of the server; the literal was read and dropped here.",
     ),
     # Strings
     Quirk(
@@ -122,7 +125,12 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk("parameters within the limits of RFC 2971", SEVERAL, "Longer values and more of them are kept."),
     # Items of FETCH
     Quirk("each item only once", SEVERAL, "The last one counts."),
-    Quirk("a value behind each item", SEVERAL, "The item is left out, those behind it are read."),
+    Quirk(
+        "a value behind each item",
+        SEVERAL,
+        "The item is left out, those behind it are read.",
+        is_left_out=True,
+    ),
     Quirk("a size of 0 or more", SEVERAL, "-1 for not known, or a size in signed 32 bits: read as 0."),
     Quirk(
         "a size in digits", SEVERAL, "A size as a floating point number, such as 9.37e+06, or as a string."
@@ -130,7 +138,10 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk("a day of two characters", SEVERAL, "A day below 10 without its space."),
     Quirk("a second up to 59", SEVERAL, "A leap second; it is read as second 59."),
     Quirk(
-        "a date-time that exists", SEVERAL, "00-Jan-0000 for a message without a date: the item is left out."
+        "a date-time that exists",
+        SEVERAL,
+        "00-Jan-0000 for a message without a date: the item is left out.",
+        is_left_out=True,
     ),
     # ENVELOPE
     Quirk("an envelope as the grammar has it", SEVERAL, "Spaces are missing or repeated."),
@@ -212,8 +223,14 @@ _ROWS: Final = {quirk.rule: quirk for quirk in QUIRKS}
 
 
 def quirk_of(defect: Defect) -> Quirk | None:
-    """Return the row of *defect*; None if nothing could be read where it stands."""
+    """Return the row of *defect*; None if it says what was expected where nothing could be read."""
     return _ROWS.get(defect.rule)
+
+
+def is_left_out(defect: Defect) -> bool:
+    """Whether nothing could be read where *defect* stands, so that an item or a response is missing."""
+    quirk = quirk_of(defect)
+    return quirk is None or quirk.is_left_out
 
 
 # Exchange has no code for these: the throttling of a user, and a back end that cannot be reached.
