@@ -128,7 +128,8 @@ text_parts = st.builds(
 )
 basic_parts = st.builds(
     BasicPart,
-    type=strings | st.sampled_from((b"image", b"MULTIPART", b"message")),
+    type=strings.filter(lambda octets: octets.upper() != b"TEXT")
+    | st.sampled_from((b"image", b"MULTIPART", b"message")),
     subtype=st.sampled_from((b"x", b"global", b"partial")),
     parameters=parameters,
     content_id=nstrings,

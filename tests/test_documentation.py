@@ -31,7 +31,7 @@ from mailproto import smtp
 from mailproto.address import Mailbox
 from mailproto.address import Path as MailPath
 from mailproto.errors import OAuthFailure
-from mailproto.imap import IMAPServerConnection
+from mailproto.imap import IMAPServerConnection, quirks
 from mailproto.limits import IMAPLimits, RouteLimits, SASLLimits, SMTPLimits
 from mailproto.sasl import SERVER_MECHANISMS, PasswordAuthenticator, VerifyToken
 from mailproto.smtp import (
@@ -379,9 +379,21 @@ def test_the_table_of_limits_shows_defaults_and_minimums() -> None:
     assert rows["command_timeout"] == ("300", "300 (RFC 5321 section 4.5.3.2.7)")
 
 
+@pytest.mark.parametrize("name", ["QUIRKS", "SESSION_QUIRKS"])
+def test_the_tables_of_quirks_have_every_quirk(name: str) -> None:
+    rows = docs_module("quirks_table").rows_of(name)
+    assert [row[0] for row in rows] == [quirk.rule for quirk in getattr(quirks, name)]
+    assert f".. quirks-table:: {name}\n" in (ROOT / "docs" / "topics" / "quirks.rst").read_text()
+
+
 def limits_table() -> Any:
-    """Return the module of the directive that draws the tables."""
-    spec = importlib.util.spec_from_file_location("limits_table", ROOT / "docs" / "limits_table.py")
+    """Return the module of the directive that draws the tables of limits."""
+    return docs_module("limits_table")
+
+
+def docs_module(name: str) -> Any:
+    """Return the module of a directive that draws tables."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -349,6 +349,11 @@ class ServerUnavailable(IMAPStatusError):
 
     CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"})
 
+    @property
+    def is_transient(self) -> bool:
+        """True."""
+        return True
+
 
 _FAMILY_BY_CODE: Final[dict[str, type[IMAPStatusError]]] = {
     code: family for family in IMAPStatusError.__subclasses__() for code in family.CODES

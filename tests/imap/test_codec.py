@@ -112,7 +112,7 @@ def test_offsets_of_defects_count_in_the_data() -> None:
     assert command.defects == (Defect("CRLF at the end of a line", 14, b"\n"),)
     with pytest.raises(RemoteProtocolError) as caught:
         parse_responses(b"* 1 EXISTS\r\nwhat\r\n", strict=True)
-    assert caught.value.offset == 16
+    assert caught.value.offset == 12
 
 
 def test_what_cannot_be_read_is_kept() -> None:

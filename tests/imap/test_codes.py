@@ -83,23 +83,28 @@ def test_each_code_of_rfc_5530_is_a_constant(name: str) -> None:
     assert getattr(codes, name) == SimpleCode(name)
 
 
+_ARGUMENTS = "the arguments of the response code"
+
+
 @pytest.mark.parametrize(
-    ("wire", "name", "text"),
+    ("wire", "name", "text", "rule"),
     [
-        (b"UNSEEN 0]", "UNSEEN", b"0"),
-        (b"UIDNEXT 4294967296]", "UIDNEXT", b"4294967296"),
-        (b"UIDVALIDITY " + b"9" * 1000 + b"]", "UIDVALIDITY", b"9" * 1000),
-        (b"PERMANENTFLAGS \\Seen]", "PERMANENTFLAGS", b"\\Seen"),
-        (b"CAPABILITY (x)]", "CAPABILITY", b"(x)"),
-        (b"UNSEEN 5 6]", "UNSEEN", b"5 6"),
-        (b"UIDNEXT ]", "UIDNEXT", b""),
+        (b"UNSEEN 0]", "UNSEEN", b"0", "a number other than 0"),
+        (b"UIDNEXT 4294967296]", "UIDNEXT", b"4294967296", _ARGUMENTS),
+        (b"UIDVALIDITY " + b"9" * 1000 + b"]", "UIDVALIDITY", b"9" * 1000, _ARGUMENTS),
+        (b"PERMANENTFLAGS \\Seen]", "PERMANENTFLAGS", b"\\Seen", _ARGUMENTS),
+        (b"CAPABILITY (x)]", "CAPABILITY", b"(x)", _ARGUMENTS),
+        (b"UNSEEN 5 6]", "UNSEEN", b"5 6", _ARGUMENTS),
+        (b"UIDNEXT ]", "UIDNEXT", b"", _ARGUMENTS),
     ],
 )
-def test_known_codes_with_other_arguments_are_kept_with_a_defect(wire: bytes, name: str, text: bytes) -> None:
+def test_known_codes_with_other_arguments_are_kept_with_a_defect(
+    wire: bytes, name: str, text: bytes, rule: str
+) -> None:
     cursor = cursor_at(wire)
     code = parse_resp_text_code(cursor)
     assert code == UnknownCode.of_parsed(name, text)
-    assert [defect.rule for defect in cursor.defects] == [f"the arguments of {name}"]
+    assert [defect.rule for defect in cursor.defects] == [rule]
     again = written(lambda writer: write_resp_text_code(writer, code))
     assert parse_resp_text_code(cursor_at(again + b"]")) == code
 

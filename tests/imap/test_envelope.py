@@ -66,31 +66,31 @@ OTHER_SPELLINGS: list[tuple[bytes, Envelope]] = [
 
 # what servers send against the grammar; what is read; rule and offset of the defects
 DEVIATIONS: list[tuple[bytes, Envelope, list[tuple[str, int]]]] = [
-    (b'("d" "s")', Envelope(date=b"d", subject=b"s"), [("a space", 8)]),
-    (b"()", Envelope(), [("a string", 1)]),
-    (b'("d"  "s" %b)' % NILS, Envelope(date=b"d", subject=b"s"), [("a string", 5)]),
-    (b"(date 5 %b)" % NILS, Envelope(date=b"date", subject=b"5"), [("a string", 1)]),
-    (b'(("x") "s" %b)' % NILS, Envelope(subject=b"s"), [("a string", 1)]),
-    (b'(NIL "s" () NIL NIL NIL NIL NIL NIL NIL)', Envelope(subject=b"s"), [("b'('", 10)]),
+    (b'("d" "s")', Envelope(date=b"d", subject=b"s"), [("an envelope of ten fields", 8)]),
+    (b"()", Envelope(), [("an envelope of ten fields", 1)]),
+    (b'("d"  "s" %b)' % NILS, Envelope(date=b"d", subject=b"s"), [("an envelope as the grammar has it", 5)]),
+    (b"(date 5 %b)" % NILS, Envelope(date=b"date", subject=b"5"), [("a string or NIL", 1)]),
+    (b'(("x") "s" %b)' % NILS, Envelope(subject=b"s"), [("a string or NIL", 1)]),
+    (b'(NIL "s" () NIL NIL NIL NIL NIL NIL NIL)', Envelope(subject=b"s"), [("NIL for no addresses", 10)]),
     (
         b'(NIL "s" "x" NIL NIL NIL NIL NIL NIL NIL)',
         Envelope(subject=b"s"),
-        [("b'('", 9)],
+        [("NIL for no addresses", 9)],
     ),
     (
         b'(NIL NIL (("n" NIL "m")) NIL NIL NIL NIL NIL NIL NIL)',
         Envelope(from_=(EnvelopeAddress(b"n", None, b"m", None),)),
-        [("a space", 22)],
+        [("an address of four fields", 22)],
     ),
     (
         b'(NIL NIL ("n" NIL "m" "h") NIL NIL NIL NIL NIL NIL NIL)',
         Envelope(from_=(EnvelopeAddress(b"n", None, b"m", b"h"),)),
-        [("b'('", 10)],
+        [("addresses in two pairs of parentheses", 10)],
     ),
     (
         b'(NIL NIL ((NIL NIL "m" "h") (NIL NIL "n" "h")) NIL NIL NIL NIL NIL NIL NIL)',
         Envelope(from_=(EnvelopeAddress(None, None, b"m", b"h"), EnvelopeAddress(None, None, b"n", b"h"))),
-        [("b'('", 27)],
+        [("an envelope as the grammar has it", 27)],
     ),
     (b'("\xe9" NIL %b)' % NILS, Envelope(date=b"\xe9"), [("7-bit octets in a quoted string", 1)]),
     (
@@ -215,4 +215,4 @@ def test_the_same_defect_is_found_at_the_same_place() -> None:
     cursor = cursor_at(b'x ("d" "s")')
     cursor.position = 2
     parse_envelope(cursor)
-    assert cursor.defects == [Defect("a space", 10, b")")]
+    assert cursor.defects == [Defect("an envelope of ten fields", 10, b")")]

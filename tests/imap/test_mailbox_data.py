@@ -65,7 +65,7 @@ OTHER_SPELLINGS: list[tuple[bytes, DataResponse]] = [
 DEVIATIONS: list[tuple[bytes, DataResponse, tuple[str, int]]] = [
     (b'* LIST () "" foo', ListData(frozenset(), None, "foo"), ("a delimiter of one character", 10)),
     (b'* LIST () "//" foo', ListData(frozenset(), None, "foo"), ("a delimiter of one character", 10)),
-    (b'* LIST () "/" foo bar', ListData(frozenset(), "/", "foo"), ("the end of the response", 17)),
+    (b'* LIST () "/" foo bar', ListData(frozenset(), "/", "foo bar"), ("a mailbox name in quotes", 14)),
     (
         b"* LIST (\\Marked  \\Noselect) NIL a",
         ListData(frozenset({"\\Marked", "\\Noselect"}), None, "a"),

@@ -308,7 +308,7 @@ DEVIATING: list[tuple[str, bytes, Response, list[tuple[str, int]]]] = [
         "a code without its argument",
         b"* OK [UIDNEXT] Predicted next UID",
         Ok("Predicted next UID", UnknownCode.of_parsed("UIDNEXT", b"")),
-        [("the arguments of UIDNEXT", 13)],
+        [("the arguments of the response code", 13)],
     ),
     ("a continuation without a space", b"+", ContinuationRequest(""), [("a space behind +", 1)]),
     (
@@ -364,7 +364,7 @@ DEVIATING: list[tuple[str, bytes, Response, list[tuple[str, int]]]] = [
                 )
             ),
         ),
-        [("b'('", 58)],
+        [("NIL for no addresses", 58)],
     ),
     (
         "NIL for an encoding",
@@ -372,7 +372,7 @@ DEVIATING: list[tuple[str, bytes, Response, list[tuple[str, int]]]] = [
         b'NIL NIL NIL NIL)("text" "html" NIL NIL NIL NIL 5 1 NIL NIL NIL NIL) '
         b'"alternative" ("boundary" "_000_") NIL "en-US"))',
         FetchData(2, BODYSTRUCTURE.answer(ALTERNATIVE)),
-        [("a string", 140)],
+        [("a transfer encoding", 140)],
     ),
     (
         "NIL for an encoding of an attachment, beside a literal",
@@ -391,7 +391,7 @@ DEVIATING: list[tuple[str, bytes, Response, list[tuple[str, int]]]] = [
                 )
             ),
         ),
-        [("a string", 72)],
+        [("a transfer encoding", 72)],
     ),
 ]
 
@@ -423,7 +423,5 @@ def test_a_keyword_that_is_no_atom_goes_on_as_it_came() -> None:
     (parsed,) = parse_responses(octets)
     assert isinstance(parsed, FlagsData)
     assert parsed.flags == {"\\Answered", "Junk", "a[b]"}
-    assert [(defect.rule, defect.offset) for defect in parsed.defects] == [
-        ("flags with one space between them", 8)
-    ]
+    assert [(defect.rule, defect.offset) for defect in parsed.defects] == [("flags that are atoms", 8)]
     assert serialize(parsed) == octets

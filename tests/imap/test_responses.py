@@ -84,7 +84,6 @@ UNREAD: list[tuple[bytes, str | None]] = [
     (b"a1", "a1"),
     (b"a1 ", "a1"),
     (b"a1 DONE", "a1"),
-    (b"a1 BYE x", "a1"),
     (b"a1 OKAY x", "a1"),
     (b"\xff OK", None),
     (b" OK", None),

@@ -71,7 +71,7 @@ DEFECTS: list[tuple[bytes, str, ResponseCode | None, int]] = [
     (b"OK [ALERT] ", "", ALERT, 1),
     (b"OK [ALERT]text", "text", ALERT, 1),
     (b"OK [ALERT text", "[ALERT text", None, 1),
-    (b"OK [] text", "[] text", None, 1),
+    (b"OK [] text", "text", None, 1),
     (b"OK [UIDNEXT 0] text", "text", UnknownCode.of_parsed("UIDNEXT", b"0"), 1),
     (b"OK [UIDNEXT] text", "text", UnknownCode.of_parsed("UIDNEXT", b""), 1),
     (b"OK [COPYUID 1 2:3 4] text", "text", UnknownCode.of_parsed("COPYUID", b"1 2:3 4"), 1),

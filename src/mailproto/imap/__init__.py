@@ -104,6 +104,7 @@ from mailproto.imap.fetch import (
     OtherItem,
     SectionData,
 )
+from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
@@ -176,6 +177,11 @@ __all__ = [
     "parse_commands",
     "parse_responses",
     "serialize",
+    # what is read against the grammar
+    "QUIRKS",
+    "SESSION_QUIRKS",
+    "Quirk",
+    "quirk_of",
     # commands
     "Append",
     "AppendUIDCode",

@@ -1,25 +1,27 @@
 """Reading what servers send against the grammar of ENVELOPE, BODYSTRUCTURE and other nested values.
 
 Where the exact production does not match, the value is read as a list in which spaces may be missing or
-repeated, and is made from what the list has. One defect says where the exact production stopped.
+repeated, and is made from what the list has. Who makes it says by which rules of `mailproto.imap.quirks` it
+deviates; their defects stand where the exact production stopped.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeGuard, TypeVar
 
 from mailproto.errors import Defect
 from mailproto.imap._grammar import LITERAL_MARK
 from mailproto.imap.cursor import Cursor, ParseError
-from mailproto.imap.values import Value
+from mailproto.imap.values import Message, Omitted, Value
 
 __all__ = [
-    "as_list",
+    "Repairs",
     "as_nstring",
     "as_number",
     "as_string",
+    "is_word",
     "note",
     "parse_or_recover",
     "parse_tree",
@@ -32,17 +34,37 @@ _SPACES: Final = re.compile(rb" *")
 _ATOM: Final = re.compile(rb'[^\x00-\x20()"{]+')
 _NIL: Final = re.compile(rb"[Nn][Ii][Ll]")
 _NUMBER: Final = re.compile(rb"[0-9]{1,19}")
+_NEGATIVE: Final = re.compile(rb"-[0-9]{1,20}")
 
 # One token of anything: a quoted string, the mark of a literal, a parenthesis, or what stands between.
 _TOKEN: Final = re.compile(
     rb'"[^"\\]*(?:\\.[^"\\]*)*"|(%b)|[()]| +|[^()" {~]+|[{~]' % LITERAL_MARK.pattern, re.DOTALL
 )
 
+# The same, where a quoted string goes on behind a quote unless what follows can be the next value of a list.
+_LOOSE_TOKEN: Final = re.compile(
+    rb'"((?:[^"\\\r\n]|\\.|"(?!\)|\Z| (?:["({]|[Nn][Ii][Ll][ )]|[0-9]+[ )])))*+)"'
+    rb'|%b|[()]| +|[^()" {~]+|[{~]' % LITERAL_MARK.pattern,
+    re.DOTALL,
+)
+_ESCAPE_OR_QUOTE: Final = re.compile(rb'\\.|(")', re.DOTALL)
+
+
+Repairs: TypeAlias = list[str]
+"""The rules by which a tree deviates, as they are found."""
+
 
 def parse_or_recover(
-    cursor: Cursor, exact: Callable[[Cursor], T], convert: Callable[[tuple[Value, ...]], T]
+    cursor: Cursor,
+    exact: Callable[[Cursor], T],
+    convert: Callable[[tuple[Value, ...], Repairs], T],
+    rule: str,
 ) -> T:
-    """Read by *exact*; where that fails, read a tree and *convert* it, with a defect. Strict: ParseError."""
+    """Read by *exact*; where that fails, read a tree and *convert* it, with a defect for each repair.
+
+    *rule* is that of a tree in which nothing but spaces needed a repair. Raises ParseError where there is no
+    list, and at any deviation when strict.
+    """
     start, literal_index, defects = cursor.position, cursor.literal_index, len(cursor.defects)
     try:
         return exact(cursor)
@@ -51,11 +73,62 @@ def parse_or_recover(
             raise
         cursor.position, cursor.literal_index = start, literal_index
         del cursor.defects[defects:]
-        note(cursor, error)
-        tree = parse_tree(cursor, cursor.max_depth)
-        if not isinstance(tree, tuple):
-            raise
-        return convert(tree)
+        return _with_escapes(cursor, exact) or _recover(cursor, convert, rule, error)
+
+
+def _recover(
+    cursor: Cursor, convert: Callable[[tuple[Value, ...], Repairs], T], rule: str, error: ParseError
+) -> T:
+    place = len(cursor.defects)
+    tree = parse_tree(cursor, cursor.max_depth)
+    if not isinstance(tree, tuple):
+        raise error
+    repairs: Repairs = []
+    value = convert(tree, repairs)
+    found = dict.fromkeys(repairs or [rule])
+    cursor.defects[place:place] = [Defect(repair, error.offset, error.found) for repair in found]
+    return value
+
+
+def _with_escapes(cursor: Cursor, exact: Callable[[Cursor], T]) -> T | None:
+    """Read by *exact* once each quote inside a quoted string is escaped; None moves nothing."""
+    repaired = _escaped(cursor)
+    if repaired is None:
+        return None
+    octets, end, offset = repaired
+    literals = cursor.literals[cursor.literal_index :]
+    other = Cursor(Message(octets, literals), max_depth=cursor.max_depth, max_ranges=cursor.max_ranges)
+    try:
+        value = exact(other)
+    except ParseError:
+        return None
+    if not other.is_at_end or other.defects:
+        return None
+    cursor.defect("quotes escaped inside a quoted string", offset)
+    cursor.position, cursor.literal_index = end, cursor.literal_index + other.literal_index
+    return value
+
+
+def _escaped(cursor: Cursor) -> tuple[bytes, int, int] | None:
+    """Return the list at the position with escapes, where it ends, and where the first one is missing."""
+    pieces: list[bytes] = []
+    text, position, depth, first = cursor.text, cursor.position, 0, -1
+    while match := _LOOSE_TOKEN.match(text, position):
+        octets = match.group()
+        position = match.end()
+        depth += (octets == b"(") - (octets == b")")
+        inner = match[1]
+        if inner is not None and (missing := _ESCAPE_OR_QUOTE.search(inner)):
+            first = match.start(1) + missing.start(1) if first < 0 else first
+            octets = b'"%b"' % _ESCAPE_OR_QUOTE.sub(_escape, inner)
+        pieces.append(octets)
+        if depth <= 0:
+            return None if first < 0 else (b"".join(pieces), position, first)
+    return None
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b'\\"' if match[1] else match.group()
 
 
 def note(cursor: Cursor, error: ParseError) -> None:
@@ -105,28 +178,38 @@ def skip_value(cursor: Cursor) -> None:
         raise cursor.error("the end of a list")
 
 
-def as_list(value: Value) -> tuple[Value, ...]:
-    """Return the members of a list; of anything else, none."""
-    return value if isinstance(value, tuple) else ()
+def is_word(value: Value) -> TypeGuard[bytes | str]:
+    """Whether *value* is a string, or an atom in place of one."""
+    return isinstance(value, bytes | str)
 
 
-def as_nstring(value: Value) -> bytes | None:
-    """Return a string, also where it came as an atom or a number; None for anything else."""
-    if isinstance(value, bytes):
+def as_nstring(value: Value, repairs: Repairs) -> bytes | None:
+    """Return a string or None for NIL; also where it came as an atom or a number, and None for a list."""
+    if value is None or isinstance(value, bytes):
         return value
+    if isinstance(value, Omitted):
+        repairs.append("a literal within the limit")
+        return None
+    repairs.append("a string or NIL")
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")
     return b"%d" % value if isinstance(value, int) else None
 
 
-def as_string(value: Value, default: bytes = b"") -> bytes:
-    """Return a string as `as_nstring` does, *default* where that gives None."""
-    octets = as_nstring(value)
-    return default if octets is None else octets
+def as_string(value: Value, repairs: Repairs) -> bytes:
+    """Return a string as `as_nstring` does, b"" where that gives None."""
+    octets = as_nstring(value, repairs)
+    if value is None:
+        repairs.append("a string, not NIL")
+    return octets or b""
 
 
-def as_number(value: Value) -> int:
+def as_number(value: Value, repairs: Repairs) -> int:
     """Return a number, also where it came as a string; 0 for anything else and for negative ones."""
-    if isinstance(value, bytes) and _NUMBER.fullmatch(value):
-        value = int(value)
-    return value if isinstance(value, int) else 0
+    if isinstance(value, int):
+        return value
+    if is_word(value) and _NEGATIVE.fullmatch(as_nstring(value, []) or b""):
+        repairs.append("a size of 0 or more")
+        return 0
+    repairs.append("a size in digits")
+    return int(value) if isinstance(value, bytes) and _NUMBER.fullmatch(value) else 0

@@ -9,6 +9,7 @@ from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Command, SetCommand, Status
 from mailproto.imap.events import Unchecked
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.quirks import is_left_out
 from mailproto.imap.responses import StatusData
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.state import row_of
@@ -19,9 +20,11 @@ __all__ = ["ExchangeInbox", "FetchInbox", "Inbox"]
 VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
 """Items that a server may send on its own, of any message, at any time."""
 
-_ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
-    ("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")
-)
+_ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")),
+    # RFC 4315 section 3 has it in the tagged OK; some servers send it before that.
+    **dict.fromkeys(("COPY", "UID COPY"), ("COPYUID",)),
+}
 """What else answers a command, beside what the table of states says; it may be sent unasked too."""
 
 
@@ -86,8 +89,9 @@ class Inbox:
 class FetchInbox(Inbox):
     """The inbox of a FETCH, UID FETCH, STORE or UID STORE: joins what a server sends in pieces.
 
-    A response that has everything that was asked for is an answer. Of one that has less, what the server
-    may send unasked (flags) could be either: it waits for the rest, and is news if none comes.
+    A response that has everything that was asked for is an answer, and so is one of which a malformed item
+    was left out. Of one that has less, what the server may send unasked (flags) could be either: it waits for
+    the rest, and is news if none comes.
     """
 
     __slots__ = ("_keys", "_numbers", "_partial", "_seen")
@@ -120,6 +124,9 @@ class FetchInbox(Inbox):
             if self._seen is None and is_alone:
                 self._emit(data)
                 return True
+            return self._has(data, known_uid) and self._emit_once(data)
+        if any(map(is_left_out, data.defects)):
+            # The rest cannot come: it is here, and malformed.
             return self._has(data, known_uid) and self._emit_once(data)
         if not self._keys.intersection(keys).difference({"UID"}) or not self._has(data, known_uid):
             return False

@@ -13,7 +13,14 @@ from functools import cache, lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 from mailproto.errors import LocalProtocolError
-from mailproto.imap._loose import as_list, as_nstring, as_number, as_string, parse_or_recover
+from mailproto.imap._loose import (
+    Repairs,
+    as_nstring,
+    as_number,
+    as_string,
+    is_word,
+    parse_or_recover,
+)
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.envelope import envelope_of_tree, parse_exact_envelope, write_envelope
 from mailproto.imap.values import MAX_DEPTH, Message, Value
@@ -136,7 +143,7 @@ def parse_leaf(cursor: Cursor) -> BodyStructure | None:
 
 def parse_body(cursor: Cursor) -> BodyStructure:
     """Read a `body`; what is against the grammar in it is a defect, or ParseError when strict."""
-    return parse_or_recover(cursor, parse_exact_body, _body_of_tree)
+    return parse_or_recover(cursor, parse_exact_body, _body_of_tree, "a body structure as the grammar has it")
 
 
 def parse_exact_body(cursor: Cursor) -> BodyStructure:
@@ -427,94 +434,217 @@ def _single_extension_of(octets: bytes) -> SinglePartExtension | None:
 _rest_of: Final = _remembered(_parse_rest)
 
 
-def _body_of_tree(tree: tuple[Value, ...]) -> BodyStructure:
-    if not tree or isinstance(tree[0], tuple):
-        return _multi_of_tree(tree)
-    fields = _fields_of_tree((*tree, *(None,) * 7))
-    rest = tree[7:]
-    if fields.type.upper() == b"TEXT":
-        return _text_part(fields, as_number(next(iter(rest), None)), _extension_of_tree(rest[1:]))
+# Where `body-fields` has its size, and where a part has it from which both media types are missing.
+_SIZE: Final = 6
+_SIZE_WITHOUT_TYPES: Final = 4
+
+
+def _body_of_tree(tree: tuple[Value, ...], repairs: Repairs) -> BodyStructure:
+    if not _has_type(tree):
+        return _multi_of_tree(tree, repairs)
+    typed = _with_types(tree)
+    if _is_childless(typed):
+        return _childless_of_tree(typed, repairs)
+    fields = _fields_of_tree((*typed, *(None,) * 7), repairs)
+    if len(typed) <= _SIZE:
+        repairs.append("a body structure of all its fields")
+    rest = typed[_SIZE + 1 :]
     if _is_message(fields):
-        return _message_of_tree(fields, rest)
-    return _basic_part(fields, _extension_of_tree(rest))
+        return _message_of_tree(fields, rest, repairs)
+    if fields.type.upper() == b"TEXT":
+        return _text_of_tree(fields, rest, repairs)
+    return _basic_part(fields, _extension_of_tree(rest, repairs))
 
 
-def _multi_of_tree(tree: tuple[Value, ...]) -> BodyStructure:
-    count = next((index for index, member in enumerate(tree) if not isinstance(member, tuple)), len(tree))
-    parts = tuple(_body_of_tree(part) for part in tree[:count] if isinstance(part, tuple) and part)
-    subtype, extension = (
-        next(map(as_string, tree[count:]), b"MIXED"),
-        _multi_extension_of_tree(tree[count + 1 :]),
-    )
-    if parts:
-        return MultiPart(parts=parts, subtype=subtype, extension=extension)
-    # A multipart without parts has no form on the wire; it stands as a part of that type without content.
-    parameters = extension.parameters if extension else ()
+def _has_type(tree: tuple[Value, ...]) -> bool:
+    """Whether *tree* is one part, and no multipart: that begins with parts."""
+    if not tree:
+        return False
+    is_number = len(tree) > _SIZE_WITHOUT_TYPES and isinstance(tree[_SIZE_WITHOUT_TYPES], int)
+    return not isinstance(tree[0], tuple) or is_number
+
+
+def _with_types(tree: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return *tree* with NIL for media types that are missing before the parameters."""
+    if isinstance(tree[0], tuple):
+        # Only a text has a number behind its size.
+        has_lines = len(tree) > _SIZE_WITHOUT_TYPES + 1 and isinstance(tree[_SIZE_WITHOUT_TYPES + 1], int)
+        return (b"TEXT" if has_lines else None, None, *tree)
+    if len(tree) > 1 and isinstance(tree[1], tuple):
+        return (tree[0], None, *tree[1:])
+    return tree
+
+
+def _is_childless(tree: tuple[Value, ...]) -> bool:
+    """Whether *tree*, of which the second type is missing, is the end of a multipart without parts."""
+    return len(tree) > 2 and tree[1] is None and isinstance(tree[2], tuple) and _has_boundary(tree[2])
+
+
+def _has_boundary(parameters: tuple[Value, ...]) -> bool:
+    return any(isinstance(name, bytes) and name.lower() == b"boundary" for name in parameters[::2])
+
+
+def _childless_of_tree(tree: tuple[Value, ...], repairs: Repairs) -> BodyStructure:
+    return _without_parts(as_string(tree[0], repairs), _parameters_of_tree(tree[2], repairs), repairs)
+
+
+def _without_parts(subtype: bytes, parameters: Parameters, repairs: Repairs) -> BasicPart:
+    """Return a multipart without parts, which has no form on the wire, as a part of that type."""
+    repairs.append("a multipart with a part")
     return _basic_part(_Fields(b"MULTIPART", subtype, parameters, None, None, b"7BIT", 0), None)
 
 
-def _fields_of_tree(members: tuple[Value, ...]) -> _Fields:
+def _multi_of_tree(tree: tuple[Value, ...], repairs: Repairs) -> BodyStructure:
+    count = next((index for index, member in enumerate(tree) if not isinstance(member, tuple)), len(tree))
+    parts = tuple(_body_of_tree(part, repairs) for part in tree[:count] if isinstance(part, tuple) and part)
+    subtype = as_string(tree[count], repairs) if tree[count:] else b"MIXED"
+    extension = _multi_extension_of_tree(tree[count + 1 :], repairs)
+    if not parts:
+        return _without_parts(subtype, extension.parameters if extension else (), repairs)
+    if len(parts) < count or not subtype:
+        repairs.append("a body structure of all its fields")
+    return MultiPart.of_parsed(parts, subtype or b"MIXED", extension)
+
+
+def _fields_of_tree(members: tuple[Value, ...], repairs: Repairs) -> _Fields:
     type_, subtype, parameters, content_id, description, encoding, size, *_ = members
+    if type_ is None or subtype is None:
+        repairs.append("a media type and a subtype")
+    if encoding is None:
+        repairs.append("a transfer encoding")
+    name = as_nstring(type_, repairs) or b"APPLICATION"
     return _Fields(
-        as_string(type_, b"APPLICATION"),
-        as_string(subtype, b"OCTET-STREAM"),
-        _parameters_of_tree(parameters),
-        as_nstring(content_id),
-        as_nstring(description),
-        as_string(encoding, b"7BIT"),
-        as_number(size),
+        name,
+        as_nstring(subtype, repairs) or _SUBTYPES.get(name.upper(), b"OCTET-STREAM"),
+        _parameters_of_tree(parameters, repairs),
+        as_nstring(content_id, repairs),
+        as_nstring(description, repairs),
+        as_nstring(encoding, repairs) or b"7BIT",
+        0 if size is None else as_number(size, repairs),
     )
 
 
-def _message_of_tree(fields: _Fields, rest: tuple[Value, ...]) -> MessagePart:
-    lists = [member for member in rest[:2] if isinstance(member, tuple)]
-    envelope = envelope_of_tree(lists[0]) if lists else Envelope()
-    body = _body_of_tree(lists[1]) if len(lists) > 1 else TextPart()
-    lines = next((as_number(member) for member in rest[2:3]), 0)
-    return _message_part(fields, envelope, body, lines, _extension_of_tree(rest[3:]))
+_SUBTYPES: Final = {b"TEXT": b"PLAIN", b"MULTIPART": b"MIXED", b"MESSAGE": b"RFC822"}
+"""Media type -> the subtype of one that comes without."""
 
 
-def _parameters_of_tree(tree: Value) -> Parameters:
-    strings = map(as_string, as_list(tree))
+def _text_of_tree(fields: _Fields, rest: tuple[Value, ...], repairs: Repairs) -> TextPart:
+    lines, rest = _lines_of_tree(rest, repairs)
+    return _text_part(fields, lines, _extension_of_tree(rest, repairs))
+
+
+def _lines_of_tree(rest: tuple[Value, ...], repairs: Repairs) -> tuple[int, tuple[Value, ...]]:
+    """Return the number of lines, and what follows it."""
+    if not rest or rest[0] is None:
+        repairs.append("a number of lines")
+        return 0, rest[1:]
+    return as_number(rest[0], repairs), rest[1:]
+
+
+def _message_of_tree(fields: _Fields, rest: tuple[Value, ...], repairs: Repairs) -> MessagePart:
+    if len(rest) < 2 or not isinstance(rest[0], tuple) or not isinstance(rest[1], tuple):
+        return _sealed_message(fields, rest, repairs)
+    body = _body_of_tree(rest[1], repairs) if rest[1] else _missing_body(repairs)
+    envelope = envelope_of_tree(rest[0], repairs)
+    lines, rest = _lines_of_tree(rest[2:], repairs)
+    return _message_part(fields, envelope, body, lines, _extension_of_tree(rest, repairs))
+
+
+def _missing_body(repairs: Repairs) -> BodyStructure:
+    repairs.append("a message with its envelope and its body")
+    return TextPart()
+
+
+def _sealed_message(fields: _Fields, rest: tuple[Value, ...], repairs: Repairs) -> MessagePart:
+    """Return a message of which the server does not say what is inside."""
+    body = _missing_body(repairs)
+    lines, rest = (rest[0], rest[1:]) if rest and isinstance(rest[0], int) else (0, rest)
+    return _message_part(fields, Envelope(), body, lines, _extension_of_tree(rest, repairs))
+
+
+def _parameters_of_tree(tree: Value, repairs: Repairs) -> Parameters:
+    if tree is None:
+        return ()
+    if not tree or not isinstance(tree, tuple):
+        repairs.append("NIL for no parameters")
+        return ()
+    if len(tree) % 2:
+        repairs.append("parameters of a name and a value")
+    strings = (as_string(member, repairs) for member in tree)
     return tuple(zip(strings, strings, strict=False))
 
 
-def _extension_of_tree(members: tuple[Value, ...]) -> SinglePartExtension | None:
+class _RestOfTree(NamedTuple):
+    disposition: Disposition | None
+    language: tuple[bytes, ...]
+    location: bytes | None
+
+
+def _extension_of_tree(members: tuple[Value, ...], repairs: Repairs) -> SinglePartExtension | None:
     if not members:
         return None
-    md5, disposition, language, location = (*members, *(None,) * 3)[:4]
+    md5, *others = _in_order(members, repairs)
+    rest = _rest_of_tree(others, repairs)
     return SinglePartExtension(
-        md5=as_nstring(md5),
-        disposition=_disposition_of_tree(disposition),
-        language=_language_of_tree(language),
-        location=as_nstring(location),
+        md5=as_nstring(md5, repairs),
+        disposition=rest.disposition,
+        language=rest.language,
+        location=rest.location,
     )
 
 
-def _multi_extension_of_tree(members: tuple[Value, ...]) -> MultiPartExtension | None:
+def _multi_extension_of_tree(members: tuple[Value, ...], repairs: Repairs) -> MultiPartExtension | None:
     if not members:
         return None
-    parameters, disposition, language, location = (*members, *(None,) * 3)[:4]
-    return MultiPartExtension(
-        parameters=_parameters_of_tree(parameters),
-        disposition=_disposition_of_tree(disposition),
-        language=_language_of_tree(language),
-        location=as_nstring(location),
+    parameters, *others = _in_order(members, repairs)
+    return MultiPartExtension.of_parsed(
+        _parameters_of_tree(parameters, repairs), *_rest_of_tree(others, repairs), ()
     )
 
 
-def _disposition_of_tree(tree: Value) -> Disposition | None:
-    if isinstance(tree, bytes | str):
-        return Disposition(as_string(tree))
-    members = as_list(tree)
-    if not members:
+def _in_order(members: tuple[Value, ...], repairs: Repairs) -> list[Value]:
+    """Return four fields of extension data, the disposition second wherever it stands."""
+    fields = list((*members, *(None,) * 3)[:4])
+    place = next((index for index, field in enumerate(fields) if _is_disposition(field)), 1)
+    if place != 1:
+        repairs.append("extension fields in their order")
+        fields.insert(1, fields.pop(place))
+    return fields
+
+
+def _is_disposition(tree: Value) -> bool:
+    """Whether *tree* has the form of a disposition, which no other extension field has."""
+    if not isinstance(tree, tuple) or len(tree) != 2:
+        return False
+    return is_word(tree[0]) and (tree[1] is None or isinstance(tree[1], tuple))
+
+
+def _rest_of_tree(fields: list[Value], repairs: Repairs) -> _RestOfTree:
+    disposition, language, location = fields
+    return _RestOfTree(
+        _disposition_of_tree(disposition, repairs),
+        _language_of_tree(language, repairs),
+        as_nstring(location, repairs),
+    )
+
+
+def _disposition_of_tree(tree: Value, repairs: Repairs) -> Disposition | None:
+    if tree is None:
         return None
-    return Disposition(as_string(members[0]), _parameters_of_tree(next(iter(members[1:]), None)))
+    if not _is_disposition(tree):
+        repairs.append("a disposition of a type and parameters")
+    type_, parameters = (*tree, None, None)[:2] if isinstance(tree, tuple) else (tree, None)
+    if not is_word(type_):
+        return None
+    return Disposition(as_string(type_, repairs), _parameters_of_tree(parameters, repairs))
 
 
-def _language_of_tree(tree: Value) -> tuple[bytes, ...]:
-    members = as_list(tree) or (tree,)
-    return tuple(language for language in map(as_nstring, members) if language is not None)
+def _language_of_tree(tree: Value, repairs: Repairs) -> tuple[bytes, ...]:
+    members = tree if isinstance(tree, tuple) else (tree,)
+    if not members:
+        repairs.append("NIL for no language")
+    languages = [as_nstring(member, repairs) for member in members]
+    return tuple(language for language in languages if language is not None)
 
 
 def without_extension(body: BodyStructure) -> BodyStructure:

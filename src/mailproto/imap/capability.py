@@ -16,6 +16,8 @@ __all__ = ["Capabilities", "parse_capabilities", "write_capabilities"]
 
 _SPELLING: Final = {"IMAP4REV1": "IMAP4rev1", "IMAP4REV2": "IMAP4rev2"}
 
+_SIGNS: Final = ("+", "-")
+
 _SPACES = re.compile(rb" *")
 
 
@@ -84,7 +86,8 @@ def _order(name: str) -> tuple[bool, str]:
 
 
 def parse_capabilities(cursor: Cursor) -> Capabilities:
-    """Read `*(SP capability)` up to the end or `]`, which is left. Spaces too many are a defect."""
+    """Read `*(SP capability)` up to the end or `]`, which is left. Spaces too many are a defect,
+    and one before the `+` of LITERAL+."""
     names: list[str] = []
     while cursor.peek() == b" ":
         start = cursor.position
@@ -93,8 +96,18 @@ def parse_capabilities(cursor: Cursor) -> Capabilities:
         if ends or len(spaces) > 1:
             cursor.defect("one space before each capability", start)
         if not ends:
-            names.append(cursor.atom())
+            names.append(_parse_name(cursor, names))
     return Capabilities(names)
+
+
+def _parse_name(cursor: Cursor, before: list[str]) -> str:
+    start = cursor.position
+    name = cursor.atom()
+    if name not in _SIGNS or not before or before[-1].upper() != "LITERAL":
+        return name
+    # A sign is an atom, so the grammar has it. No RFC has a capability of that name, which none may invent.
+    cursor.defect("LITERAL+ in one word", start)
+    return before.pop() + name
 
 
 def write_capabilities(writer: Writer, capabilities: Capabilities) -> None:

@@ -18,6 +18,7 @@ from mailproto.errors import (
     IMAPStatusError,
     ItemMissing,
     LocalProtocolError,
+    ServerUnavailable,
 )
 from mailproto.flow import Call, Flow, Flush
 from mailproto.imap.answers import Inbox
@@ -51,6 +52,7 @@ from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.quirks import is_throttled
 from mailproto.imap.responses import (
     CapabilityData,
     DataResponse,
@@ -190,6 +192,8 @@ def raise_refusal(inbox: Inbox) -> None:
     if isinstance(status, No | Bad):
         if isinstance(inbox.command, Login | Authenticate) and isinstance(status, No):
             raise AuthenticationFailed(status, inbox.name)
+        if status.code is None and is_throttled(status.text):
+            raise ServerUnavailable(status, inbox.name)
         raise IMAPStatusError.of(status, inbox.name)
 
 

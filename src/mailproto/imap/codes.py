@@ -6,6 +6,7 @@ knows. Those of extensions stand in `mailproto.imap.ext`; each adds its row to `
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -230,9 +231,11 @@ class PermanentFlagsCode(ResponseCode):
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
-        """Read `SP "(" [flag-perm *(SP flag-perm)] ")"`."""
+        """Read `SP "(" [flag-perm *(SP flag-perm)] ")"`; what is no flag is a defect, and kept."""
         cursor.sp()
-        return cls(parse_flag_list(cursor))
+        new = cls.__new__(cls)
+        object.__setattr__(new, "flags", parse_flag_list(cursor))
+        return new
 
     def write(self, writer: Writer) -> None:
         """Write the list of flags."""
@@ -341,6 +344,9 @@ NONEXISTENT: Final = SimpleCode("NONEXISTENT")
 CLOSED: Final = SimpleCode("CLOSED")
 
 
+_ZERO: Final = re.compile(rb" 0+\]")
+
+
 def parse_resp_text_code(cursor: Cursor) -> ResponseCode:
     """Read a `resp-text-code` up to its `]`, which is left.
 
@@ -359,7 +365,8 @@ def parse_resp_text_code(cursor: Cursor) -> ResponseCode:
     except (ParseError, LocalProtocolError):
         del cursor.defects[defects:]
         cursor.position = start
-        cursor.defect(f"the arguments of {name}", start)
+        is_zero = _ZERO.match(cursor.text, start)
+        cursor.defect("a number other than 0" if is_zero else "the arguments of the response code", start)
         return _parse_unknown(cursor, name)
     return code
 

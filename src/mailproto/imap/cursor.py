@@ -278,13 +278,20 @@ class Cursor:
         if self.text.startswith(b"(", self.position):
             return self._list(self.max_depth if depth is None else depth)
         if self.is_at_string():
-            return self.content()
+            return self._content()
         octets = self.expect_match(GENERIC_ATOM, "a value").group()
         if NIL.fullmatch(octets):
             return None
         if NUMBER.fullmatch(octets):
             return int(octets)
         return octets.decode("ascii")
+
+    def _content(self) -> Content:
+        start = self.position
+        content = self.content()
+        if isinstance(content, Omitted):
+            self.defect("a literal within the limit", start)
+        return content
 
     def _list(self, depth: int) -> tuple[Value, ...]:
         if depth <= 0:

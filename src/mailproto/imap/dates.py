@@ -75,7 +75,7 @@ def parse_date_time(cursor: Cursor) -> datetime:
         number = _NUMBER_OF_MONTH[month.lower()]
         return datetime(int(year), number, int(day), int(hour), int(minute), int(second), tzinfo=zone)
     except (ValueError, KeyError):
-        raise cursor.error("a date-time", start) from None
+        raise cursor.error("a date-time that exists", start) from None
 
 
 def write_date_time(writer: Writer, value: datetime) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, cast
 
-from mailproto.imap._loose import as_list, as_nstring, parse_or_recover
+from mailproto.imap._loose import Repairs, as_nstring, is_word, parse_or_recover
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.values import Content, Value
 from mailproto.imap.writer import Writer
@@ -20,6 +20,9 @@ from mailproto.mime.envelope import Envelope
 __all__ = ["envelope_of_tree", "parse_envelope", "parse_exact_envelope", "write_envelope"]
 
 Addresses = tuple[EnvelopeAddress, ...]
+
+FIELDS: Final = 10
+"""How many an envelope has."""
 
 MAX_CACHED: Final = 512
 """Octets of an address list up to which it is remembered; the memory of all is bounded by it."""
@@ -43,13 +46,16 @@ _ENVELOPE: Final = re.compile(rb"\(%b\)" % b" ".join((_FIELD, _FIELD, *((_ADDRES
 _STRINGS: Final = re.compile(_NSTRING)
 # An address of a list that _ENVELOPE has accepted, in which no string is empty or a literal or has an escape.
 _PLAIN_ADDRESS: Final = re.compile(rb"\(%b %b %b %b\)" % ((rb'(?:"([^"]*+)"|[NnIiLl]{3})',) * 4))
+_NO_ADDRESS: Final = (None,) * 4
 _new: Final = tuple.__new__
 _ESCAPE: Final = re.compile(rb"\\(.)")
 
 
 def parse_envelope(cursor: Cursor) -> Envelope:
     """Read an `envelope`; what is against the grammar in it is a defect, or ParseError when strict."""
-    return _parse_fused(cursor) or parse_or_recover(cursor, parse_exact_envelope, envelope_of_tree)
+    return _parse_fused(cursor) or parse_or_recover(
+        cursor, parse_exact_envelope, envelope_of_tree, "an envelope as the grammar has it"
+    )
 
 
 def _parse_fused(cursor: Cursor) -> Envelope | None:
@@ -217,24 +223,43 @@ def _address(cursor: Cursor) -> EnvelopeAddress:
     return address
 
 
-def envelope_of_tree(tree: tuple[Value, ...]) -> Envelope:
+def envelope_of_tree(tree: tuple[Value, ...], repairs: Repairs) -> Envelope:
     """Return what can be read of a list that is no `envelope`; what is missing in it is NIL."""
-    fields = (*tree, *(None,) * 10)
-    lists = [_addresses_of_tree(field) for field in fields[2:8]]
-    return _envelope(
-        as_nstring(fields[0]), as_nstring(fields[1]), lists, as_nstring(fields[8]), as_nstring(fields[9])
-    )
+    if len(tree) != FIELDS:
+        repairs.append("an envelope of ten fields")
+    fields = (*tree, *(None,) * FIELDS)
+    lists = [_addresses_of_tree(field, repairs) for field in fields[2:8]]
+    date, subject = as_nstring(fields[0], repairs), as_nstring(fields[1], repairs)
+    return _envelope(date, subject, lists, as_nstring(fields[8], repairs), as_nstring(fields[9], repairs))
 
 
-def _addresses_of_tree(tree: Value) -> Addresses:
-    members = as_list(tree)
-    if members and not any(isinstance(member, tuple) for member in members):
-        members = (members,)
-    return tuple(_address_of_tree(member) for member in members if isinstance(member, tuple))
+def _addresses_of_tree(tree: Value, repairs: Repairs) -> Addresses:
+    if tree is None:
+        return ()
+    if not tree or not isinstance(tree, tuple):
+        repairs.append("NIL for no addresses")
+        return ()
+    return tuple(_addresses_in(tree, 0, repairs))
 
 
-def _address_of_tree(members: tuple[Value, ...]) -> EnvelopeAddress:
-    return EnvelopeAddress._make(as_nstring(field) for field in (*members, *(None,) * 4)[:4])
+def _addresses_in(tree: tuple[Value, ...], depth: int, repairs: Repairs) -> Iterator[EnvelopeAddress]:
+    """Yield the addresses of *tree*, which is one itself if a string stands in it."""
+    if any(map(is_word, tree)) or (depth and tree == _NO_ADDRESS):
+        if depth != 1:
+            repairs.append("addresses in two pairs of parentheses")
+        yield _address_of_tree(tree, repairs)
+        return
+    for member in tree:
+        if isinstance(member, tuple):
+            yield from _addresses_in(member, depth + 1, repairs)
+        else:
+            repairs.append("addresses, not NIL, in a list of addresses")
+
+
+def _address_of_tree(members: tuple[Value, ...], repairs: Repairs) -> EnvelopeAddress:
+    if len(members) != len(EnvelopeAddress._fields):
+        repairs.append("an address of four fields")
+    return EnvelopeAddress._make(as_nstring(field, repairs) for field in (*members, *(None,) * 4)[:4])
 
 
 def write_envelope(writer: Writer, envelope: Envelope) -> None:

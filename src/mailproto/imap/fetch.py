@@ -266,6 +266,7 @@ def _check_size(number: int) -> int:
 
 
 _NEGATIVE: Final = re.compile(rb"-[0-9]{1,20}(?![0-9])")
+_FLOATING: Final = re.compile(rb"[0-9](?:\.[0-9]{1,17})?[Ee]\+?[0-9]{1,2}(?![0-9])")
 
 
 def _parse_size(cursor: Cursor) -> int:
@@ -274,6 +275,9 @@ def _parse_size(cursor: Cursor) -> int:
     if cursor.accept_match(_NEGATIVE):
         cursor.defect("a size of 0 or more", start)
         return 0
+    if match := cursor.accept_match(_FLOATING):
+        cursor.defect("a size in digits", start)
+        return min(int(float(match.group())), MAX_SIZE)
     return cursor.number64()
 
 

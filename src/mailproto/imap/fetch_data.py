@@ -484,6 +484,7 @@ _WORD: Final = re.compile(rb"[A-Za-z0-9.-]+")
 _ENDS: Final = (b" ", b")")
 _ORIGIN: Final = re.compile(rb"<([0-9]{1,18})>")
 _SPACES: Final = re.compile(rb" +")
+_NEXT_ITEM: Final = re.compile(rb" +([A-Za-z0-9.]+)(?=[ \[])")
 _SEPARATOR: Final = re.compile(rb"(?=[ )])( *)(\)?)")
 
 
@@ -537,7 +538,7 @@ def _parse_next(cursor: Cursor, values: dict[str, object]) -> bool:
     try:
         key, value = _parse_item(cursor)
         if key in values:
-            cursor.defect(f"{key} only once", start)
+            cursor.defect("each item only once", start)
         values[key] = value
         return _parse_separator(cursor)
     except ParseError as error:
@@ -545,8 +546,7 @@ def _parse_next(cursor: Cursor, values: dict[str, object]) -> bool:
             raise
         cursor.position, cursor.literal_index = start, literal_index
         del cursor.defects[defects:]
-        note(cursor, error)
-        return _skip_item(cursor)
+        return _skip_item(cursor, error)
 
 
 def _parse_separator(cursor: Cursor) -> bool:
@@ -558,8 +558,12 @@ def _parse_separator(cursor: Cursor) -> bool:
     return not closing
 
 
-def _skip_item(cursor: Cursor) -> bool:
+def _skip_item(cursor: Cursor, error: ParseError) -> bool:
     """Move past an item that cannot be read; False if there is no next one, or none can be found."""
+    if _has_no_value(cursor):
+        cursor.defect("a value behind each item", error.offset)
+        return _parse_separator(cursor)
+    note(cursor, error)
     try:
         cursor.expect_match(OTHER_NAME, "a fetch item")
         cursor.expect_match(_SPACES, "a space")
@@ -568,6 +572,19 @@ def _skip_item(cursor: Cursor) -> bool:
     except ParseError:
         cursor.position = len(cursor.text)
         return False
+
+
+def _has_no_value(cursor: Cursor) -> bool:
+    """Whether the next item stands where the value of this one should; then move behind its name."""
+    start = cursor.position
+    if cursor.accept_match(OTHER_NAME):
+        if cursor.peek() == b")":
+            return True
+        match = _NEXT_ITEM.match(cursor.text, cursor.position)
+        if match and match[1].decode("ascii").upper() in ITEMS:
+            return True
+    cursor.position = start
+    return False
 
 
 def _parse_item(cursor: Cursor) -> tuple[str, object]:

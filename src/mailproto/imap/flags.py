@@ -54,8 +54,8 @@ _FLAG = re.compile(rb'\\\*|\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 _FLAG_LIST = re.compile(
     rb'\(((?:\\\*|\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+)?(?: (?:\\\*|\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+))*)\)'
 )
-# Servers are known to repeat spaces, and to send keywords with "]" or octets above 127.
 _LOOSE_FLAG_LIST = re.compile(rb'\(([^\x00-\x1f\x7f(){"]*)\)')
+_NO_FLAG: Final = re.compile(rb"[^ \x21-\x7e]|(?<!\\)[%*\]]|[^ (]\\")
 
 
 def check_flag(flag: str) -> str:
@@ -96,7 +96,10 @@ def parse_flag_list(cursor: Cursor) -> frozenset[str]:
     if match is None:
         start = cursor.position
         match = cursor.expect_match(_LOOSE_FLAG_LIST, "a list of flags")
-        cursor.defect("flags with one space between them", start)
+        if _NO_FLAG.search(match.group()):
+            cursor.defect("flags that are atoms", start)
+        else:
+            cursor.defect("flags with one space between them", start)
     names: list[str] = match.group(1).decode("utf-8", "surrogateescape").split(" ")
     return frozenset([_SPELLING.get(name.lower(), name) for name in names if name])
 

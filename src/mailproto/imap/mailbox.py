@@ -20,6 +20,7 @@ __all__ = [
     "STATUS_ITEMS",
     "check_list_mailbox",
     "check_mailbox",
+    "parse_bare_mailbox",
     "parse_list_mailbox",
     "parse_mailbox",
     "write_list_mailbox",
@@ -28,6 +29,10 @@ __all__ = [
 
 INBOX: Final = "INBOX"
 _INBOX = re.compile(r"[Ii][Nn][Bb][Oo][Xx]\Z")
+
+# A name between quotes that are not escaped, or without any.
+_BARE: Final = re.compile(rb'"([^\r\n\0]*)"|[^"\r\n\0][^\r\n\0]*')
+_ESCAPED: Final = re.compile(rb'\\(["\\])')
 
 STATUS_ITEMS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
 """The names of `status-att` in RFC 3501; extensions have more."""
@@ -49,6 +54,24 @@ def check_list_mailbox(pattern: str) -> str:
 def parse_mailbox(cursor: Cursor) -> str:
     """Read a `mailbox`."""
     return _normalised(utf7.decode(cursor.astring()))
+
+
+def parse_bare_mailbox(cursor: Cursor, end: int) -> str:
+    """Read all up to *end* as a `mailbox` that should have been quoted, or have its quotes escaped.
+
+    Raises ParseError where there is nothing, a literal, or half a quoted string; when strict, in any case.
+    """
+    start = cursor.position
+    octets = cursor.text[start:end].rstrip(b" ")
+    match = _BARE.fullmatch(octets)
+    if match is None:
+        raise cursor.error("a mailbox")
+    inner: bytes | None = match[1]
+    cursor.defect(
+        "quotes escaped inside a quoted string" if inner is not None else "a mailbox name in quotes"
+    )
+    cursor.position = end
+    return _normalised(utf7.decode(octets if inner is None else _ESCAPED.sub(rb"\1", inner)))
 
 
 def write_mailbox(writer: Writer, name: str) -> None:

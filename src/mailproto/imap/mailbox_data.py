@@ -17,9 +17,9 @@ from mailproto.imap._response import (
     register_numbered,
     register_response,
 )
-from mailproto.imap.cursor import MAX_NUMBER, Cursor
+from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
 from mailproto.imap.flags import flag_set, parse_flag_list, write_flag_list
-from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
+from mailproto.imap.mailbox import check_mailbox, parse_bare_mailbox, parse_mailbox, write_mailbox
 from mailproto.imap.values import Value, check_value
 from mailproto.imap.writer import Writer
 
@@ -90,8 +90,7 @@ class MailboxListData(DataResponse):
         cursor.sp()
         delimiter = parse_delimiter(cursor)
         cursor.sp()
-        mailbox = parse_mailbox(cursor)
-        extended = _parse_extended(cursor) if cursor.accept(b" (") else None
+        mailbox, extended = _parse_name(cursor)
         new = cls.__new__(cls)
         for name, value in (
             ("attributes", frozenset(map(_spelled, attributes))),
@@ -120,6 +119,22 @@ def _spelled(attribute: str) -> str:
     return _SPELLING.get(attribute.lower(), attribute)
 
 
+def _parse_name(cursor: Cursor) -> tuple[str, tuple[Value, ...] | None]:
+    """Read the mailbox and the list behind it; where something else follows, all of it is the mailbox."""
+    start, literal_index, defects = cursor.position, cursor.literal_index, len(cursor.defects)
+    try:
+        mailbox = parse_mailbox(cursor)
+        extended = _parse_extended(cursor) if cursor.accept(b" (") else None
+        if not cursor.text[cursor.position :].strip(b" ") or cursor.literal_index > literal_index:
+            return mailbox, extended
+    except ParseError:
+        if cursor.strict or cursor.literal_index > literal_index:
+            raise
+    cursor.position = start
+    del cursor.defects[defects:]
+    return parse_bare_mailbox(cursor, len(cursor.text)), None
+
+
 def _parse_extended(cursor: Cursor) -> tuple[Value, ...]:
     cursor.position -= 1
     value = cursor.value()
@@ -134,9 +149,15 @@ def check_delimiter(delimiter: object) -> None:
         raise LocalProtocolError(f"expected a delimiter of one character, got {str(delimiter)[:40]!r}")
 
 
+_BARE_BACKSLASH: Final = re.compile(rb'"\\"(?!")')
+
+
 def parse_delimiter(cursor: Cursor) -> str | None:
     """Read `DQUOTE QUOTED-CHAR DQUOTE / nil`; a string of another length is a defect and reads as None."""
     start = cursor.position
+    if cursor.accept_match(_BARE_BACKSLASH):
+        cursor.defect("a backslash escaped inside a quoted string", start)
+        return "\\"
     octets = cursor.nstring()
     if octets is None:
         return None
@@ -171,6 +192,8 @@ class LSubData(MailboxListData):
 
 # status-att, as it may stand in a response of any extension
 _STATUS_ITEM: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
+_STATUS_ITEMS: Final = re.compile(rb" \((?:[A-Z-]+ [0-9(]|\))", re.IGNORECASE)
+_NEVER_ZERO: Final = frozenset({"UIDNEXT", "UIDVALIDITY"})
 _SPACE: Final = re.compile(rb" *")
 
 
@@ -233,7 +256,7 @@ class StatusData(DataResponse):
     def parse(cls, cursor: Cursor) -> StatusData:
         """Read `SP mailbox SP "(" [status-att-list] ")"`. Spaces too many are a defect."""
         cursor.sp()
-        mailbox = parse_mailbox(cursor)
+        mailbox = _parse_status_mailbox(cursor)
         cursor.expect(b" (")
         items: list[tuple[str, Value]] = []
         while not cursor.accept(b")"):
@@ -261,10 +284,31 @@ class StatusData(DataResponse):
         writer.write(b")" if self.items else b" ()")
 
 
+def _parse_status_mailbox(cursor: Cursor) -> str:
+    start, literal_index, defects = cursor.position, cursor.literal_index, len(cursor.defects)
+    try:
+        mailbox = parse_mailbox(cursor)
+        if cursor.text.startswith(b" (", cursor.position):
+            return mailbox
+    except ParseError:
+        if cursor.strict:
+            raise
+    end = _STATUS_ITEMS.search(cursor.text, start)
+    if end is None or cursor.literal_index > literal_index:
+        raise cursor.error("a list of status items")
+    cursor.position = start
+    del cursor.defects[defects:]
+    return parse_bare_mailbox(cursor, end.start())
+
+
 def _parse_status_item(cursor: Cursor) -> tuple[str, Value]:
     item = cursor.expect_match(_STATUS_ITEM, "a status item").group().decode("ascii").upper()
     cursor.sp()
-    return item, cursor.value()
+    start = cursor.position
+    value = cursor.value()
+    if value == 0 and item in _NEVER_ZERO:
+        cursor.defect("a number other than 0", start)
+    return item, value
 
 
 def _checked_status_item(item: object, value: Value) -> tuple[str, Value]:

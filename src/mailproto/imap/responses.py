@@ -32,7 +32,17 @@ from mailproto.imap.mailbox_data import (
     StatusData,
 )
 from mailproto.imap.server_data import CapabilityData, EnabledData, IDData, NamespaceData, NamespacePrefix
-from mailproto.imap.status import STATUSES, Bad, No, Ok, StatusResponse, parse_status, write_status
+from mailproto.imap.status import (
+    STATUSES,
+    Bad,
+    Bye,
+    No,
+    Ok,
+    StatusResponse,
+    parse_resp_text,
+    parse_status,
+    write_status,
+)
 from mailproto.imap.values import MAX_DEPTH, Content, Message, Value, check_value
 from mailproto.imap.writer import Fragment, LiteralForm, Writer
 
@@ -66,7 +76,7 @@ __all__ = [
 ]
 
 # What no row knows: a name that may stand behind a number.
-_NAME: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
+_NAME: Final = re.compile(rb'(?!\[)[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 
 
 @final
@@ -201,18 +211,44 @@ def _tag(text: bytes) -> str | None:
     return match[1].decode("ascii") if match else None
 
 
+# response-tagged = tag SP resp-cond-state CRLF
+_TAGGED: Final = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]+) (OK|NO|BAD|BYE)(?=[ ]|\Z)', re.IGNORECASE)
+_TAGLESS_CODE: Final = re.compile(rb"(?:OK )?(\[[A-Z])", re.IGNORECASE)
+
+
 def _parse(cursor: Cursor) -> Response:
     if cursor.text.startswith(b"+"):
         return _parse_continuation(cursor)
     if cursor.text.startswith(b"*"):
         return _parse_untagged(cursor)
-    tag = cursor.tag()
-    cursor.sp()
-    kind = STATUSES.get(cursor.word())
-    if kind is None or not issubclass(kind, Ok | No | Bad):
-        raise cursor.error("OK, NO or BAD", len(tag) + 1)
+    match = cursor.accept_match(_TAGGED)
+    if match is None:
+        return _parse_stray(cursor)
+    tag, kind = match[1].decode("ascii"), STATUSES[match[2].decode("ascii").upper()]
+    if kind is Bye:
+        # What the client asked for is not done, but for LOGOUT.
+        cursor.defect("no tag before BYE", 0)
+        kind = No
     status = cast("Ok | No | Bad", parse_status(cursor, kind))
     return _with_defects(TaggedStatus(tag, status), cursor)
+
+
+def _parse_stray(cursor: Cursor) -> Response:
+    """Read a line that is neither untagged, tagged nor `+`: a code, or what stands behind a wrong literal."""
+    match = _TAGLESS_CODE.match(cursor.text)
+    if match is None:
+        raise cursor.error("* or + or a tag and a status")
+    return _parse_code_alone(cursor, match.start(1))
+
+
+def _parse_code_alone(cursor: Cursor, start: int) -> Response:
+    """Read `resp-text` whose status is missing, as if it were an untagged OK."""
+    cursor.defect("a status before a response code", start)
+    cursor.position = start
+    text, code = parse_resp_text(cursor)
+    if code is None:
+        raise cursor.error("a response code", start)
+    return _with_defects(Ok.of_parsed(text, code), cursor)
 
 
 def _parse_continuation(cursor: Cursor) -> ContinuationRequest:
@@ -229,6 +265,8 @@ def _parse_continuation(cursor: Cursor) -> ContinuationRequest:
 
 
 def _parse_untagged(cursor: Cursor) -> Response:
+    if cursor.text.startswith(b"* ["):
+        return _parse_code_alone(cursor, 2)
     number, octets = cursor.expect_match(_UNTAGGED, "a response").groups()
     name = octets.decode("ascii").upper()
     if number is not None:

@@ -184,8 +184,8 @@ def _answer(
 
 
 def logout(session: Inboxes) -> Flow[None]:
-    """End the session (RFC 3501 section 6.1.3); a server that just closes has ended it too."""
+    """End the session (RFC 3501 section 6.1.3); a server that just closes, or refuses, has ended it too."""
     try:
         yield from run(session, Logout())
-    except ConnectionClosed:
+    except (ConnectionClosed, IMAPStatusError):
         session.conn.abort()

@@ -27,6 +27,7 @@ __all__ = [
 
 # text            = 1*TEXT-CHAR
 _TEXT = re.compile(r"[^\0\r\n]+")
+_EMPTY_CODE = re.compile(rb"\[ *\] *")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 
 
@@ -150,6 +151,9 @@ def parse_resp_text(cursor: Cursor) -> tuple[str, ResponseCode | None]:
 def _parse_code(cursor: Cursor) -> ResponseCode | None:
     """Read a code in brackets; where it cannot be read, move nothing, note a defect and return None."""
     start = cursor.position
+    if cursor.accept_match(_EMPTY_CODE):
+        cursor.defect("a response code with a name", start)
+        return None
     try:
         cursor.expect(b"[")
         code = parse_resp_text_code(cursor)

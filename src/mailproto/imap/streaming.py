@@ -36,9 +36,9 @@ MAX_ITEM: Final = 65_536
 CODES_WITH_STRINGS: Final = {b"BADCHARSET", b"BADPARAMETERS", b"NEWNAME"}
 """Response codes whose grammar has a string, which can be a literal (RFC 3501, 5259, 2060)."""
 
-# "*" SP resp-cond-state, up to the name of its code
+# "*" SP resp-cond-state, up to the name of its code; the status may be missing before a code
 _UNTAGGED: Final = re.compile(
-    rb"\* +(?:OK|NO|BAD|BYE|PREAUTH)(?![A-Z0-9-]) *(?:\[([^ \]\r\n]*))?", re.IGNORECASE
+    rb"\* +(?:(?:OK|NO|BAD|BYE|PREAUTH)(?![A-Z0-9-])|(?=\[)) *(?:\[([^ \]\r\n]*))?", re.IGNORECASE
 )
 # response-tagged / continue-req, up to the name of its code
 _OTHER: Final = re.compile(rb"(?:\+|[^ ]* +[A-Za-z]*) *(?:\[([^ \]\r\n]*))?")

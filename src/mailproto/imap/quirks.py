@@ -1,0 +1,246 @@
+"""What real servers and clients do against the RFCs, and is lived with: a row for each deviation.
+
+Each row of `QUIRKS` is the rule of a `mailproto.errors.Defect`, which the parsers report where they read the
+deviation; under strict it is an error. `quirk_of` finds the row of a defect. A defect whose rule has no row
+says what was expected where nothing could be read: the item is left out, or the response is unread.
+`SESSION_QUIRKS` are the deviations that stand in no single response.
+
+A quirk never changes how something valid is read. No row knows a server by its name or its greeting.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, final
+
+from mailproto.errors import Defect
+
+__all__ = ["QUIRKS", "SESSION_QUIRKS", "Quirk", "is_left_out", "is_throttled", "quirk_of"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """One deviation: the rule that is broken, products that break it, and how it is read and why.
+
+    `products` is "several" where no product is known to be alone with it. `is_left_out` says that nothing of
+    the item could be read.
+    """
+
+    rule: str
+    products: str
+    reason: str
+    is_left_out: bool = False
+
+
+SEVERAL: Final = "several"
+
+QUIRKS: Final[tuple[Quirk, ...]] = (
+    # Lines and literals
+    Quirk("CRLF at the end of a line", "hand-written servers", "A lone LF ends a line outside of literals."),
+    Quirk(
+        "no space inside the braces of a literal",
+        SEVERAL,
+        "The number is plain; spaces around it say nothing.",
+    ),
+    Quirk(
+        "* or + or a tag and a status",
+        SEVERAL,
+        "What is left of a literal that was announced too short: the line comes as an UnreadResponse.",
+        is_left_out=True,
+    ),
+    Quirk("a literal without NUL", SEVERAL, "Messages with NUL in them are sent as they are stored."),
+    Quirk(
+        "a literal within the limit",
+        "all",
+        "No deviation of the server; the literal was read and dropped here.",
+    ),
+    # Strings
+    Quirk(
+        "7-bit octets in a quoted string",
+        SEVERAL,
+        "Header fields in raw UTF-8 or Latin-1 are sent as they are.",
+    ),
+    Quirk(
+        "7-bit octets outside of literals", SEVERAL, "Names of mailboxes and of header fields in raw UTF-8."
+    ),
+    Quirk(
+        "a backslash only before a quote or a backslash",
+        SEVERAL,
+        "Backslashes of a header field are not doubled.",
+    ),
+    Quirk("a backslash escaped inside a quoted string", SEVERAL, "The delimiter of a server on Windows."),
+    Quirk(
+        "quotes escaped inside a quoted string",
+        SEVERAL,
+        "A quote ends the string only if the next value can follow it.",
+    ),
+    Quirk("a string or NIL", SEVERAL, "An atom or a number is taken for the string; a list for NIL."),
+    Quirk("a string, not NIL", SEVERAL, "NIL is taken for an empty string."),
+    # Statuses and their codes
+    Quirk("text after the status", SEVERAL, "The text is empty."),
+    Quirk("text without NUL, of one character or more", SEVERAL, "The text is what there is."),
+    Quirk("text of one line", "hand-written servers", "CR, LF and NUL are taken for spaces."),
+    Quirk("text in UTF-8", SEVERAL, "Text in the language of the server: Latin-1 is as good as any guess."),
+    Quirk("a space behind +", SEVERAL, "The text is empty."),
+    Quirk("a space and text after the response code", SEVERAL, "The code says all."),
+    Quirk("a response code", SEVERAL, "Text that begins with a bracket; it is text."),
+    Quirk("a response code with a name", SEVERAL, "Empty brackets say nothing."),
+    Quirk(
+        "the arguments of the response code", SEVERAL, "It is an UnknownCode, as are empty sets in COPYUID."
+    ),
+    Quirk(
+        "a number other than 0", SEVERAL, "0 stands for nothing, or for not known: the view does not take it."
+    ),
+    Quirk(
+        "a status before a response code",
+        SEVERAL,
+        "COPYUID without the OK, or in a line with nothing before it: read as an untagged OK.",
+    ),
+    Quirk("no tag before BYE", SEVERAL, "It completes the command as NO; LOGOUT has done what it should."),
+    Quirk("a challenge in base64", SEVERAL, "Text instead of an empty challenge; the exchange is cancelled."),
+    # Spaces
+    Quirk("one space before each capability", SEVERAL, "Capabilities joined with a space behind each."),
+    Quirk("LITERAL+ in one word", SEVERAL, "A list of capabilities that was split at its signs."),
+    Quirk("one space before each item", SEVERAL, "Items joined with a space behind each."),
+    Quirk("one space before a value", SEVERAL, "Spaces say nothing."),
+    Quirk(
+        "one space or a closing parenthesis", SEVERAL, "What follows a value up to the next space is dropped."
+    ),
+    Quirk("the end of the response", SEVERAL, "What follows the last value, mostly a space, is dropped."),
+    Quirk("no space but those of the grammar", SEVERAL, "Spaces between the lists of NAMESPACE."),
+    Quirk("flags with one space between them", SEVERAL, "Flags joined with a space behind each."),
+    # Mailboxes and numbers
+    Quirk("flags that are atoms", SEVERAL, "Keywords with brackets or in UTF-8; they are kept as they came."),
+    Quirk("a delimiter of one character", SEVERAL, "An empty string in place of NIL: there is no delimiter."),
+    Quirk(
+        "a mailbox name in quotes",
+        SEVERAL,
+        "A name with spaces, tabs or other specials, up to the end of the line or the list of STATUS.",
+    ),
+    Quirk(
+        "numbers from 1 on, one space before each", SEVERAL, "Numbers that no message can have are left out."
+    ),
+    Quirk("parameters within the limits of RFC 2971", SEVERAL, "Longer values and more of them are kept."),
+    # Items of FETCH
+    Quirk("each item only once", SEVERAL, "The last one counts."),
+    Quirk(
+        "a value behind each item",
+        SEVERAL,
+        "The item is left out, those behind it are read.",
+        is_left_out=True,
+    ),
+    Quirk("a size of 0 or more", SEVERAL, "-1 for not known, or a size in signed 32 bits: read as 0."),
+    Quirk(
+        "a size in digits", SEVERAL, "A size as a floating point number, such as 9.37e+06, or as a string."
+    ),
+    Quirk("a day of two characters", SEVERAL, "A day below 10 without its space."),
+    Quirk("a second up to 59", SEVERAL, "A leap second; it is read as second 59."),
+    Quirk(
+        "a date-time that exists",
+        SEVERAL,
+        "00-Jan-0000 for a message without a date: the item is left out.",
+        is_left_out=True,
+    ),
+    # ENVELOPE
+    Quirk("an envelope as the grammar has it", SEVERAL, "Spaces are missing or repeated."),
+    Quirk("an envelope of ten fields", SEVERAL, "What is missing is NIL, what is too much is dropped."),
+    Quirk("an address of four fields", SEVERAL, "What is missing is NIL, what is too much is dropped."),
+    Quirk("addresses in two pairs of parentheses", SEVERAL, "One pair is missing, or there are more."),
+    Quirk("addresses, not NIL, in a list of addresses", SEVERAL, "An address that could not be parsed."),
+    Quirk("NIL for no addresses", SEVERAL, "An empty list, or a string."),
+    # BODY and BODYSTRUCTURE
+    Quirk(
+        "a body structure as the grammar has it",
+        SEVERAL,
+        "Spaces are missing or repeated, or parentheses are.",
+    ),
+    Quirk("a body structure of all its fields", SEVERAL, "What is missing has its default."),
+    Quirk("a media type and a subtype", SEVERAL, "A Content-Type that could not be parsed."),
+    Quirk(
+        "a transfer encoding",
+        SEVERAL,
+        "NIL where there is no header field: it is 7BIT (RFC 2045 section 6.1).",
+    ),
+    Quirk("a number of lines", SEVERAL, "It is 0."),
+    Quirk(
+        "a multipart with a part", SEVERAL, "A message whose boundary never comes: a part without content."
+    ),
+    Quirk(
+        "a message with its envelope and its body",
+        "Gmail",
+        "A message/rfc822 that the server did not look into: the envelope is empty.",
+    ),
+    Quirk("parameters of a name and a value", SEVERAL, "A name without its value is dropped."),
+    Quirk("NIL for no parameters", SEVERAL, "An empty list."),
+    Quirk("NIL for no language", SEVERAL, "An empty list."),
+    Quirk(
+        "a disposition of a type and parameters",
+        SEVERAL,
+        "A bare string is the type; (NIL NIL) and () are NIL.",
+    ),
+    Quirk(
+        "extension fields in their order", SEVERAL, "A disposition is known by its form, wherever it stands."
+    ),
+)
+"""The deviations that are read: the rule is that of the defect."""
+
+SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
+    Quirk(
+        "a greeting other than BYE",
+        "Courier",
+        "Too many connections: ConnectionClosed says what the server said.",
+    ),
+    Quirk(
+        "a tagged answer to LOGOUT", SEVERAL, "BYE, once or twice, and the end: the session is over as asked."
+    ),
+    Quirk("an answer to NAMESPACE", SEVERAL, "The server closes instead: ConnectionClosed."),
+    Quirk(
+        "COPYUID in the tagged OK",
+        SEVERAL,
+        "An untagged one before it counts for the COPY that is in progress.",
+    ),
+    Quirk("ENABLED in answer to ENABLE", SEVERAL, "Nothing is on that the server did not name."),
+    Quirk(
+        "no EXPUNGE while FETCH is in progress", SEVERAL, "What waits for its rest moves with the messages."
+    ),
+    Quirk("an EXPUNGE only of messages that exist", SEVERAL, "The view does not count below 0."),
+    Quirk(
+        "a FETCH response only once for each message",
+        SEVERAL,
+        "Flags that changed meanwhile are news; items that were split are joined.",
+    ),
+    Quirk(
+        "a response code that says why",
+        "Exchange Online",
+        "The text says that it is for a while only: ServerUnavailable.",
+    ),
+)
+"""The deviations of a session: the rule says what the RFC has, the reason what happens instead."""
+
+_ROWS: Final = {quirk.rule: quirk for quirk in QUIRKS}
+
+
+def quirk_of(defect: Defect) -> Quirk | None:
+    """Return the row of *defect*; None if it says what was expected where nothing could be read."""
+    return _ROWS.get(defect.rule)
+
+
+def is_left_out(defect: Defect) -> bool:
+    """Whether nothing could be read where *defect* stands, so that an item or a response is missing."""
+    quirk = quirk_of(defect)
+    return quirk is None or quirk.is_left_out
+
+
+# Exchange has no code for these: the throttling of a user, and a back end that cannot be reached.
+_THROTTLED: Final = re.compile(
+    r"\bthrottled\b|\bbackoff\b|\bserver busy\b|\btoo many (?:requests|commands)\b"
+    r"|authenticated but not connected",
+    re.IGNORECASE,
+)
+
+
+def is_throttled(text: str) -> bool:
+    """Whether the text of a refusal without a response code says that the same may succeed later."""
+    return _THROTTLED.search(text) is not None

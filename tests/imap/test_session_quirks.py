@@ -1,0 +1,289 @@
+"""Deviations of a session, by servers that are scripts: what the flows make of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailproto.errors import ConnectionClosed, IMAPStatusError, ItemMissing, ServerUnavailable
+from mailproto.flow import Flow
+from mailproto.imap import client_flows as flows
+from mailproto.imap.client import IMAPClientConnection
+from mailproto.imap.commands import UIDCopy
+from mailproto.imap.ext.uidplus import CopyUIDCode
+from mailproto.imap.fetch import FLAGS, INTERNALDATE, BodySection
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.fetching import Fetching, Items
+from mailproto.imap.inbox import Inboxes
+from mailproto.imap.quirks import SESSION_QUIRKS, is_throttled
+from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.session_flows import logout, open_session
+from mailproto.imap.updates import Expunged, FlagsChanged
+from mailproto.wants import Wants
+from support_flows import run_script
+from support_inbox import Line, Task
+
+HEADER = BodySection(specifier="HEADER")
+
+# What each row of the table is tested by.
+TESTS = {
+    "a greeting other than BYE": "test_bye_as_the_greeting",
+    "a tagged answer to LOGOUT": "test_a_logout_without_its_tagged_answer",
+    "an answer to NAMESPACE": "test_namespace_ends_the_session",
+    "COPYUID in the tagged OK": "test_copied_uids_without_a_tag",
+    "ENABLED in answer to ENABLE": "test_enable_without_enabled",
+    "no EXPUNGE while FETCH is in progress": "test_an_expunge_while_fetch_is_in_progress",
+    "an EXPUNGE only of messages that exist": "test_more_expunges_than_messages",
+    "a FETCH response only once for each message": "test_flags_that_nobody_asked_for_between_the_answers",
+    "a response code that says why": "test_a_refusal_for_a_while",
+}
+
+
+def test_each_row_has_a_test() -> None:
+    assert [quirk.rule for quirk in SESSION_QUIRKS] == list(TESTS)
+    assert all(name in globals() for name in TESTS.values())
+
+
+def answered(line: Line, flow: Flow[object], *lines: bytes) -> Task:
+    """Start *flow*, feed the lines, and return its task."""
+    task = line.start(flow)
+    line.feed(*lines)
+    return task
+
+
+# The ends
+
+
+def test_bye_as_the_greeting() -> None:
+    conn = IMAPClientConnection()
+    with pytest.raises(ConnectionClosed, match="too many connections"):
+        run_script(conn, open_session(Inboxes(conn)), [(b"", b"* BYE too many connections\r\n")])
+    assert conn.wants is Wants.CLOSED
+
+
+LOGOUTS = [
+    pytest.param(b"* BYE bye\r\n", id="BYE"),
+    pytest.param(b"* BYE bye\r\n* BYE again\r\n", id="BYE twice"),
+    pytest.param(b"", id="nothing"),
+]
+
+
+@pytest.mark.parametrize("octets", LOGOUTS)
+def test_a_logout_without_its_tagged_answer(octets: bytes) -> None:
+    line = Line()
+    task = line.start(logout(line.session))
+    line.feed_octets(octets)
+    assert not task.is_done
+    line.feed_eof()
+    assert (task.is_done, task.error) == (True, None)
+    assert line.conn.wants is Wants.CLOSED
+
+
+@pytest.mark.parametrize("answer", [b"A2 BYE bye", b"a2 bye bye", b"A2 BYE", b"A2 BAD what?"])
+def test_a_logout_that_is_answered_by_something_else(answer: bytes) -> None:
+    line = Line()
+    task = answered(line, logout(line.session), answer.replace(b"a2", b"A2"))
+    assert (task.is_done, task.error) == (True, None)
+    assert line.conn.wants is Wants.CLOSED
+
+
+def test_another_command_that_is_answered_by_bye() -> None:
+    line = Line()
+    task = answered(line, flows.noop(line.session), b"A2 BYE idle for too long")
+    assert isinstance(task.error, IMAPStatusError)
+    assert task.error.status.text == "idle for too long"
+
+
+def test_namespace_ends_the_session() -> None:
+    line = Line()
+    task = line.start(flows.namespace(line.session))
+    line.feed_eof()
+    assert isinstance(task.error, ConnectionClosed)
+    with_bye = Line()
+    task = answered(with_bye, flows.namespace(with_bye.session), b"* BYE internal error")
+    assert isinstance(task.error, ConnectionClosed)
+    assert "internal error" in str(task.error)
+
+
+# Answers that are missing, or are others
+
+
+def test_enable_without_enabled() -> None:
+    line = Line(selected=None)
+    task = answered(line, flows.enable(line.session, ["CONDSTORE"]), b"A1 OK enabled")
+    assert task.result == frozenset()
+    assert line.conn.enabled == frozenset()
+
+
+def test_mailboxes_that_are_not_listed() -> None:
+    line = Line()
+    assert answered(line, flows.list_mailboxes(line.session, "", "*"), b"A2 OK done").result == ()
+    refused = answered(line, flows.list_mailboxes(line.session, "", "*"), b"A3 BAD what?")
+    assert isinstance(refused.error, IMAPStatusError)
+
+
+@pytest.mark.parametrize("wire", [b"* OK [%b] .", b"* [%b] .", b"[%b] .", b"OK [%b] ."])
+def test_copied_uids_without_a_tag(wire: bytes) -> None:
+    line = Line()
+    flow = flows.copy(line.session, UIDCopy(UIDSet("11"), "Sent"))
+    task = answered(line, flow, wire % b"COPYUID 5 11 20", b"A2 OK done")
+    assert task.result == CopyUIDCode(5, UIDSet("11"), UIDSet("20"))
+
+
+def test_nothing_was_copied() -> None:
+    line = Line()
+    flow = flows.copy(line.session, UIDCopy(UIDSet("11"), "Sent"))
+    assert answered(line, flow, b"A2 OK [COPYUID 5  ] done").result is None
+
+
+# FETCH
+
+
+def fetched(line: Line, numbers: SequenceSet | UIDSet, items: Items, *lines: bytes) -> list[FetchData]:
+    """Return what a FETCH gives that these lines answer."""
+    fetching = Fetching(line.session, numbers, (items,))
+    answered(line, fetching.fill(), *lines)
+    found = list(fetching.ready)
+    fetching.ready.clear()
+    while not fetching.is_finished:
+        line.start(fetching.fill())
+        found += fetching.ready
+        fetching.ready.clear()
+    return found
+
+
+def test_an_expunge_while_fetch_is_in_progress() -> None:
+    line = Line()
+    found = fetched(
+        line,
+        UIDSet("11:13"),
+        (FLAGS, HEADER),
+        b"* 1 FETCH (UID 11 FLAGS () BODY[HEADER] {1}\r\na)",
+        b"* 3 FETCH (UID 13 FLAGS ())",
+        b"* 2 EXPUNGE",
+        b"* 2 FETCH (UID 13 BODY[HEADER] {1}\r\nc)",
+        b"A2 OK done",
+    )
+    assert [(data.uid, data[HEADER], FLAGS in data) for data in found] == [(11, b"a", True), (13, b"c", True)]
+    assert list(line.session.news) == [Expunged(2, None)]
+    assert line.conn.view is not None
+    assert line.conn.view.exists == 2
+
+
+def test_more_expunges_than_messages() -> None:
+    line = Line()
+    answered(line, flows.noop(line.session), *[b"* 3 EXPUNGE"] * 5, b"A2 OK done")
+    assert line.conn.view is not None
+    assert line.conn.view.exists == 0
+    # No EXISTS has told how many there are after these.
+    answered(line, flows.noop(line.session), b"* 1 EXISTS", b"A3 OK done")
+    assert line.conn.view.exists == 1
+
+
+def test_flags_that_nobody_asked_for_between_the_answers() -> None:
+    line = Line()
+    found = fetched(
+        line,
+        UIDSet("11:12"),
+        (HEADER,),
+        b"* 1 FETCH (UID 11 BODY[HEADER] {1}\r\na)",
+        b"* 2 FETCH (FLAGS (\\Seen))",
+        b"* 1 FETCH (FLAGS (\\Seen))",
+        b"* 2 FETCH (UID 12 BODY[HEADER] {1}\r\nb)",
+        b"* 1 FETCH (FLAGS ())",
+        b"A2 OK done",
+    )
+    assert [(data.uid, data[HEADER]) for data in found] == [(11, b"a"), (12, b"b")]
+    assert [type(news) for news in line.session.news] == [FlagsChanged] * 3
+
+
+def test_flags_of_one_message_twice() -> None:
+    line = Line()
+    found = fetched(
+        line,
+        UIDSet("11"),
+        (FLAGS,),
+        b"* 1 FETCH (UID 11 FLAGS ())",
+        b"* 1 FETCH (UID 11 FLAGS (\\Seen))",
+        b"A2 OK done",
+    )
+    assert [data.flags for data in found] == [frozenset()]
+    assert [type(news) for news in line.session.news] == [FlagsChanged]
+
+
+def test_an_item_that_cannot_be_read_costs_that_item() -> None:
+    line = Line()
+    found = fetched(
+        line,
+        UIDSet("11:12"),
+        (FLAGS, HEADER),
+        b"* 1 FETCH (UID 11 BODY[HEADER] FLAGS (\\Seen))",
+        b"* 2 FETCH (UID 12 FLAGS () BODY[HEADER] {1}\r\nb)",
+        b"A2 OK done",
+    )
+    assert [data.uid for data in found] == [11, 12]
+    assert [HEADER in data for data in found] == [False, True]
+    assert [defect.rule for defect in found[0].defects] == ["a value behind each item"]
+    assert not line.session.news
+
+
+def test_a_message_without_a_date_is_an_answer() -> None:
+    line = Line()
+    nothing = b'"00-Jan-0000 00:00:00 +0000"'
+    found = fetched(
+        line,
+        UIDSet("11:12"),
+        INTERNALDATE,
+        b"* 1 FETCH (UID 11 INTERNALDATE %b)" % nothing,
+        b"* 2 FETCH (INTERNALDATE %b UID 12)" % nothing,
+        b"* 3 FETCH (INTERNALDATE %b UID 13)" % nothing,
+        b"A2 OK done",
+    )
+    assert [data.uid for data in found] == [11, 12]
+    with pytest.raises(ItemMissing):
+        _ = found[0].internal_date
+
+
+def test_unasked_flags_with_spaces_are_news() -> None:
+    line = Line()
+    found = fetched(
+        line,
+        UIDSet("11"),
+        (FLAGS, HEADER),
+        b"* 1 FETCH (UID 11 FLAGS () BODY[HEADER] {1}\r\na)",
+        b"* 1 FETCH (FLAGS (\\Seen ))",
+        b"A2 OK done",
+    )
+    assert [data.uid for data in found] == [11]
+    assert [type(news) for news in line.session.news] == [FlagsChanged]
+
+
+# Refusals for a while
+
+THROTTLING = [
+    "Request is throttled. Suggested Backoff Time: 299961 milliseconds",
+    "User is authenticated but not connected.",
+    "Server Busy, please try again",
+    "Too many requests",
+]
+OTHERS = ["Command Argument Error. 12", "not throttling", "", "unthrottled", "the server is busybox"]
+
+
+@pytest.mark.parametrize("text", THROTTLING)
+@pytest.mark.parametrize("status", [b"NO", b"BAD"])
+def test_a_refusal_for_a_while(status: bytes, text: str) -> None:
+    line = Line()
+    task = answered(line, flows.noop(line.session), b"A2 %b %b" % (status, text.encode()))
+    assert isinstance(task.error, ServerUnavailable)
+    assert task.error.is_transient
+    assert task.error.status.text == text
+
+
+def test_a_response_code_says_more_than_the_text() -> None:
+    line = Line()
+    task = answered(line, flows.noop(line.session), b"A2 NO [OVERQUOTA] Request is throttled.")
+    assert not isinstance(task.error, ServerUnavailable)
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_other_texts_say_nothing(text: str) -> None:
+    assert not is_throttled(text)
