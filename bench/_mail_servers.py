@@ -109,7 +109,9 @@ class _Handler(smtp.SMTPHandler):
 
 
 @contextmanager
-def ours(*, mechanism: str = "PLAIN", proxy: bool = False, lmtp: bool = False) -> Iterator[Got]:
+def ours(
+    *, mechanism: str = "PLAIN", proxy: bool = False, lmtp: bool = False, most: int = MAX_RECIPIENTS
+) -> Iterator[Got]:
     """Run mailproto.sync."""
     got = Got()
     context, _, certificate = contexts()
@@ -128,7 +130,7 @@ def ours(*, mechanism: str = "PLAIN", proxy: bool = False, lmtp: bool = False) -
         lmtp=lmtp,
         authenticator=users,
         extensions=OFFERED,
-        limits=SMTPLimits(max_recipients=MAX_RECIPIENTS),
+        limits=SMTPLimits(max_recipients=most),
         trace=lambda direction, octets: got.lines.append(octets) if direction == "received" else None,
         proxy_protocol=proxy,
     ) as server:

@@ -44,6 +44,7 @@ def _message(text: str) -> EmailMessage:
 
 
 TO: Final = ("b@x.example",)
+MANY: Final = ("b@x.example", "c@x.example", "d@x.example")
 OCTETS: Final = b"Subject: x\r\n\r\nx\r\n"
 BINARY: Final = b"Subject: x\r\n\r\na\0b\nc\r\n"
 LARGE: Final = b"\r\n" + b"a line of text\r\n" * 10_000
@@ -342,6 +343,8 @@ def client_rows() -> Iterator[Row]:
     yield Row("A message streamed out", "an iterator of octets arrives", probe)
     for keyword, command, good, bad in PARAMETERS:
         yield Row(f"{keyword}: {good}", f"said with {command}; {bad} kept back", passes(command, good, bad))
+    way = "three recipients get it where RCPTMAX is 1"
+    yield Row("LIMITS", way, sends(lambda got: got.pieces == [OCTETS] * 3, lambda: OCTETS, MANY, most=1))
     for verb in ("BURL", *(line.split()[0] for line in COMMANDS)):
         probe = does(methodcaller("ask", verb), has_verb(verb.encode()))
         yield Row(verb, "a method says it", probe)
