@@ -21,6 +21,7 @@ __all__ = [
     "STAR",
     "SequenceSet",
     "UIDSet",
+    "check_known",
     "parse_sequence_set",
     "parse_uid_range_set",
     "write_sequence_set",
@@ -173,6 +174,12 @@ class UIDSet(NumberSet):
 
 
 SetT = TypeVar("SetT", bound=NumberSet)
+
+
+def check_known(numbers: object, kind: type[NumberSet]) -> None:
+    """Raise LocalProtocolError unless *numbers* is a *kind* that is not empty, and has no `*`."""
+    if not isinstance(numbers, kind) or not numbers or numbers.has_star:
+        raise LocalProtocolError(f"expected a {kind.__name__} of numbers, got {str(numbers)[:40]!r}")
 
 
 def parse_sequence_set(cursor: Cursor, kind: type[SetT]) -> SetT:

@@ -6,7 +6,7 @@ A new extension is a module in `mailproto.smtp.ext`; what a server offers by its
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mailproto.errors import LocalProtocolError
@@ -31,8 +31,10 @@ class Extensions:
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
+    _texts: dict[str, str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_texts", dict(reversed(self.pairs)))
         for keyword, text in self.pairs:
             if match_keyword(keyword) is None or keyword != keyword.upper() or text != text.strip():
                 raise LocalProtocolError(f"expected an EHLO keyword and its parameters, got {keyword[:40]!r}")
@@ -62,11 +64,12 @@ class Extensions:
         return tuple(f"{keyword} {text}".rstrip() for keyword, text in self.pairs)
 
     def __contains__(self, keyword: str) -> bool:
-        return self.get(keyword) is not None
+        return keyword in self._texts or keyword.upper() in self._texts
 
     def get(self, keyword: str) -> str | None:
         """Return the parameters of *keyword*, in any case, as text; None if it is not offered."""
-        return dict(self.pairs).get(keyword.upper())
+        text = self._texts.get(keyword)
+        return self._texts.get(keyword.upper()) if text is None else text
 
     @property
     def size(self) -> int | None:

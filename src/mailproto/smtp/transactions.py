@@ -9,7 +9,6 @@ from typing import TypeVar
 from mailproto.errors import SessionLimitReached
 from mailproto.smtp.client import SMTPClientConnection, domain_of
 from mailproto.smtp.commands import Rcpt
-from mailproto.smtp.ext.limits import AnnouncedLimits
 
 __all__ = ["transactions_of"]
 
@@ -23,7 +22,9 @@ def transactions_of(
 
     Raises SessionLimitReached if the session has no room for all of them.
     """
-    limits = conn.extensions.limits or AnnouncedLimits()
+    limits = conn.extensions.limits
+    if limits is None:
+        return [dict(rcpts)]
     domains = _domains_with_room(conn, rcpts, limits.rcpt_domain_max)
     of_domains = {to: rcpt for to, rcpt in rcpts.items() if domain_of(rcpt) in domains}
     needed = _split(of_domains, limits.rcpt_max)
