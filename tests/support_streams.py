@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from mailproto._buffer import ReceiveBuffer
 from mailproto.errors import RemoteProtocolError
 from mailproto.smtp import SMTPClientConnection, SMTPServerConnection
+from mailproto.wants import Wants
 
 __all__ = ["Walk", "Watched", "calls_made", "check_every_cut"]
 
@@ -68,7 +69,8 @@ def check_every_cut(
     that grows with the square of the length. A connection is a function of what it remembers and of the
     octets in its buffer; how they came there is nothing to it (tests/test_buffer.py). Fed octet by octet
 
-    - an octet that ends no unit gives nothing and changes no memory: it is in the buffer, and that is all;
+    - an octet that ends no unit gives nothing and changes no memory: it is in the buffer, and that is all,
+      or it is dropped after the end;
     - one that does gives the event, and leaves the memory, that the unit has with all the stream behind it.
 
     So whatever a first piece is, it leaves the connection where the whole stream had it after the last unit
@@ -86,7 +88,7 @@ def check_every_cut(
         if len(single.steps) > steps:
             memory, buffered = single.steps[-1][1], single.conn.buffered
             continue
-        buffered += not single.has_failed
+        buffered = 0 if single.conn.wants is Wants.CLOSED else buffered + 1
         assert (single.conn.buffered, single.memory) == (buffered, memory), f"octet {at}"
     staggered = Walk(make(), react)
     for at in range(0, len(stream), longest + 1):

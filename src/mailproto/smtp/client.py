@@ -382,6 +382,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     def _next_event(self) -> ClientEvent | None:
         if self._state is _CLOSED:
+            self._input.clear()
             return None
         if self._state is _TLS and self._input.size:
             raise _injection(self._input.size)
