@@ -65,14 +65,18 @@ UNREAD: dict[str, Callable[[SMTPClientConnection], Any]] = {
 
 @pytest.mark.parametrize("what", UNREAD)
 def test_a_reply_that_came_before_its_command_answers_nothing(what: str) -> None:
-    """A second reply to the last command must not be taken for that to the next one."""
-    client = ready_client()
-    first = FlowRun(client, command(client, Noop()))
-    first.feed(b"250 ok\r\n250 and another\r\n")
-    first.take_sent()
-    run = FlowRun(client, UNREAD[what](client))
-    assert isinstance(run.error, RemoteProtocolError)
-    assert run.take_sent() == b""
+    """A second reply to the last command must not be taken for that to the next one, wherever it is cut."""
+    first, second = b"250 ok\r\n", b"235 and another\r\n"
+    for at in range(1, len(second) + 1):
+        client = ready_client()
+        before = FlowRun(client, command(client, Noop()))
+        before.feed(first + second[:at])
+        before.take_sent()
+        run = FlowRun(client, UNREAD[what](client))
+        if at < len(second):
+            run.feed(second[at:])
+        assert isinstance(run.error, RemoteProtocolError)
+        assert at < len(second) or run.take_sent() == b""
 
 
 @pytest.mark.parametrize("what", UNREAD)

@@ -164,6 +164,57 @@ def test_a_reply_that_nobody_asked_for(state: State, code: int) -> None:
         assert (wants, buffered, unsent) == (Wants.CLOSED, 0, 0)
 
 
+def speak_early(name: str, octets: bytes) -> SMTPClientConnection:
+    """Return a client to which *octets* came before it said *name*."""
+    state, command = REQUESTS[name]
+    client = client_in(state, lmtp=name == "LHLO")
+    client.receive_data(octets)
+    if octets != EARLY:
+        assert client.next_event() is None
+    if command is not None:
+        client.send_command(command)
+    elif state is State.AUTH:
+        client.send_sasl(b"x")
+    else:
+        client.send_body(b"x\r\n")
+        client.end_body()
+    return client
+
+
+EARLY = b"250-a\r\n250 b\r\n"
+SAID = [name for name in REQUESTS if name != "greeting" and " by " not in name]
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_reply_that_began_before_the_request_answers_nothing(name: str) -> None:
+    """Nor one that had come whole and was not read."""
+    for at in range(1, len(EARLY) + 1):
+        client = speak_early(name, EARLY[:at])
+        client.receive_data(EARLY[at:] + b"250 the answer\r\n")
+        with pytest.raises(RemoteProtocolError, match="expected no reply, got 250"):
+            client.next_event()
+        assert (client.wants, client.buffered) == (Wants.CLOSED, 0)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_421_that_began_before_the_request_ends_the_session(name: str) -> None:
+    octets = EARLY.replace(b"250", b"421")
+    for at in range(1, len(octets)):
+        client = speak_early(name, octets[:at])
+        client.receive_data(octets[at:])
+        assert client.next_event() == Reply(421, ("a", "b"))
+        assert client.wants is Wants.CLOSED
+
+
+def test_a_refusal_of_the_message_may_begin_before_its_end() -> None:
+    octets = EARLY.replace(b"250", b"552")
+    for at in range(1, len(octets)):
+        client = speak_early("message", octets[:at])
+        client.receive_data(octets[at:])
+        assert client.next_event() == Reply(552, ("a", "b"))
+        assert (client.state, client.pending) == (State.READY, 0)
+
+
 @pytest.mark.parametrize("ending", ["abort", "421"])
 def test_after_the_end_nothing_that_comes_is_read_or_kept(ending: str) -> None:
     for pieces in splits(b"250-x\r\n250 evil\r\n"):
