@@ -34,7 +34,7 @@ from mailproto.smtp import (
 )
 from support_smtp import OFFER, greeted_client, pull, ready_client, sent
 
-__all__ = ["FULL_OFFER", "LOGIN", "REQUESTS", "A", "B", "client_in", "client_that_awaits"]
+__all__ = ["FULL_OFFER", "LOGIN", "REQUESTS", "A", "B", "client_in", "client_that_awaits", "say"]
 
 A, B = Path.of("a@x.example"), Path.of("b@x.example")
 FULL_OFFER = OFFER.replace(
@@ -108,10 +108,18 @@ assert {type(command) for _, command in REQUESTS.values() if command} == set(get
 
 def client_that_awaits(name: str, **arguments: Any) -> SMTPClientConnection:
     """Return a client that has said all of the request *name*, and awaits the first answer to it."""
-    state, command = REQUESTS[name]
+    state, _ = REQUESTS[name]
     if name == "greeting":
         return SMTPClientConnection(**arguments)
     client = _with_recipients(name, arguments) if name in _RECIPIENTS else _in_state(name, state, arguments)
+    say(client, name)
+    sent(client)
+    return client
+
+
+def say(client: SMTPClientConnection, name: str) -> None:
+    """Queue all of the request *name*, a message of one line included."""
+    state, command = REQUESTS[name]
     if command is not None:
         client.send_command(command)
     elif state is State.AUTH:
@@ -119,8 +127,6 @@ def client_that_awaits(name: str, **arguments: Any) -> SMTPClientConnection:
     else:
         client.send_body(b"x\r\n")
         client.end_body()
-    sent(client)
-    return client
 
 
 def _in_state(name: str, state: State, arguments: dict[str, Any]) -> SMTPClientConnection:

@@ -29,7 +29,7 @@ from mailproto.smtp import (
 from mailproto.smtp.state import TRANSITIONS
 from mailproto.wants import Wants
 from support_smtp import answer_to, greeted_server, sent, serve
-from support_smtp_requests import REQUESTS, client_in, client_that_awaits
+from support_smtp_requests import REQUESTS, client_in, client_that_awaits, say
 from support_split import for_every_split, splits
 
 
@@ -166,18 +166,12 @@ def test_a_reply_that_nobody_asked_for(state: State, code: int) -> None:
 
 def speak_early(name: str, octets: bytes) -> SMTPClientConnection:
     """Return a client to which *octets* came before it said *name*."""
-    state, command = REQUESTS[name]
+    state, _ = REQUESTS[name]
     client = client_in(state, lmtp=name == "LHLO")
     client.receive_data(octets)
     if octets != EARLY:
         assert client.next_event() is None
-    if command is not None:
-        client.send_command(command)
-    elif state is State.AUTH:
-        client.send_sasl(b"x")
-    else:
-        client.send_body(b"x\r\n")
-        client.end_body()
+    say(client, name)
     return client
 
 
