@@ -28,6 +28,7 @@ from mailproto.wants import Wants
 
 __all__ = [
     "OFFER",
+    "answer_to",
     "check_refused_value",
     "check_value",
     "greeted_client",
@@ -146,13 +147,14 @@ def serve(conn: SMTPServerConnection, pieces: Iterable[bytes]) -> list[ServerEve
         while (event := conn.next_event()) is not None:
             events.append(event)
             for _ in range(conn.replies_due):
-                conn.send_reply(_answer(conn, event))
+                conn.send_reply(answer_to(conn, event))
             if conn.wants is Wants.TLS:
                 conn.tls_started()
     return events
 
 
-def _answer(conn: SMTPServerConnection, event: ServerEvent) -> Reply:
+def answer_to(conn: SMTPServerConnection, event: ServerEvent) -> Reply:
+    """Return the reply that accepts *event*, or refuses it as suggested if it is invalid."""
     if isinstance(event, InvalidCommand):
         return event.reply
     name = "message" if isinstance(event, BodyEnded) else str(getattr(event, "name", ""))

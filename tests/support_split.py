@@ -19,12 +19,15 @@ class _Data(Protocol):
     def data(self) -> bytes: ...
 
 
-def splits(octets: bytes) -> Iterator[list[bytes]]:
-    """Yield *octets* whole, octet by octet, and cut in two at each place; at 200 drawn ones above 2 KiB."""
+def splits(octets: bytes, max_every_cut: int = MAX_EVERY_CUT) -> Iterator[list[bytes]]:
+    """Yield *octets* whole, octet by octet, and cut in two at each place.
+
+    Above *max_every_cut* octets they are cut at 200 drawn places.
+    """
     yield [octets]
     yield [octets[at : at + 1] for at in range(len(octets))]
     places: Sequence[int] = range(1, len(octets))
-    if len(octets) > MAX_EVERY_CUT:
+    if len(octets) > max_every_cut:
         places = random.Random(len(octets)).sample(places, DRAWN_CUTS)
     for at in places:
         yield [octets[:at], octets[at:]]
@@ -46,11 +49,13 @@ def join_data(events: Sequence[EventT]) -> list[EventT]:
     return joined
 
 
-def for_every_split(octets: bytes, run: Callable[[list[bytes]], Sequence[EventT]]) -> list[EventT]:
+def for_every_split(
+    octets: bytes, run: Callable[[list[bytes]], Sequence[EventT]], max_every_cut: int = MAX_EVERY_CUT
+) -> list[EventT]:
     """Call *run*, which feeds the pieces and returns the events, for every split; return what all gave."""
     expected = join_data(run([octets]))
     context = [getattr(event, "defects", ()) for event in expected]
-    for pieces in splits(octets):
+    for pieces in splits(octets, max_every_cut):
         events = join_data(run(pieces))
         cut = f"first piece {pieces[:1]!r}"
         assert events == expected, cut

@@ -14,6 +14,8 @@ __all__ = ["IMAPLimits", "RouteLimits", "SASLLimits", "SMTPLimits"]
 
 MAX_DEPTH: Final = 200
 """The greatest `max_depth`: three stack frames a level stay far below Python's limit of a thousand."""
+MAX_ITERATIONS: Final = 600_000
+"""Iterations of SCRAM that either end does at most for a login, unless a client says otherwise."""
 
 
 _UNLIMITED: Final = {
@@ -135,7 +137,7 @@ class SASLLimits:
 
     min_iterations: int = 4_096
     """Iterations below which a password is not given to guessing. RFC 7677 section 4: at least 4,096."""
-    max_iterations: int = 600_000
+    max_iterations: int = MAX_ITERATIONS
     """Iterations above which a server is thought to waste our time: some tenths of a second. RFC minimum:
     none (RFC 5802 section 9)."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from mailproto.smtp import (
     BodyData,
     BodyEnded,
     ChunkData,
+    ClientEvent,
     Command,
     ConnectionLost,
     InvalidCommand,
@@ -35,7 +37,7 @@ from mailproto.smtp.client_flows import send_message
 from mailproto.wants import Wants
 from support_flows import END, FlowRun
 from support_smtp import pull, ready_client, ready_server, sent, serve
-from support_split import for_every_split
+from support_split import for_every_split, splits
 
 MIB = 1_048_576
 ENVELOPE = b"MAIL FROM:<>\r\nRCPT TO:<b@x>\r\n"
@@ -90,6 +92,33 @@ LIES: dict[str, tuple[bytes, list[str], bytes, list[int]]] = {
         b"BDAT 1 LAST\r\nxBDAT 12\r\n" + COMMANDS + b"QUIT\r\n",
         ["BDAT LAST", "BDAT", "QUIT"], b"x", [250, 503, 221],
     ),
+    "all but the last octet, so that the message has a bare CR": (
+        b"BDAT 11\r\n%bBDAT 0 LAST\r\n" % COMMANDS,
+        ["BDAT", "", "BDAT LAST", "BDAT LAST"], COMMANDS[:-1], [250, 500, 550],
+    ),
+    "leading zeros": (b"BDAT 005 LAST\r\n12345NOOP\r\n", ["BDAT LAST", "NOOP"], b"12345", [250, 250]),
+    "zeros up to 20 digits": (
+        b"BDAT 00000000000000000005 LAST\r\n12345NOOP\r\n", ["BDAT LAST", "NOOP"], b"12345", [250, 250],
+    ),
+    "nothing but zeros": (b"BDAT 00000 LAST\r\nNOOP\r\n", ["BDAT LAST", "NOOP"], b"", [250, 250]),
+    "over SIZE with all before": (
+        b"BDAT 60\r\n%bBDAT 41 LAST\r\n%bNOOP\r\n" % (b"x" * 60, COMMANDS + b"x" * 29),
+        ["BDAT", "BDAT LAST", "NOOP"], b"x" * 60, [250, 552, 250],
+    ),
+    "as much as SIZE": (
+        b"BDAT 60\r\n%bBDAT 40 LAST\r\n%bNOOP\r\n" % (b"x" * 60, b"y" * 40),
+        ["BDAT", "BDAT LAST", "NOOP"], b"x" * 60 + b"y" * 40, [250, 250, 250],
+    ),
+    "2^31": (b"BDAT 2147483648 LAST\r\n" + COMMANDS, ["BDAT LAST"], b"", [421]),
+    "2^32 and 5": (b"BDAT 4294967301 LAST\r\n12345" + COMMANDS, ["BDAT LAST"], b"", [421]),
+    "2^63": (b"BDAT 9223372036854775808 LAST\r\n" + COMMANDS, ["BDAT LAST"], b"", [421]),
+    "2^64": (b"BDAT 18446744073709551616 LAST\r\n" + COMMANDS, ["BDAT LAST"], b"", [421]),
+    "2^64 and 5": (b"BDAT 18446744073709551621 LAST\r\n12345" + COMMANDS, ["BDAT LAST"], b"", [421]),
+    "2^64 less 5": (b"BDAT 18446744073709551611 LAST\r\n" + COMMANDS, ["BDAT LAST"], b"", [421]),
+    "NUL behind the number": (b"BDAT 5\0 LAST\r\n12345" + COMMANDS, ["BDAT"], b"", [421]),
+    "a tab before the number": (b"BDAT \t5 LAST\r\n12345" + COMMANDS, ["BDAT"], b"", [421]),
+    "a fraction": (b"BDAT 5.0 LAST\r\n12345" + COMMANDS, ["BDAT"], b"", [421]),
+    "an exponent": (b"BDAT 1e1 LAST\r\n" + COMMANDS, ["BDAT"], b"", [421]),
     "20 digits": (b"BDAT 99999999999999999999 LAST\r\n" + COMMANDS, ["BDAT LAST"], b"", [421]),
     "21 digits": (b"BDAT 000000000000000000001\r\nx" + COMMANDS, ["BDAT"], b"", [421]),
     "4,000 digits": (b"BDAT " + b"1" * 1_500 + b"\r\n" + COMMANDS, ["BDAT"], b"", [421]),
@@ -216,10 +245,16 @@ ANSWERS = [b"250\r\n", b"250\r\n", b"250\r\n", b"250\r\n", b"250\r\n", b"250\r\n
 @pytest.mark.parametrize("good", range(7))
 @pytest.mark.parametrize("pipelining", [False, True])
 def test_a_client_whose_server_refuses_at_each_point(good: int, refusal: object, pipelining: bool) -> None:
+    for pieces in splits(refusal) if isinstance(refusal, bytes) else [[refusal]]:
+        check_refusal(good, pieces, pipelining)
+
+
+def check_refusal(good: int, pieces: Sequence[Any], pipelining: bool) -> None:
+    """See that a message is given up as it should be, when *pieces* come behind *good* positive replies."""
     offer = CHUNKING if pipelining else CHUNKING.replace(b"PIPELINING", b"X")
     conn = ready_client(offer=offer)
     run = FlowRun(conn, send_message(conn, message(), reverse_path="a@x", forward_paths="b@x", chunking=True))
-    for answer in [*ANSWERS[:good], refusal]:
+    for answer in [*ANSWERS[:good], *pieces]:
         if not run.is_done:
             run.feed(answer)
     for _ in range(10):
@@ -247,18 +282,60 @@ EARLY: list[tuple[bytes, type[Exception] | None]] = [
 @pytest.mark.parametrize("answer, error", EARLY)
 @pytest.mark.parametrize("last", [False, True])
 def test_an_answer_before_the_octets(answer: bytes, error: type[Exception] | None, last: bool) -> None:
+    for pieces in splits(answer):
+        conn = in_transaction()
+        conn.send_command(Bdat(5, last))
+        conn.send_body(b"ab")
+        if error is None:
+            assert len(fed(conn, pieces)) == 1
+        else:
+            with pytest.raises(error):
+                fed(conn, pieces)
+        if conn.wants is Wants.BODY:
+            conn.send_body(b"cde")
+        assert conn.wants is not Wants.BODY
+
+
+def fed(conn: SMTPClientConnection, pieces: Sequence[bytes]) -> list[ClientEvent]:
+    """Return the events that *pieces* bring."""
+    events: list[ClientEvent] = []
+    for piece in pieces:
+        conn.receive_data(piece)
+        events += pull(conn)
+    return events
+
+
+@pytest.mark.parametrize("size", [-1, -(2**64), 10**20, 2**128])
+def test_a_client_announces_no_length_that_cannot_be(size: int) -> None:
+    for last in (False, True):
+        with pytest.raises(LocalProtocolError, match="BDAT: expected from 0 to"):
+            Bdat(size, last)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("size", [1, 5, 2**31, 2**32 + 5, 2**63, 2**64, 2**64 + 5, 10**20 - 1])
+def test_a_client_owes_all_that_it_has_announced(size: int, last: bool) -> None:
+    """Until then nothing else can be said, nor more than that; what is not sent ends the connection."""
     conn = in_transaction()
-    conn.send_command(Bdat(5, last))
-    conn.send_body(b"ab")
-    conn.receive_data(answer)
-    if error is None:
-        assert len(pull(conn)) == 1
-    else:
-        with pytest.raises(error):
-            pull(conn)
-    if conn.wants is Wants.BODY:
-        conn.send_body(b"cde")
-    assert conn.wants is not Wants.BODY
+    conn.send_command(Bdat(size, last))
+    sent(conn)
+    octets = b"QUIT\r\n" * 4
+    for at in range(min(size, len(octets) - 1)):
+        assert (conn.owed, conn.wants) == (size - at, Wants.BODY)
+        for request in (Noop(), Rset(), Quit(), Bdat(0, last=True)):
+            with pytest.raises(LocalProtocolError, match="are owed first"):
+                conn.send_command(request)
+        with pytest.raises(LocalProtocolError):
+            conn.end_body()
+        if size - at < len(octets):
+            with pytest.raises(LocalProtocolError, match="expected at most"):
+                conn.send_body(octets[: size - at + 1])
+        assert conn.unsent == 0
+        conn.send_body(b"x")
+        assert sent(conn) == b"x"
+    assert conn.owed == max(0, size - len(octets) + 1)
+    conn.abort()
+    assert (conn.wants, conn.unsent) == (Wants.CLOSED, 0)
 
 
 def in_transaction() -> SMTPClientConnection:

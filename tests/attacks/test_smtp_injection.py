@@ -14,7 +14,7 @@ import pytest
 
 from mailproto._secret import Secret
 from mailproto.address import Mailbox, Path
-from mailproto.errors import LocalProtocolError
+from mailproto.errors import LocalProtocolError, RemoteProtocolError
 from mailproto.smtp import (
     BODY,
     ENVID,
@@ -38,6 +38,7 @@ from mailproto.smtp import (
     Extensions,
     Helo,
     Help,
+    InvalidCommand,
     Lhlo,
     Mail,
     Noop,
@@ -64,7 +65,9 @@ from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp.commands import parse_command
 from mailproto.smtp.server_flow import Service, serve
 from support_flows import FlowRun
-from support_smtp import ready_client, ready_server, replies_of
+from support_smtp import pull, ready_client, ready_server, replies_of
+from support_smtp import serve as accept_all
+from support_split import for_every_split
 
 ALICE = Path(Mailbox("alice", "a.example"))
 PARAMETERS = Parameters([("X-NEW", "y"), ("X-FLAG", None)])
@@ -169,6 +172,74 @@ def test_a_received_command_holds_no_control_at_any_place(line: bytes, bad: byte
         with pytest.raises(CommandSyntaxError) as caught:
             parse_command(octets)
         assert caught.value.code in ((500, 421) if line.startswith(b"BDAT") else (500, 501))
+
+
+def placed(line: bytes, bad: bytes) -> set[bytes]:
+    """Return *line* with *bad* in front of, inside, behind and in place of each of its arguments."""
+    found = set()
+    for argument in re.finditer(rb"[^ :=<>@,]+", line.partition(b" ")[2]):
+        start, end = (at + line.index(b" ") + 1 for at in argument.span())
+        places = ((start, start), ((start + end) // 2,) * 2, (end, end), (start, end))
+        found |= {line[:first] + bad + line[last:] for first, last in places}
+    return found
+
+
+def taken(pieces: list[bytes], **options: Any) -> list[Any]:
+    """Return the events of a server that is fed with *pieces*, and accepts what it can."""
+    return accept_all(ready_server(SMTPServerConnection(hostname="mx.example", **options)), pieces)
+
+
+@pytest.mark.parametrize("bad", [b"\r", b"\0", b"\x7f", b"\x80", b"\xff"], ids=repr)
+@pytest.mark.parametrize("line", [line for line in LINES if b" " in line], ids=repr)
+def test_a_control_in_an_argument_is_refused_at_every_cut(line: bytes, bad: bytes) -> None:
+    """CR, NUL, DEL and 8-bit: one line, one refusal, and what follows is read as what it is."""
+    for octets in placed(line, bad):
+        refused, *rest = for_every_split(octets + b"\r\nNOOP\r\n", taken)
+        assert isinstance(refused, InvalidCommand), octets
+        assert bad.decode("latin-1") not in refused.reply.text
+        # Behind a BDAT that cannot be read nothing is.
+        assert rest == ([] if line.startswith(b"BDAT") else [Noop()])
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("line", [line for line in LINES if b" " in line and line[:4] != b"BDAT"], ids=repr)
+def test_an_lf_in_an_argument_ends_the_line_at_every_cut(line: bytes, strict: bool) -> None:
+    """What is in front of it and behind it are two lines; under strict the first is refused for it."""
+    for octets in placed(line, b"\n"):
+        first, behind = octets.split(b"\n")
+        events = for_every_split(octets + b"\r\nNOOP\r\n", lambda pieces: taken(pieces, strict=strict))
+        alone = taken([first + b"\n"], strict=strict)
+        assert len(alone) == 1
+        assert not strict or isinstance(alone[0], InvalidCommand)
+        assert events == [*alone, *taken([behind + b"\r\nNOOP\r\n"], strict=strict)]
+
+
+@pytest.mark.parametrize("bad", [b"\r", b"\0", b"\x7f", b"\x80", b"\xff", b"\x1b"], ids=repr)
+def test_a_control_in_a_reply_stays_in_it_at_every_cut(bad: bytes) -> None:
+    """A client shows it as what it is not, and sees one reply; in the code it ends the connection."""
+    octets = b"250-one 1\r\n250 two 2\r\n"
+    for at in range(len(octets) - 1):
+        replies: list[Any] = []
+
+        def run(pieces: list[bytes], replies: list[Any] = replies) -> list[Any]:
+            client = ready_client()
+            client.send_command(Noop())
+            replies.clear()
+            try:
+                for piece in pieces:
+                    client.receive_data(piece)
+                    replies += pull(client)
+            except RemoteProtocolError as error:
+                return [str(error)]
+            assert (client.pending, client.buffered) == (0, 0)
+            return list(replies)
+
+        (seen,) = for_every_split(octets[:at] + bad + octets[at:], run)
+        if isinstance(seen, Reply):
+            assert len(seen.lines) == 2
+            assert all(CONTROLS.search(line) is None for line in seen.serialize().split(b"\r\n"))
+        else:
+            assert seen.startswith("expected a line of a reply")
 
 
 HEX = [b"+0D", b"+0A", b"+0D+0A", b"+00", b"+7F", b"+FF", b"+C2+85", b"+E2+80+A8", b"+ED+A0+80"]

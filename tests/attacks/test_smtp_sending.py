@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from email.message import EmailMessage, Message
 from email.policy import SMTP, compat32, default
 from typing import Any, get_args
@@ -13,9 +15,10 @@ import pytest
 
 from mailproto.address import Path
 from mailproto.errors import LocalProtocolError
-from mailproto.smtp import Data, Mail, Rcpt
+from mailproto.smtp import Data, DotEncoder, Mail, Rcpt, SMTPClientConnection
 from mailproto.smtp.client_flows import send_message
-from mailproto.smtp.outgoing import Newlines
+from mailproto.smtp.data import ChunkEncoder
+from mailproto.smtp.outgoing import Newlines, newlines_of
 from support_flows import FlowRun
 from support_smtp import pull, ready_client, sent
 from support_smtp_clients import CLIENTS, connected
@@ -121,25 +124,147 @@ def test_a_message_cut_anywhere(name: str, newlines: Newlines) -> None:
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_connection_refuses_what_is_not_safe(name: str) -> None:
-    octets = MESSAGES[name]
-    for pieces in splits(octets):
-        client = ready_client()
-        for command in (Mail(Path.of("a@x")), Rcpt(Path.of("b@x")), Data()):
-            client.send_command(command)
-        client.receive_data(b"250 ok\r\n250 ok\r\n354 go\r\n")
-        pull(client)
-        sent(client)
-        is_whole = True
+    for pieces in splits(MESSAGES[name]):
+        send_all(MESSAGES[name], pieces)
+
+
+ALPHABET = (b"\r", b"\n", b".", b"\0", b"a")
+LONGEST = 6
+STRINGS = [
+    b"".join(octets) for size in range(LONGEST + 1) for octets in itertools.product(ALPHABET, repeat=size)
+]
+"""All that an alphabet of what matters to the end of a message can say, the shortest first."""
+
+
+def count_up_to(size: int) -> int:
+    """Return how many of `STRINGS` have up to *size* octets: they are the first."""
+    return sum(len(ALPHABET) ** each for each in range(size + 1))
+
+
+def is_safe(octets: bytes) -> bool:
+    """Return whether *octets*, which may go on, hold no end of a message and no bare CR or LF."""
+    return _BARE.search(octets.removesuffix(b"\r")) is None and _ANY_END.search(octets) is None
+
+
+def divide(encoder: DotEncoder, given: bytes, said: bytes) -> Iterator[tuple[bytes, bytes, DotEncoder]]:
+    """Yield all that can be given next in all divisions into chunks: what was given and said, and the state.
+
+    What is refused changes nothing, so that it need not be gone on from: it is as if it were not given.
+    """
+    yield given, said, encoder
+    for chunk in STRINGS[1 : count_up_to(LONGEST - len(given))]:
+        after = copy(encoder)
         try:
-            for piece in pieces:
-                client.send_body(piece)
-            client.end_body()
+            octets = b"".join(after.encode(chunk))
         except LocalProtocolError:
-            is_whole = False
-        body = sent(client)
-        assert is_whole is (_BARE.search(octets) is None)
-        assert _BARE.search(body.removesuffix(b"\r")) is None
-        assert [found.end() for found in _ANY_END.finditer(body)] == ([len(body)] if is_whole else [])
+            assert _BARE.search((given + chunk).removesuffix(b"\r")) is not None
+            assert ended(after) == ended(encoder)
+        else:
+            yield from divide(after, given + chunk, said + octets)
+
+
+def ended(encoder: DotEncoder) -> bytes | None:
+    """Return how the message ends, None if it cannot: at a bare CR."""
+    try:
+        return encoder.finish()
+    except LocalProtocolError:
+        return None
+
+
+def test_no_division_of_any_string_makes_an_end() -> None:
+    """Every string of up to six octets of the alphabet, in every division into chunks."""
+    given_whole = set()
+    for given, said, encoder in divide(DotEncoder(), b"", b""):
+        given_whole.add(given)
+        assert is_safe(said)
+        end = ended(encoder)
+        assert (end is None) is given.endswith(b"\r")
+        if end is None:
+            continue
+        body = said + end
+        assert [found.end() for found in _ANY_END.finditer(body)] == [len(body)]
+        line_end = b"" if given.endswith(b"\r\n") or not given else b"\r\n"
+        assert re.sub(rb"(?m)^\.", b"", body.removesuffix(b".\r\n")) == given + line_end
+    assert given_whole == {octets for octets in STRINGS if _BARE.search(octets.removesuffix(b"\r")) is None}
+
+
+def divisions(octets: bytes) -> Iterator[list[bytes]]:
+    """Yield every division of *octets* into chunks."""
+    places = range(1, len(octets))
+    for count in range(len(octets)):
+        for cuts in itertools.combinations(places, count):
+            edges = (0, *cuts, len(octets))
+            yield [octets[start:end] for start, end in itertools.pairwise(edges)]
+
+
+def in_body() -> SMTPClientConnection:
+    client = ready_client()
+    for command in (Mail(Path.of("a@x")), Rcpt(Path.of("b@x")), Data()):
+        client.send_command(command)
+    client.receive_data(b"250 ok\r\n250 ok\r\n354 go\r\n")
+    pull(client)
+    sent(client)
+    return client
+
+
+def send_all(octets: bytes, pieces: Sequence[bytes]) -> None:
+    """See that a client sends *octets*, given in *pieces*, as one message, or leaves it without an end."""
+    client = in_body()
+    is_whole = True
+    try:
+        for piece in pieces:
+            client.send_body(piece)
+        client.end_body()
+    except LocalProtocolError:
+        is_whole = False
+    body = sent(client)
+    assert is_whole is (_BARE.search(octets) is None)
+    assert is_safe(body) or is_whole
+    assert [found.end() for found in _ANY_END.finditer(body)] == ([len(body)] if is_whole else [])
+
+
+def test_a_connection_sends_no_false_end_of_any_string() -> None:
+    """Whole, octet by octet, and up to four octets in every division."""
+    for octets in STRINGS[1 : count_up_to(4)]:
+        for pieces in divisions(octets):
+            send_all(octets, pieces)
+    for octets in STRINGS[count_up_to(4) :]:
+        send_all(octets, [octets])
+        send_all(octets, [octets[at : at + 1] for at in range(len(octets))])
+
+
+@pytest.mark.parametrize("newlines", get_args(Newlines))
+def test_no_treatment_of_newlines_makes_an_end_of_any_string(newlines: Newlines) -> None:
+    """What the flows do before the encoder: up to five octets in every division."""
+    for octets in STRINGS[1 : count_up_to(5)]:
+        for pieces in divisions(octets):
+            treatment, encoder = newlines_of(newlines), DotEncoder()
+            said = []
+            is_whole = True
+            try:
+                for piece in pieces:
+                    said += encoder.encode(treatment.convert(piece))
+                said += encoder.encode(treatment.finish())
+                said.append(encoder.finish())
+            except LocalProtocolError:
+                is_whole = False
+            body = b"".join(said)
+            assert is_whole is (newlines == "convert" or _BARE.search(octets) is None)
+            assert [found.end() for found in _ANY_END.finditer(body)] == ([len(body)] if is_whole else [])
+
+
+def test_no_division_of_any_string_is_a_chunk_with_a_bare_newline() -> None:
+    """Behind BDAT, of which the last says that the message ends: up to five octets in every division."""
+    for octets in STRINGS[1 : count_up_to(5)]:
+        for pieces in divisions(octets):
+            encoder = ChunkEncoder()
+            is_whole = True
+            try:
+                for at, piece in enumerate(pieces, 1):
+                    encoder.check(piece, is_end=at == len(pieces))
+            except LocalProtocolError:
+                is_whole = False
+            assert is_whole is (_BARE.search(octets) is None)
 
 
 def composed(policy: Any, text: str) -> Message:

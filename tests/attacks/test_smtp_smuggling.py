@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from mailproto.address import Path
 from mailproto.smtp import (
+    Bdat,
     BodyData,
     BodyEnded,
+    ChunkEnded,
     Data,
     DotEncoder,
     InvalidCommand,
@@ -81,6 +83,39 @@ def test_a_true_end_ends_it(end: bytes, newlines: NewlinePolicy) -> None:
     is_refused = newlines == "reject" and _ANY_NEWLINE.sub(b"\r\n", message) != message
     answer = InvalidCommand(b"", REFUSED, "message") if is_refused else BodyEnded(len(given.data))
     assert events == [*BEGUN, given, answer, *EVIL, BodyData(b"evil\r\n"), BodyEnded(6), Noop()]
+
+
+def chunked(newlines: NewlinePolicy, pieces: list[bytes]) -> tuple[list[ServerEvent], bytes]:
+    """Return all events but the octets of chunks, and these."""
+    events = run(newlines, pieces)
+    octets = b"".join(event.data for event in events if isinstance(event, BodyData))
+    return [event for event in events if not isinstance(event, BodyData)], octets
+
+
+@pytest.mark.parametrize("newlines", POLICIES)
+@pytest.mark.parametrize("end", (FALSE_ENDS | TRUE_ENDS).values(), ids=FALSE_ENDS | TRUE_ENDS)
+def test_nothing_ends_a_chunk_but_its_length(end: bytes, newlines: NewlinePolicy) -> None:
+    """Behind BDAT a line with a dot is a line with a dot, wherever a piece or a chunk ends (RFC 3030)."""
+    message = b"x" + end + b"RSET\r\n.\r\n"
+    given = given_out(message, newlines)
+    is_refused = newlines == "reject" and given_out(message, "normalize") != message
+    envelope = ENVELOPE.removesuffix(b"DATA\r\n")
+    for at in range(len(message)):
+        last = len(message) - at
+        lines = b"BDAT %d\r\n%bBDAT %d LAST\r\n%bNOOP\r\n" % (at, message[:at], last, message[at:])
+        ended = (
+            InvalidCommand(b"BDAT %d LAST" % last, REFUSED, "BDAT LAST")
+            if is_refused
+            else BodyEnded(len(given))
+        )
+        expected = [*BEGUN[:2], Bdat(at), ChunkEnded(at), Bdat(last, last=True), ended, Noop()]
+        for pieces in splits(envelope + lines) if at == 0 else short_splits(envelope + lines):
+            assert chunked(newlines, pieces) == (expected, given)
+
+
+def short_splits(octets: bytes) -> list[list[bytes]]:
+    """Return *octets* whole, and octet by octet."""
+    return [[octets], [octets[at : at + 1] for at in range(len(octets))]]
 
 
 def resent(message: bytes) -> bytes:

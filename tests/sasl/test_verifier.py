@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailproto.errors import LocalProtocolError
+from mailproto.limits import MAX_ITERATIONS, SASLLimits
 from mailproto.sasl import NoVerifier, ScramVerifier, Secret
 from support_sasl import SECRET
 
@@ -55,6 +56,8 @@ NOT_CASES = {
     "unknown hash": TEXT.replace("256", "255"),
     "bound": TEXT.replace("256$", "256-PLUS$"),
     "no iterations": TEXT.replace("4096", "0"),
+    "too many iterations": TEXT.replace("4096", "600001"),
+    "iterations for an hour": TEXT.replace("4096", "9" * 10),
     "too many digits": TEXT.replace("4096", "4" * 11),
     "no salt": TEXT.replace("W22ZaJ0SNY7soEsUEjb6gQ==", ""),
     "no base64": TEXT.replace("W22", "W=2"),
@@ -70,11 +73,30 @@ def test_no_verifier(text: str) -> None:
     assert not text or text not in str(caught.value)
 
 
-@given(st.binary(min_size=1, max_size=40), st.integers(1, 2**31), st.binary(min_size=64, max_size=64))
+@given(
+    st.binary(min_size=1, max_size=40), st.integers(1, MAX_ITERATIONS), st.binary(min_size=64, max_size=64)
+)
 def test_round_trip(salt: bytes, iterations: int, key: bytes) -> None:
     for mechanism, size in (("SCRAM-SHA-1", 20), ("SCRAM-SHA-256", 32), ("SCRAM-SHA-512", 64)):
         verifier = ScramVerifier(mechanism, salt, iterations, key[:size], key[::-1][:size])
         assert ScramVerifier.parse(verifier.serialize()) == verifier
+
+
+def test_no_more_iterations_than_a_client_puts_up_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each login costs a server as many: the bound is that of a client, and is seen before any work."""
+    assert SASLLimits().max_iterations == MAX_ITERATIONS
+    assert ScramVerifier.parse(TEXT.replace("4096", f"{MAX_ITERATIONS}")).iterations == MAX_ITERATIONS
+    made_up = NoVerifier(iterations=MAX_ITERATIONS).made_up("SCRAM-SHA-1", "tim", SECRET)
+    assert made_up.iterations == MAX_ITERATIONS
+    monkeypatch.delattr(hashlib, "pbkdf2_hmac")
+    for iterations in (0, -1, MAX_ITERATIONS + 1, 2**31 - 1, 2**64):
+        for build in (
+            lambda count: ScramVerifier("SCRAM-SHA-1", SALT, count, bytes(20), bytes(20)),
+            lambda count: ScramVerifier.of_password("x", salt=SALT, iterations=count),
+            lambda count: NoVerifier(iterations=count),
+        ):
+            with pytest.raises(LocalProtocolError, match="expected 1 to 600000 iterations"):
+                build(iterations)
 
 
 def test_verifies() -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from mailproto._secret import Secret
 from mailproto.errors import LocalProtocolError
+from mailproto.limits import MAX_ITERATIONS
 from mailproto.sasl import _base64
 from mailproto.sasl._prep import PreparationError, saslprep
 
@@ -52,7 +53,7 @@ class ScramVerifier:
     """The verifier of one password for one of the mechanisms of `SCRAM_HASHES`.
 
     Make it by `of_password`, keep it by `serialize`. Raises LocalProtocolError for keys that do not have the
-    size of the hash, no salt, or less than one iteration.
+    size of the hash, for no salt, and for less than one iteration or more than `limits.MAX_ITERATIONS`.
     """
 
     mechanism: str
@@ -63,8 +64,9 @@ class ScramVerifier:
 
     def __post_init__(self) -> None:
         size = hashlib.new(_hash_of(self.mechanism)).digest_size
-        if not (0 < len(self.salt) <= _MAX_SALT and self.iterations > 0):
-            raise LocalProtocolError(f"{self.mechanism}: expected a salt and a number of iterations")
+        _check_iterations(self.iterations)
+        if not 0 < len(self.salt) <= _MAX_SALT:
+            raise LocalProtocolError(f"{self.mechanism}: expected a salt of 1 to {_MAX_SALT} octets")
         if not len(self.stored_key) == len(self.server_key) == size:
             raise LocalProtocolError(f"{self.mechanism}: expected two keys of {size} octets")
 
@@ -81,8 +83,9 @@ class ScramVerifier:
 
         *salt* is random, at least 16 octets, another one for each user: `os.urandom(16)`. This takes time,
         that is what *iterations* are for. Raises LocalProtocolError for a password that is empty, or that
-        SASLprep forbids.
+        SASLprep forbids, and before any work for more than `limits.MAX_ITERATIONS`.
         """
+        _check_iterations(iterations)
         key = salted_password(password, salt, iterations, mechanism, is_stored=True)
         name = _hash_of(mechanism)
         stored = hashlib.new(name, client_key(key, mechanism)).digest()
@@ -120,10 +123,16 @@ class ScramVerifier:
 
 @dataclass(frozen=True, slots=True)
 class NoVerifier:
-    """Says that a store of verifiers has none for a user: one is made up that looks like those it has."""
+    """Says that a store of verifiers has none for a user: one is made up that looks like those it has.
+
+    Raises LocalProtocolError for iterations that no `ScramVerifier` may have.
+    """
 
     iterations: int = DEFAULT_ITERATIONS
     salt_octets: int = SALT_OCTETS
+
+    def __post_init__(self) -> None:
+        _check_iterations(self.iterations)
 
     def made_up(self, mechanism: str, authcid: str, secret: Secret[bytes]) -> ScramVerifier:
         """Return a verifier that no password has, always the same one for a user and a *secret*.
@@ -158,6 +167,11 @@ def client_key(salted: bytes, mechanism: str) -> bytes:
 def server_key(salted: bytes, mechanism: str) -> bytes:
     """Return `ServerKey`."""
     return hmac.digest(salted, b"Server Key", _hash_of(mechanism))
+
+
+def _check_iterations(iterations: int) -> None:
+    if not 0 < iterations <= MAX_ITERATIONS:
+        raise LocalProtocolError(f"expected 1 to {MAX_ITERATIONS} iterations, got {iterations}")
 
 
 def _hash_of(mechanism: str) -> str:

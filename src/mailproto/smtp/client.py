@@ -97,6 +97,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         "_encoder",
         "_extensions",
         "_hello",
+        "_is_early",
         "_last_sent",
         "_lmtp",
         "_mail",
@@ -133,6 +134,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self._chunk_encoder: ChunkEncoder | None = None
         self._owed = 0
         self._last_sent = ""
+        self._is_early = False
         self._body_progress = 0
         self._tls_active = False
         self._authenticated = False
@@ -329,6 +331,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         """
         self._require_body()
         self._queue(self._encoder.finish())
+        self._note_early_reply()
         bodies = self._answers_to(TRANSITIONS[State.ENDED, MessageBody.name])
         self._pending.extend(bodies)
         self._last_sent = MessageBody.name
@@ -382,6 +385,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     def _next_event(self) -> ClientEvent | None:
         if self._state is _CLOSED:
+            self._input.clear()
             return None
         if self._state is _TLS and self._input.size:
             raise _injection(self._input.size)
@@ -428,6 +432,8 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             return reply
         if self._awaited is None:
             return self._received_unasked(reply)
+        if self._is_early:
+            self._check_early(reply)
         request = self._pending.popleft()
         if self._owed and not reply.is_negative and all(r.name == "message" for r in self._pending):
             raise RemoteProtocolError(
@@ -437,6 +443,12 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             self._apply(request, reply)
         self._settle()
         return reply
+
+    def _check_early(self, reply: Reply) -> None:
+        """Raise, unless *reply* refuses a message, which may be said while that is being sent."""
+        if self._pending[0].name != MessageBody.name or not reply.is_negative:
+            raise _unasked(reply)
+        self._is_early = False
 
     def _settle(self) -> None:
         """Put in the place of a last BDAT or BURL whose turn it is what its replies answer.
@@ -458,7 +470,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         row = row_of(self._state, name)
         state = None if row is None else row.after(reply.code)
         if state is None:
-            raise RemoteProtocolError(f"expected no reply, got {reply.code}")
+            raise _unasked(reply)
         if name == "message":
             reply = reply.answering(MessageBody())
         self._state = state
@@ -518,11 +530,16 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
         self._queue(octets, shown)
         if not self._pending:
             self._progress += 1
+            self._note_early_reply()
         predicted = self._predict()
         self._pending.append(request)
         self._last_sent = request.name
         self._predicted = next_state(predicted, request.name)
         self._settle()
+
+    def _note_early_reply(self) -> None:
+        """Note whether the server speaks before it was asked: what has begun to come answers nothing."""
+        self._is_early = bool(self._input) or self._reader.is_inside
 
     def _predict(self) -> State:
         """Return the state that will hold if every pending command succeeds."""
@@ -645,6 +662,10 @@ _TIMEOUTS: Final = {
     State.BODY: timeout_of("body"),
     State.TLS: timeout_of("TLS"),
 }
+
+
+def _unasked(reply: Reply) -> RemoteProtocolError:
+    return RemoteProtocolError(f"expected no reply, got {reply.code}")
 
 
 def _injection(size: int) -> RemoteProtocolError:

@@ -605,8 +605,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._lost()
         return event
 
-    def _nothing(self) -> None:
-        return None
+    def _drop(self) -> None:
+        """Keep nothing that comes after the end."""
+        self._input.clear()
 
     def _lost(self) -> ConnectionLost:
         clean = not self._input.size and self._rest is None and self._state in (State.START, State.READY)
@@ -980,7 +981,7 @@ _READERS: Final[dict[State, Callable[[SMTPServerConnection], ServerEvent | None]
     **dict.fromkeys(State, SMTPServerConnection._next_of_line),
     State.BODY: SMTPServerConnection._next_of_body,
     State.ENDED: SMTPServerConnection._end_body,
-    State.CLOSED: SMTPServerConnection._nothing,
+    State.CLOSED: SMTPServerConnection._drop,
 }
 """What reads the next event in each state."""
 
