@@ -418,7 +418,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
             raise LimitExceeded(name, size, maximum)
 
     def _lost(self) -> ConnectionLost:
-        unfinished = self._input or self._reader.is_inside or self._pending
+        unfinished = self._input.size or self._reader.is_inside or self._pending
         clean = not unfinished and self._state in (State.REFUSED, State.START, State.READY)
         self._close()
         return ConnectionLost(clean)
@@ -539,7 +539,7 @@ class SMTPClientConnection(Endpoint[ClientEvent]):
 
     def _note_early_reply(self) -> None:
         """Note whether the server speaks before it was asked: what has begun to come answers nothing."""
-        self._is_early = bool(self._input) or self._reader.is_inside
+        self._is_early = self._input.size > 0 or self._reader.is_inside
 
     def _predict(self) -> State:
         """Return the state that will hold if every pending command succeeds."""
