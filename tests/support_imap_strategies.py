@@ -49,6 +49,9 @@ from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
+from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch import ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection, FetchItem
@@ -139,7 +142,7 @@ _leaf_keys: st.SearchStrategy[SearchKey] = st.one_of(
     st.builds(search.UnknownKey, _unknown_names, st.lists(values, max_size=3).map(tuple)),
 )
 keys: st.SearchStrategy[SearchKey] = st.recursive(
-    _leaf_keys,
+    st.deferred(lambda: _leaf_keys | extension_keys),
     lambda inner: st.one_of(
         inner.map(search.Not),
         st.builds(search.Or, inner, inner),
@@ -147,6 +150,19 @@ keys: st.SearchStrategy[SearchKey] = st.recursive(
     ),
     max_leaves=8,
 )
+
+# What extensions have: items, keys, codes.
+object_ids = st.text("abcXYZ019_-", min_size=1, max_size=255)
+extension_items: list[FetchItem[object]] = [EMAILID, THREADID, SAVEDATE, PREVIEW, PREVIEW_LAZY]
+extension_keys: st.SearchStrategy[SearchKey] = st.one_of(
+    st.builds(EmailID, object_ids),
+    st.builds(ThreadID, object_ids),
+    st.builds(SavedBefore, st.dates()),
+    st.builds(SavedOn, st.dates()),
+    st.builds(SavedSince, st.dates()),
+    st.just(SaveDateSupported()),
+)
+extension_codes: st.SearchStrategy[ResponseCode] = st.one_of(st.builds(MailboxIDCode, object_ids))
 
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
@@ -156,6 +172,7 @@ id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | 
 _items: st.SearchStrategy[tuple[FetchItem[object], ...]] = st.lists(
     st.sampled_from(
         [FLAGS, UID, ENVELOPE, RFC822_SIZE, BodySection(), BodySection((1, 2), "MIME", peek=False)]
+        + extension_items
     ),
     min_size=1,
     max_size=4,
@@ -210,6 +227,7 @@ response_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(codes.PermanentFlagsCode, flags | flags.map(lambda some: some | {"\\*"})),
     st.builds(codes.CapabilityCode, st.lists(atoms, max_size=4).map(Capabilities)),
     st.builds(codes.BadCharsetCode, st.lists(st.text(ATOM_CHARS + '" ', max_size=9), max_size=3).map(tuple)),
+    extension_codes,
     st.builds(AppendUIDCode, numbers, known_uid_sets),
     st.builds(lambda validity, uids: CopyUIDCode(validity, uids, uids), numbers, known_uid_sets),
 )

@@ -45,11 +45,14 @@ from mailproto.imap.commands import (
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
+from mailproto.imap.ext.preview import PREVIEW
 from mailproto.imap.ext.uidplus import UIDExpunge
 from mailproto.imap.fetch import BodySection, OtherItem
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
+    FetchData,
     FlagsData,
     IDData,
     ListData,
@@ -90,6 +93,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SEARCH text": lambda evil: Search(From(evil)),
     "SEARCH field": lambda evil: Search(Header(evil, "x")),
     "SEARCH keyword": lambda evil: Search(Keyword(evil)),
+    "SEARCH object id": lambda evil: Search(EmailID(evil)),
     "SEARCH charset": lambda evil: Search(Text("x"), evil),
     "FETCH set": lambda evil: Fetch(SequenceSet(evil), (BodySection(),)),
     "FETCH field": lambda evil: Fetch(SequenceSet("1"), (BodySection((), "HEADER.FIELDS", (evil,)),)),
@@ -129,6 +133,10 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "attribute": lambda evil: ListData(frozenset({evil}), "/", "x"),
     "delimiter": lambda evil: ListData(frozenset(), evil, "x"),
     "status mailbox": lambda evil: StatusData(evil, (("MESSAGES", 1),)),
+    "mailbox id": lambda evil: StatusData("x", (("MAILBOXID", evil),)),
+    "mailbox id code": lambda evil: Ok("x", MailboxIDCode(evil)),
+    "email id": lambda evil: FetchData(1, EMAILID.answer(evil)),
+    "preview": lambda evil: FetchData(1, PREVIEW.answer(evil)),
     "status item": lambda evil: StatusData("x", ((evil, 1),)),
     "id": lambda evil: IDData((("name", evil),)),
     "unknown name": lambda evil: UnknownData(evil),
@@ -166,6 +174,7 @@ ATOMS = [
     "STATUS item",
     "APPEND flag",
     "SEARCH keyword",
+    "SEARCH object id",
     "FETCH set",
     "FETCH item",
     "STORE flag",

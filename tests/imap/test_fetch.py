@@ -61,7 +61,7 @@ CASES: list[tuple[bytes, Items]] = [
         (FLAGS, BodySection((), "HEADER.FIELDS", ("DATE", "FROM"), peek=False)),
     ),
     (b"X-GM-MSGID", (OtherItem("X-GM-MSGID"),)),
-    (b"(PREVIEW (LAZY) UID)", (OtherItem("PREVIEW", ("LAZY",)), UID)),
+    (b"(X-PREVIEW (LAZY) UID)", (OtherItem("X-PREVIEW", ("LAZY",)), UID)),
     (
         b"(BINARY.PEEK[1.2]<0.10> BINARY.SIZE[3])",
         (OtherItem("BINARY.PEEK[1.2]<0.10>"), OtherItem("BINARY.SIZE[3]")),

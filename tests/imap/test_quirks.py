@@ -237,7 +237,7 @@ CASES: dict[str, Case] = {
     ),
     "a name with spaces in STATUS": (
         b"* STATUS a b (MESSAGES 1 MAILBOXID (x))",
-        [StatusData("a b", (("MESSAGES", 1), ("MAILBOXID", ("x",))))],
+        [StatusData("a b", (("MESSAGES", 1), ("MAILBOXID", "x")))],
         ["a mailbox name in quotes"],
     ),
     "a name with quotes in STATUS": (

@@ -240,7 +240,7 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
         b'* STATUS "Bulk Mail" (MESSAGES 12 UNSEEN 3 UIDNEXT 44 UIDVALIDITY 1 MAILBOXID (7))',
         StatusData(
             "Bulk Mail",
-            (("MESSAGES", 12), ("UNSEEN", 3), ("UIDNEXT", 44), ("UIDVALIDITY", 1), ("MAILBOXID", (7,))),
+            (("MESSAGES", 12), ("UNSEEN", 3), ("UIDNEXT", 44), ("UIDVALIDITY", 1), ("MAILBOXID", "7")),
         ),
     ),
     (

@@ -40,7 +40,6 @@ from mailproto.imap.commands import (
     Close,
     Command,
     Copy,
-    Create,
     Delete,
     Expunge,
     Rename,
@@ -386,9 +385,9 @@ class IMAPClient:
         """Ask for a checkpoint of the mailbox (CHECK)."""
         await self._run(flows.run(self._session, Check()))
 
-    async def create(self, mailbox: str) -> None:
-        """Make a mailbox."""
-        await self._run(flows.run(self._session, Create(mailbox)))
+    async def create(self, mailbox: str) -> str | None:
+        """Make a mailbox; the result is its identifier, if the server has OBJECTID (RFC 8474)."""
+        return await self._run(flows.create(self._session, mailbox))
 
     async def delete(self, mailbox: str) -> None:
         """Remove a mailbox."""

@@ -77,11 +77,15 @@ from mailproto.imap.events import (
     Unchecked,
 )
 from mailproto.imap.ext import _all as _all  # fills the tables of commands, codes and keys
+from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
+from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch import (
@@ -258,6 +262,7 @@ __all__ = [
     # response codes
     "BadCharsetCode",
     "CapabilityCode",
+    "MailboxIDCode",
     "PermanentFlagsCode",
     "ResponseCode",
     "SimpleCode",
@@ -265,6 +270,19 @@ __all__ = [
     "UIDValidityCode",
     "UnknownCode",
     "UnseenCode",
+    # items and search keys of extensions
+    "EMAILID",
+    "EmailID",
+    "PREVIEW",
+    "PREVIEW_LAZY",
+    "SAVEDATE",
+    "SaveDateSupported",
+    "SavedBefore",
+    "SavedOn",
+    "SavedSince",
+    "THREADID",
+    "ThreadID",
+    "append_limit",
     # FETCH
     "ALL",
     "Answer",

@@ -29,6 +29,7 @@ from mailproto.imap.commands import (
     Capability,
     Command,
     Copy,
+    Create,
     Examine,
     List,
     Login,
@@ -49,6 +50,7 @@ from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.id import ID, IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
@@ -80,6 +82,7 @@ __all__ = [
     "capabilities",
     "complete",
     "copy",
+    "create",
     "enable",
     "exchange",
     "identify",
@@ -245,6 +248,13 @@ def select(session: Inboxes, mailbox: str, *, is_read_only: bool = False) -> Flo
     return cast(MailboxView, session.conn.view)
 
 
+def create(session: Inboxes, mailbox: str) -> Flow[str | None]:
+    """Make a mailbox; the result is its object identifier, if the server has OBJECTID (RFC 8474)."""
+    inbox = yield from run(session, Create(mailbox))
+    code = inbox.status.code if inbox.status is not None else None
+    return code.object_id if isinstance(code, MailboxIDCode) else None
+
+
 def list_mailboxes(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[ListData, ...]]:
     """Return the mailboxes whose names match."""
     inbox = yield from run(session, List(reference, pattern))
@@ -324,9 +334,7 @@ def copy(session: Inboxes, command: Copy | UIDCopy) -> Flow[CopyUIDCode | None]:
 
 
 def move(session: Inboxes, command: Move | UIDMove) -> Flow[CopyUIDCode | None]:
-    """Move messages (RFC 6851); the result is that of `copy`. Raises LocalProtocolError without MOVE."""
-    if "MOVE" not in (session.conn.capabilities or ()):
-        raise LocalProtocolError("MOVE: the server does not offer it")
+    """Move messages (RFC 6851); the result is that of `copy`."""
     inbox = yield from run(session, command)
     return _copy_code(session, inbox)
 

@@ -5,21 +5,17 @@ The status that a refusal suggests goes to the client as it is. Grammar is not j
 
 from __future__ import annotations
 
-from typing import Final
-
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.codes import PRIVACYREQUIRED, SimpleCode
+from mailproto.imap.codes import PRIVACYREQUIRED, TOOBIG
 from mailproto.imap.commands import Authenticate, Command, Login, UnknownCommand
 from mailproto.imap.framer import MAX_SIZE, Mark
+from mailproto.imap.needs import missing
 from mailproto.imap.state import State, row_of
 from mailproto.imap.status import Bad, No
 from mailproto.imap.writer import MAX_MINUS, LiteralForm
 from mailproto.limits import IMAPLimits
 
-__all__ = ["TOOBIG", "refusal_of_command", "refusal_of_literal"]
-
-TOOBIG: Final = SimpleCode("TOOBIG")
-"""A literal of APPEND is too large (RFC 4469 section 4.2, RFC 7889 section 3)."""
+__all__ = ["refusal_of_command", "refusal_of_literal"]
 
 
 def refusal_of_command(
@@ -31,7 +27,7 @@ def refusal_of_command(
     """
     if isinstance(command, UnknownCommand):
         return Bad("unknown command")
-    refusal = _refusal_of_name(command.name, state, offered)
+    refusal = _refusal_of_name(command.name, state, offered) or _refusal_of_arguments(command, offered)
     if refusal is None and isinstance(command, Authenticate):
         return _refusal_of_mechanism(command, offered, known)
     return refusal
@@ -39,7 +35,7 @@ def refusal_of_command(
 
 def _refusal_of_name(name: str, state: State, offered: Capabilities) -> No | Bad | None:
     row = row_of(name)
-    if not _has_extension(row.capability, offered):
+    if row.capability and not offered.offers(row.capability):
         return Bad(f"{name} is not offered now")
     if state not in row.legal:
         return Bad(f"{name} is not legal in the state {state.value!r}")
@@ -48,11 +44,9 @@ def _refusal_of_name(name: str, state: State, offered: Capabilities) -> No | Bad
     return None
 
 
-def _has_extension(capability: str, offered: Capabilities) -> bool:
-    if not capability or capability in offered:
-        return True
-    # RFC 9051 section 2 made these extensions part of the protocol, all but this one everywhere.
-    return "IMAP4REV2" in offered and capability != "STARTTLS"
+def _refusal_of_arguments(command: Command, offered: Capabilities) -> Bad | None:
+    lacking = missing(command, offered)
+    return None if lacking is None else Bad(f"{command.name} with these arguments needs {lacking}")
 
 
 def _refusal_of_mechanism(

@@ -86,9 +86,13 @@ __all__ = [
 
 
 class SearchKey(ABC):
-    """One key, or several joined: `a & b`, `a | b`, `~a`."""
+    """One key, or several joined: `a & b`, `a | b`, `~a`.
+
+    `capability` is what a server must offer for it, "" if it is one of RFC 3501.
+    """
 
     __slots__ = ()
+    capability: ClassVar[str] = ""
 
     @property
     @abstractmethod

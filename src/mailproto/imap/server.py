@@ -17,6 +17,7 @@ from mailproto._connection import Endpoint
 from mailproto._secret import Secret
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap.capability import Capabilities
+from mailproto.imap.codes import TOOBIG
 from mailproto.imap.commands import (
     Authenticate,
     Examine,
@@ -41,7 +42,7 @@ from mailproto.imap.ext.idle import Idle
 from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
 from mailproto.imap.offering import DEFAULT_CAPABILITIES, capabilities_offered
 from mailproto.imap.outgoing import Outgoing
-from mailproto.imap.refusals import TOOBIG, refusal_of_command, refusal_of_literal
+from mailproto.imap.refusals import refusal_of_command, refusal_of_literal
 from mailproto.imap.responses import (
     ContinuationRequest,
     EnabledData,

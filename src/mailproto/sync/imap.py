@@ -37,7 +37,6 @@ from mailproto.imap.commands import (
     Close,
     Command,
     Copy,
-    Create,
     Delete,
     Expunge,
     Rename,
@@ -355,9 +354,9 @@ class IMAPClient:
         """Ask for a checkpoint of the mailbox (CHECK)."""
         self._run(flows.run(self._session, Check()))
 
-    def create(self, mailbox: str) -> None:
-        """Make a mailbox."""
-        self._run(flows.run(self._session, Create(mailbox)))
+    def create(self, mailbox: str) -> str | None:
+        """Make a mailbox; the result is its identifier, if the server has OBJECTID (RFC 8474)."""
+        return self._run(flows.create(self._session, mailbox))
 
     def delete(self, mailbox: str) -> None:
         """Remove a mailbox."""

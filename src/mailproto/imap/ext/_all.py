@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from mailproto.imap.ext import (
+    appendlimit,
     enable,
     id,
     idle,
     move,
     namespace,
+    objectid,
+    preview,
+    savedate,
+    status_size,
     uidplus,
     unselect,
 )
 
 __all__ = ["EXTENSIONS"]
 
-EXTENSIONS = (enable, id, idle, move, namespace, uidplus, unselect)
+EXTENSIONS = (
+    appendlimit,
+    enable,
+    id,
+    idle,
+    move,
+    namespace,
+    objectid,
+    preview,
+    savedate,
+    status_size,
+    uidplus,
+    unselect,
+)
 """The modules."""
