@@ -45,6 +45,19 @@ from mailproto.imap.commands import (
     Unsubscribe,
 )
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
+from mailproto.imap.ext.fuzzy import Fuzzy
+from mailproto.imap.ext.gmail import (
+    X_GM_LABELS,
+    X_GM_MSGID,
+    X_GM_THRID,
+    GmailLabel,
+    GmailMessageID,
+    GmailRaw,
+    GmailThreadID,
+    StoreLabels,
+    UIDStoreLabels,
+)
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
@@ -54,6 +67,8 @@ from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.within import Older, Younger
+from mailproto.imap.ext.xlist import XList
 from mailproto.imap.fetch import ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection, FetchItem
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
@@ -145,6 +160,7 @@ keys: st.SearchStrategy[SearchKey] = st.recursive(
     st.deferred(lambda: _leaf_keys | extension_keys),
     lambda inner: st.one_of(
         inner.map(search.Not),
+        inner.map(Fuzzy),
         st.builds(search.Or, inner, inner),
         st.lists(inner, min_size=2, max_size=4).map(lambda terms: search.And(tuple(terms))),
     ),
@@ -153,7 +169,18 @@ keys: st.SearchStrategy[SearchKey] = st.recursive(
 
 # What extensions have: items, keys, codes.
 object_ids = st.text("abcXYZ019_-", min_size=1, max_size=255)
-extension_items: list[FetchItem[object]] = [EMAILID, THREADID, SAVEDATE, PREVIEW, PREVIEW_LAZY]
+filter_names = atoms.filter(lambda atom: "/" not in atom)
+gmail_labels = st.frozensets(texts | atoms.map("\\{}".format), max_size=4)
+extension_items: list[FetchItem[object]] = [
+    EMAILID,
+    THREADID,
+    SAVEDATE,
+    PREVIEW,
+    PREVIEW_LAZY,
+    X_GM_MSGID,
+    X_GM_THRID,
+    X_GM_LABELS,
+]
 extension_keys: st.SearchStrategy[SearchKey] = st.one_of(
     st.builds(EmailID, object_ids),
     st.builds(ThreadID, object_ids),
@@ -161,8 +188,18 @@ extension_keys: st.SearchStrategy[SearchKey] = st.one_of(
     st.builds(SavedOn, st.dates()),
     st.builds(SavedSince, st.dates()),
     st.just(SaveDateSupported()),
+    st.builds(Older, numbers),
+    st.builds(Younger, numbers),
+    st.builds(Filter, filter_names),
+    st.builds(GmailMessageID, st.integers(0, 2**64 - 1)),
+    st.builds(GmailThreadID, st.integers(0, 2**64 - 1)),
+    st.builds(GmailLabel, mailboxes),
+    st.builds(GmailRaw, texts),
 )
-extension_codes: st.SearchStrategy[ResponseCode] = st.one_of(st.builds(MailboxIDCode, object_ids))
+extension_codes: st.SearchStrategy[ResponseCode] = st.one_of(
+    st.builds(MailboxIDCode, object_ids),
+    st.builds(UndefinedFilterCode, filter_names),
+)
 
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
@@ -203,6 +240,9 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Append, mailboxes, octets, flags, internal_date=st.none() | date_times),
     st.builds(Store, sequence_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
     st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
+    st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
+    st.builds(UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
+    st.builds(XList, mailboxes, mailboxes),
     st.builds(Fetch, sequence_sets, _items),
     st.builds(UIDFetch, uid_sets, _items),
     st.builds(Copy, sequence_sets, mailboxes),

@@ -74,6 +74,8 @@ COMMANDS = [
     b"a UID MOVE 1 foo\r\n",
     b"a UID EXPUNGE 1:3\r\n",
     b"a ENABLE CONDSTORE X-Y\r\n",
+    b'a XLIST "" {1+}\r\n%\r\n',
+    b"a UID STORE 1:* +X-GM-LABELS (\\Inbox {3+}\r\na b)\r\n",
 ]
 RESPONSES = [
     b'* 12 FETCH (FLAGS (\\Seen) UID 4 ENVELOPE ("d" "s" (("a" NIL "b" "c")) '

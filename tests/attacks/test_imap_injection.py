@@ -43,11 +43,14 @@ from mailproto.imap.commands import (
     Unsubscribe,
 )
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
+from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
 from mailproto.imap.ext.preview import PREVIEW
 from mailproto.imap.ext.uidplus import UIDExpunge
+from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import BodySection, OtherItem
 from mailproto.imap.responses import (
     CapabilityData,
@@ -93,6 +96,13 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SEARCH text": lambda evil: Search(From(evil)),
     "SEARCH field": lambda evil: Search(Header(evil, "x")),
     "SEARCH keyword": lambda evil: Search(Keyword(evil)),
+    "SEARCH filter": lambda evil: Search(Filter(evil)),
+    "SEARCH raw": lambda evil: Search(GmailRaw(evil)),
+    "SEARCH label": lambda evil: Search(GmailLabel(evil)),
+    "STORE label": lambda evil: StoreLabels(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
+    "UID STORE label": lambda evil: UIDStoreLabels(UIDSet("1"), StoreAction.ADD, frozenset({evil})),
+    "XLIST reference": lambda evil: XList(evil, "*"),
+    "XLIST pattern": lambda evil: XList("", evil),
     "SEARCH object id": lambda evil: Search(EmailID(evil)),
     "SEARCH charset": lambda evil: Search(Text("x"), evil),
     "FETCH set": lambda evil: Fetch(SequenceSet(evil), (BodySection(),)),
@@ -133,6 +143,10 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "attribute": lambda evil: ListData(frozenset({evil}), "/", "x"),
     "delimiter": lambda evil: ListData(frozenset(), evil, "x"),
     "status mailbox": lambda evil: StatusData(evil, (("MESSAGES", 1),)),
+    "label": lambda evil: FetchData(1, X_GM_LABELS.answer(frozenset({evil}))),
+    "system label": lambda evil: FetchData(1, X_GM_LABELS.answer(frozenset({f"\\{evil}"}))),
+    "filter": lambda evil: No("x", UndefinedFilterCode(evil)),
+    "xlist": lambda evil: XListData(frozenset({evil}), "/", evil),
     "mailbox id": lambda evil: StatusData("x", (("MAILBOXID", evil),)),
     "mailbox id code": lambda evil: Ok("x", MailboxIDCode(evil)),
     "email id": lambda evil: FetchData(1, EMAILID.answer(evil)),
@@ -175,6 +189,7 @@ ATOMS = [
     "APPEND flag",
     "SEARCH keyword",
     "SEARCH object id",
+    "SEARCH filter",
     "FETCH set",
     "FETCH item",
     "STORE flag",

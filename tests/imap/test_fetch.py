@@ -60,7 +60,7 @@ CASES: list[tuple[bytes, Items]] = [
         b"(FLAGS BODY[HEADER.FIELDS (DATE FROM)])",
         (FLAGS, BodySection((), "HEADER.FIELDS", ("DATE", "FROM"), peek=False)),
     ),
-    (b"X-GM-MSGID", (OtherItem("X-GM-MSGID"),)),
+    (b"X-MSGID", (OtherItem("X-MSGID"),)),
     (b"(X-PREVIEW (LAZY) UID)", (OtherItem("X-PREVIEW", ("LAZY",)), UID)),
     (
         b"(BINARY.PEEK[1.2]<0.10> BINARY.SIZE[3])",

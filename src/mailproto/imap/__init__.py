@@ -79,6 +79,19 @@ from mailproto.imap.events import (
 from mailproto.imap.ext import _all as _all  # fills the tables of commands, codes and keys
 from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
+from mailproto.imap.ext.fuzzy import Fuzzy
+from mailproto.imap.ext.gmail import (
+    X_GM_LABELS,
+    X_GM_MSGID,
+    X_GM_THRID,
+    GmailLabel,
+    GmailMessageID,
+    GmailRaw,
+    GmailThreadID,
+    StoreLabels,
+    UIDStoreLabels,
+)
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
@@ -88,6 +101,8 @@ from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.within import Older, Younger
+from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import (
     ALL,
     BODY,
@@ -218,6 +233,7 @@ __all__ = [
     "Status",
     "Store",
     "StoreAction",
+    "StoreLabels",
     "Subscribe",
     "TaggedCommand",
     "UIDCopy",
@@ -226,9 +242,11 @@ __all__ = [
     "UIDMove",
     "UIDSearch",
     "UIDStore",
+    "UIDStoreLabels",
     "UnknownCommand",
     "Unselect",
     "Unsubscribe",
+    "XList",
     # responses
     "Bad",
     "Bye",
@@ -258,6 +276,7 @@ __all__ = [
     "TaggedStatus",
     "UnknownData",
     "UnreadResponse",
+    "XListData",
     "prepare",
     # response codes
     "BadCharsetCode",
@@ -268,11 +287,19 @@ __all__ = [
     "SimpleCode",
     "UIDNextCode",
     "UIDValidityCode",
+    "UndefinedFilterCode",
     "UnknownCode",
     "UnseenCode",
     # items and search keys of extensions
     "EMAILID",
     "EmailID",
+    "Filter",
+    "Fuzzy",
+    "GmailLabel",
+    "GmailMessageID",
+    "GmailRaw",
+    "GmailThreadID",
+    "Older",
     "PREVIEW",
     "PREVIEW_LAZY",
     "SAVEDATE",
@@ -282,6 +309,10 @@ __all__ = [
     "SavedSince",
     "THREADID",
     "ThreadID",
+    "X_GM_LABELS",
+    "X_GM_MSGID",
+    "X_GM_THRID",
+    "Younger",
     "append_limit",
     # FETCH
     "ALL",

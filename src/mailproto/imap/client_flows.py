@@ -81,6 +81,7 @@ __all__ = [
     "append",
     "capabilities",
     "complete",
+    "data_of",
     "copy",
     "create",
     "enable",
@@ -200,13 +201,14 @@ def raise_refusal(inbox: Inbox) -> None:
         raise IMAPStatusError.of(status, inbox.name)
 
 
-def _data(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> tuple[DataT, ...]:
+def data_of(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> tuple[DataT, ...]:
+    """Take the answers of this kind that have come."""
     return tuple(event for event in session.take(inbox) if isinstance(event, kind))
 
 
 def _last(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> DataT:
     """Return the last answer. Raises ItemMissing if there was none."""
-    found = _data(session, inbox, kind)
+    found = data_of(session, inbox, kind)
     if not found:
         raise ItemMissing(inbox.name)
     return found[-1]
@@ -258,13 +260,13 @@ def create(session: Inboxes, mailbox: str) -> Flow[str | None]:
 def list_mailboxes(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[ListData, ...]]:
     """Return the mailboxes whose names match."""
     inbox = yield from run(session, List(reference, pattern))
-    return _data(session, inbox, ListData)
+    return data_of(session, inbox, ListData)
 
 
 def list_subscribed(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[LSubData, ...]]:
     """Return the subscribed names that match."""
     inbox = yield from run(session, LSub(reference, pattern))
-    return _data(session, inbox, LSubData)
+    return data_of(session, inbox, LSubData)
 
 
 def mailbox_status(session: Inboxes, mailbox: str, items: Sequence[str]) -> Flow[StatusData]:
@@ -283,7 +285,7 @@ def identify(session: Inboxes, parameters: Mapping[str, str | None] | None) -> F
     """Say what software this is, or nothing, and return what the server says it is (RFC 2971)."""
     pairs = None if parameters is None else tuple(parameters.items())
     inbox = yield from run(session, ID(pairs))
-    found = _data(session, inbox, IDData)
+    found = data_of(session, inbox, IDData)
     return (found[-1].parameters if found else None) or ()
 
 
@@ -318,13 +320,13 @@ def _joined(keys: Sequence[SearchKey]) -> SearchKey:
 
 
 def _found(session: Inboxes, inbox: Inbox) -> list[int]:
-    return [number for data in _data(session, inbox, SearchData) for number in data.numbers]
+    return [number for data in data_of(session, inbox, SearchData) for number in data.numbers]
 
 
 def store(session: Inboxes, command: Store | UIDStore) -> Flow[tuple[FetchData, ...]]:
     """Change flags and return the messages with their new flags; none if the command is silent."""
     inbox = yield from run(session, command, frozenset() if command.silent else frozenset({"FLAGS"}))
-    return _data(session, inbox, FetchData)
+    return data_of(session, inbox, FetchData)
 
 
 def copy(session: Inboxes, command: Copy | UIDCopy) -> Flow[CopyUIDCode | None]:

@@ -99,6 +99,7 @@ __all__ = [
     "UIDStore",
     "Unsubscribe",
     # what several of them share
+    "ListCommand",
     "MailboxCommand",
     "SetCommand",
     "ToMailboxCommand",
@@ -347,7 +348,9 @@ class Rename(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class _ListCommand(Command):
+class ListCommand(Command):
+    """A command that lists mailboxes below *reference* whose names match *pattern*."""
+
     reference: str
     pattern: str
 
@@ -373,7 +376,7 @@ class _ListCommand(Command):
 
 @final
 @register_command
-class List(_ListCommand):
+class List(ListCommand):
     """LIST: mailboxes below *reference* whose names match *pattern*, with `%` and `*` (section 6.3.8)."""
 
     __slots__ = ()
@@ -382,7 +385,7 @@ class List(_ListCommand):
 
 @final
 @register_command
-class LSub(_ListCommand):
+class LSub(ListCommand):
     """LSUB: as LIST, among the subscribed names (section 6.3.9)."""
 
     __slots__ = ()

@@ -10,6 +10,8 @@ from typing import Final, Never
 
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.commands import Command, Fetch, Search, Status, UIDFetch, UIDSearch
+from mailproto.imap.ext import gmail
+from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
 from mailproto.imap.mailbox_data import STATUS_VALUES
 from mailproto.imap.search import SearchKey
 from mailproto.imap.state import row_of
@@ -33,6 +35,10 @@ def _of_items(command: Fetch | UIDFetch) -> Iterator[str]:
     return (item.capability for item in command.items)
 
 
+def _of_labels(command: StoreLabels | UIDStoreLabels) -> Iterator[str]:
+    yield gmail.CAPABILITY
+
+
 def _of_status(command: Status) -> Iterator[str]:
     return (STATUS_VALUES[item].capability for item in command.items if item in STATUS_VALUES)
 
@@ -53,5 +59,7 @@ ARGUMENT_NEEDS: Final[dict[type[Command], Callable[[Never], Iterator[str]]]] = {
     Search: _of_search,
     UIDSearch: _of_search,
     Status: _of_status,
+    StoreLabels: _of_labels,
+    UIDStoreLabels: _of_labels,
 }
 """Kind of command -> the capabilities that its arguments need, "" for none; extensions add their rows."""

@@ -21,6 +21,7 @@ from mailproto.imap.commands import (
     UIDSearch,
     UIDStore,
 )
+from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
 from mailproto.imap.search import SearchKey, SequenceNumbers
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.state import row_of
@@ -77,6 +78,8 @@ def _answered_keys(command: Command) -> frozenset[str]:
         return frozenset(item.key for item in command.items)
     if isinstance(command, Store | UIDStore) and not command.silent:
         return frozenset({"FLAGS"})
+    if isinstance(command, StoreLabels | UIDStoreLabels) and not command.silent:
+        return frozenset({"X-GM-LABELS"})
     return frozenset()
 
 

@@ -79,6 +79,7 @@ __all__ = [
     "any_of",
     "check_charset",
     "check_key",
+    "check_nested",
     "parse_search_keys",
     "register_key",
     "write_search_keys",
@@ -681,7 +682,7 @@ class Not(SearchKey):
     key: SearchKey
 
     def __post_init__(self) -> None:
-        _check_nested(self)
+        check_nested(self)
 
     @property
     def children(self) -> tuple[SearchKey, ...]:
@@ -711,7 +712,7 @@ class Or(SearchKey):
     right: SearchKey
 
     def __post_init__(self) -> None:
-        _check_nested(self)
+        check_nested(self)
 
     @property
     def children(self) -> tuple[SearchKey, ...]:
@@ -747,7 +748,7 @@ class And(SearchKey):
         object.__setattr__(self, "keys", tuple(self.keys))
         if len(self.keys) < 2:
             raise LocalProtocolError(f"expected two keys or more, got {len(self.keys)}")
-        _check_nested(self)
+        check_nested(self)
 
     @property
     def children(self) -> tuple[SearchKey, ...]:
@@ -822,7 +823,8 @@ def check_key(key: object) -> None:
         raise LocalProtocolError(f"expected at most {MAX_DEPTH} levels of keys, got more; see any_of")
 
 
-def _check_nested(key: SearchKey) -> None:
+def check_nested(key: SearchKey) -> None:
+    """Raise LocalProtocolError unless the children of *key* are keys, and not nested too deeply."""
     for child in key.children:
         if not isinstance(child, SearchKey):
             raise LocalProtocolError(f"expected a search key, got {type(child).__name__}")

@@ -92,6 +92,7 @@ _ROWS: Final = (
     *_plain(_AFTER_LOGIN, "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "APPEND"),
     *_answered(_AFTER_LOGIN, ("LIST", "LIST"), ("LSUB", "LSUB"), ("STATUS", "STATUS")),
     CommandRow(name="NAMESPACE", legal=_AFTER_LOGIN, answers=("NAMESPACE",), capability="NAMESPACE"),
+    CommandRow(name="XLIST", legal=_AFTER_LOGIN, answers=("XLIST",), capability="XLIST"),
     CommandRow(name="IDLE", legal=_AFTER_LOGIN, capability="IDLE"),
     CommandRow(name="CLOSE", legal=_SELECTED, after_ok=State.AUTHENTICATED),
     CommandRow(name="UNSELECT", legal=_SELECTED, after_ok=State.AUTHENTICATED, capability="UNSELECT"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from mailproto.imap.ext import (
     appendlimit,
     enable,
+    filters,
+    fuzzy,
+    gmail,
     id,
     idle,
     move,
@@ -15,6 +18,8 @@ from mailproto.imap.ext import (
     status_size,
     uidplus,
     unselect,
+    within,
+    xlist,
 )
 
 __all__ = ["EXTENSIONS"]
@@ -22,6 +27,9 @@ __all__ = ["EXTENSIONS"]
 EXTENSIONS = (
     appendlimit,
     enable,
+    filters,
+    fuzzy,
+    gmail,
     id,
     idle,
     move,
@@ -32,5 +40,7 @@ EXTENSIONS = (
     status_size,
     uidplus,
     unselect,
+    within,
+    xlist,
 )
 """The modules."""
