@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mailproto._secret import Secret
 from mailproto.imap import codes, search
+from mailproto.imap.appending import AppendData
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode
 from mailproto.imap.commands import (
@@ -44,6 +45,7 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
@@ -180,6 +182,9 @@ extension_items: list[FetchItem[object]] = [
     X_GM_MSGID,
     X_GM_THRID,
     X_GM_LABELS,
+    BinarySection((1, 2), partial=(0, 9)),
+    BinarySection(peek=False),
+    BinarySize((3,)),
 ]
 extension_keys: st.SearchStrategy[SearchKey] = st.one_of(
     st.builds(EmailID, object_ids),
@@ -200,6 +205,8 @@ extension_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(MailboxIDCode, object_ids),
     st.builds(UndefinedFilterCode, filter_names),
 )
+
+append_data: st.SearchStrategy[AppendData] = st.builds(BinaryMessage, st.binary(max_size=40))
 
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
@@ -237,7 +244,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Status, mailboxes, st.lists(atoms, min_size=1, max_size=5).map(tuple)),
     st.builds(Login, texts, texts.map(Secret)),
     st.builds(Authenticate, atoms, st.none() | st.binary(max_size=30).map(Secret)),
-    st.builds(Append, mailboxes, octets, flags, internal_date=st.none() | date_times),
+    st.builds(Append, mailboxes, octets | append_data, flags, internal_date=st.none() | date_times),
     st.builds(Store, sequence_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
     st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
     st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),

@@ -74,6 +74,8 @@ COMMANDS = [
     b"a UID MOVE 1 foo\r\n",
     b"a UID EXPUNGE 1:3\r\n",
     b"a ENABLE CONDSTORE X-Y\r\n",
+    b"a APPEND x (\\Seen) ~{30+}\r\n" + b"m\0" * 15 + b"\r\n",
+    b"a FETCH 1 (BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])\r\n",
     b'a XLIST "" {1+}\r\n%\r\n',
     b"a UID STORE 1:* +X-GM-LABELS (\\Inbox {3+}\r\na b)\r\n",
 ]
@@ -85,6 +87,7 @@ RESPONSES = [
     b"* OK [BADCHARSET ({5}\r\nUTF-8)] {3}\r\n",
     b"* SEARCH 1 2 3\r\n* 5 EXPUNGE\r\n+ go\r\n",
     b"A1 NO [ALERT] no\r\n",
+    b"* 12 FETCH (BINARY[1]<0> ~{30}\r\n" + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
 ]
 
 

@@ -63,8 +63,8 @@ CASES: list[tuple[bytes, Items]] = [
     (b"X-MSGID", (OtherItem("X-MSGID"),)),
     (b"(X-PREVIEW (LAZY) UID)", (OtherItem("X-PREVIEW", ("LAZY",)), UID)),
     (
-        b"(BINARY.PEEK[1.2]<0.10> BINARY.SIZE[3])",
-        (OtherItem("BINARY.PEEK[1.2]<0.10>"), OtherItem("BINARY.SIZE[3]")),
+        b"(X.PEEK[1.2]<0.10> X.SIZE[3])",
+        (OtherItem("X.PEEK[1.2]<0.10>"), OtherItem("X.SIZE[3]")),
     ),
 ]
 

@@ -4,6 +4,7 @@ What has general names stands in modules of its own: the keys of SEARCH in `mail
 constants of response codes in `mailproto.imap.codes`, those of flags in `mailproto.imap.flags`.
 """
 
+from mailproto.imap.appending import AppendData, AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
 from mailproto.imap.client_flows import Appended, Exchange
@@ -78,6 +79,7 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.ext import _all as _all  # fills the tables of commands, codes and keys
 from mailproto.imap.ext.appendlimit import append_limit
+from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
@@ -203,8 +205,11 @@ __all__ = [
     "quirk_of",
     # commands
     "Append",
+    "AppendData",
+    "AppendMessage",
     "AppendUIDCode",
     "Authenticate",
+    "BinaryMessage",
     "Capability",
     "Check",
     "Close",
@@ -291,6 +296,8 @@ __all__ = [
     "UnknownCode",
     "UnseenCode",
     # items and search keys of extensions
+    "BinarySection",
+    "BinarySize",
     "EMAILID",
     "EmailID",
     "Filter",

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Protocol, Self, TypeVar, final
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap._grammar import ATOM, TAG
 from mailproto.imap.cursor import Cursor, ParseError
-from mailproto.imap.values import MAX_DEPTH, Message, Value, check_value
+from mailproto.imap.values import MAX_DEPTH, Message, Streamed, Value, check_value
 from mailproto.imap.writer import Writer
 
 __all__ = [
@@ -46,6 +46,11 @@ class Command(ABC):
     @abstractmethod
     def name(self) -> str:
         """The name on the wire, in upper case: "FETCH", "UID FETCH"."""
+
+    @property
+    def streamed(self) -> tuple[Streamed, ...]:
+        """Its literals that travel in chunks, through the connection, in order."""
+        return ()
 
     @abstractmethod
     def write(self, writer: Writer) -> None:

@@ -55,6 +55,7 @@ __all__ = [
     "PreparedFetch",
     "PreparedItem",
     "parse_fetch_data",
+    "parse_origin",
     "parse_space",
     "prepare",
 ]
@@ -627,8 +628,7 @@ def _parse_item(cursor: Cursor) -> tuple[str, object]:
 def _parse_section_data(cursor: Cursor) -> tuple[str, SectionData]:
     start = cursor.position
     section = parse_section(cursor)
-    match = cursor.accept_match(_ORIGIN)
-    origin = int(match[1]) if match else None
+    origin = parse_origin(cursor)
     parse_space(cursor)
     key_of = _known_key if cursor.position - start <= MAX_CACHED else _section_key
     return key_of(section, origin), SectionData(section, origin, parse_content(cursor))
@@ -651,6 +651,12 @@ def _parse_other(cursor: Cursor) -> tuple[str, Value]:
         raise cursor.error("a fetch item", start) from None
     parse_space(cursor)
     return key, cursor.value()
+
+
+def parse_origin(cursor: Cursor) -> int | None:
+    """Read `["<" number ">"]`."""
+    match = cursor.accept_match(_ORIGIN)
+    return int(match[1]) if match else None
 
 
 def parse_space(cursor: Cursor) -> None:

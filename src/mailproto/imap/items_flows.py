@@ -5,22 +5,34 @@ Each is a flow as those of `mailproto.imap.client_flows`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
+from mailproto.imap.appending import AppendOctets
 from mailproto.imap.client_flows import Numbers, data_of, run, sequence_set, uid_set
 from mailproto.imap.commands import StoreAction
+from mailproto.imap.ext.binary import BinaryMessage
 from mailproto.imap.ext.gmail import X_GM_LABELS, StoreLabels, UIDStoreLabels, label_set
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.values import Streamed
 
-__all__ = ["labels_action", "store_labels", "uid_store_labels", "xlist"]
+__all__ = ["append_form", "labels_action", "store_labels", "uid_store_labels", "xlist"]
 
 _ACTIONS: Final = {f"{action.value}{X_GM_LABELS.name}": action for action in StoreAction}
+
+
+def append_form(*, binary: bool) -> Callable[[bytes | Streamed], AppendOctets]:
+    """Return what makes of the octets of a message how they travel in APPEND."""
+    return BinaryMessage if binary else _as_it_is
+
+
+def _as_it_is(octets: bytes | Streamed) -> AppendOctets:
+    return octets
 
 
 def labels_action(action: StoreAction | str) -> StoreAction:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Never
 
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.commands import Command, Fetch, Search, Status, UIDFetch, UIDSearch
+from mailproto.imap.commands import Append, Command, Fetch, Search, Status, UIDFetch, UIDSearch
 from mailproto.imap.ext import gmail
 from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
 from mailproto.imap.mailbox_data import STATUS_VALUES
@@ -29,6 +29,10 @@ def _needs(command: Command) -> Iterator[str]:
     arguments = ARGUMENT_NEEDS.get(type(command))
     if arguments is not None:
         yield from arguments(command)  # type: ignore[arg-type]  # the table is keyed by the type
+
+
+def _of_append(command: Append) -> Iterator[str]:
+    yield command.entry.capability
 
 
 def _of_items(command: Fetch | UIDFetch) -> Iterator[str]:
@@ -54,6 +58,7 @@ def _of_key(key: SearchKey) -> Iterator[str]:
 
 
 ARGUMENT_NEEDS: Final[dict[type[Command], Callable[[Never], Iterator[str]]]] = {
+    Append: _of_append,
     Fetch: _of_items,
     UIDFetch: _of_items,
     Search: _of_search,

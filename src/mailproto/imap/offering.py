@@ -32,6 +32,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
     (
         *DEFAULT_CAPABILITIES,
         "APPENDLIMIT",
+        "BINARY",
         "FILTERS",
         "OBJECTID",
         "PREVIEW",

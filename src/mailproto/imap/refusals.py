@@ -5,6 +5,8 @@ The status that a refusal suggests goes to the client as it is. Grammar is not j
 
 from __future__ import annotations
 
+from typing import Final
+
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import PRIVACYREQUIRED, TOOBIG
 from mailproto.imap.commands import Authenticate, Command, Login, UnknownCommand
@@ -16,6 +18,9 @@ from mailproto.imap.writer import MAX_MINUS, LiteralForm
 from mailproto.limits import IMAPLimits
 
 __all__ = ["refusal_of_command", "refusal_of_literal"]
+
+_WITH_MESSAGE: Final = frozenset({"APPEND", "REPLACE", "UID REPLACE"})
+"""Commands whose literals are a message, or parts of one."""
 
 
 def refusal_of_command(
@@ -76,7 +81,7 @@ def refusal_of_literal(
     refusal = None if mark.is_synchronizing else _refusal_of_nonsync(mark.size, offered)
     if refusal is not None:
         return refusal
-    if name == "APPEND" and limits.max_append and mark.size > limits.max_append:
+    if name in _WITH_MESSAGE and limits.max_append and mark.size > limits.max_append:
         return No(f"expected a message of at most {limits.max_append} octets", TOOBIG)
     return _refusal_of_name(name, state, offered)
 

@@ -604,18 +604,24 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         elif status is None and not self._framer.may_keep(mark.size):
             status = Bad("too many or too large literals", TOOBIG)
         if status is not None:
-            event = self._refuse(tag, status, start)
-            self._drop(mark)
-            return event
+            return self._refuse_literal(tag, status, mark)
         self._framer.keep()
         if mark.is_synchronizing:
             self._consent()
         return None
 
-    def _offer_literal(self, mark: Mark) -> LiteralOffered | None:
+    def _refuse_literal(self, tag: str, status: No | Bad, mark: Mark) -> InvalidCommand:
+        event = self._refuse(tag, status, self._framer.start)
+        self._drop(mark)
+        return event
+
+    def _offer_literal(self, mark: Mark) -> LiteralOffered | InvalidCommand | None:
         tagged = streamed_command(self._framer.text, self._framer.literals, mark.size)
         if tagged is None or not self._is_logged_in:
             return None
+        status = refusal_of_command(tagged.command, self._state, self._capabilities, self._all_capabilities)
+        if status is not None:
+            return self._refuse_literal(tagged.tag, status, mark)
         index = sum(isinstance(literal, Streamed) for literal in self._framer.literals)
         self._mode = _Mode.OFFER
         self._offer = tagged.tag, mark

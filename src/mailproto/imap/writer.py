@@ -70,9 +70,10 @@ GATE: Final = Gate()
 @final
 @dataclass(frozen=True, slots=True)
 class StreamedLiteral:
-    """The place of *size* octets that the application sends in chunks."""
+    """The place of *size* octets that the application sends in chunks; a `literal8` may hold NUL."""
 
     size: int
+    may_hold_nul: bool = False
 
 
 @final
@@ -183,13 +184,22 @@ class Writer:
 
         A `Streamed` leaves a place for its octets; an `Omitted` has none, and raises LocalProtocolError.
         """
+        if isinstance(message, bytes):
+            check_octets(message, "message")
+        self._message(message, may_hold_nul=False)
+
+    def message8(self, message: Content) -> None:
+        """Write the same as a `literal8`, in which NUL may stand (RFC 3516 section 7)."""
+        self.write(b"~")
+        self._message(message, may_hold_nul=True)
+
+    def _message(self, message: Content, *, may_hold_nul: bool) -> None:
         if isinstance(message, Omitted):
             raise LocalProtocolError("expected a message, got one that was not kept")
         if isinstance(message, Streamed):
             self._announce(message.size, self._max_nonsync)
-            self._append(StreamedLiteral(message.size))
+            self._append(StreamedLiteral(message.size, may_hold_nul))
             return
-        check_octets(message, "message")
         self._announce(len(message), self._max_nonsync)
         self._put(message)
 

@@ -55,6 +55,7 @@ from mailproto.imap.fetching import Fetching, Items
 from mailproto.imap.holding import Holding
 from mailproto.imap.idling import Idling, poll
 from mailproto.imap.inbox import Inboxes, Solitary
+from mailproto.imap.items_flows import append_form
 from mailproto.imap.responses import ListData, LSubData, NamespaceData, StatusData
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import SequenceSet, UIDSet
@@ -489,13 +490,16 @@ class IMAPClient(ItemsMethods):
         internal_date: datetime | None = None,
         *,
         size: int | None = None,
+        binary: bool = False,
     ) -> Appended | None:
         """Add a message: octets, an EmailMessage, a file, or chunks of *size* octets in all.
 
         The result has its UID, if the server has UIDPLUS. A message from a file or in chunks streams; if it
-        ends before its size the connection is closed.
+        ends before its size the connection is closed. With *binary* NUL may be in it (BINARY, RFC 3516).
         """
-        return self._run(flows.append(self._session, mailbox, message, flags, internal_date, size))
+        form = append_form(binary=binary)
+        flow = flows.append(self._session, mailbox, message, flags, internal_date, size, form=form)
+        return self._run(flow)
 
     def idle(self) -> Updates:
         """Wait for what happens in the selected mailbox (RFC 2177)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailproto.imap.ext import (
     appendlimit,
+    binary,
     enable,
     filters,
     fuzzy,
@@ -26,6 +27,7 @@ __all__ = ["EXTENSIONS"]
 
 EXTENSIONS = (
     appendlimit,
+    binary,
     enable,
     filters,
     fuzzy,
