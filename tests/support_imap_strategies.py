@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailproto._secret import Secret
 from mailproto.imap import codes, search
-from mailproto.imap.appending import AppendData
+from mailproto.imap.appending import AppendData, AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode
 from mailproto.imap.commands import (
@@ -46,6 +46,7 @@ from mailproto.imap.commands import (
     Unsubscribe,
 )
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
+from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
@@ -63,9 +64,11 @@ from mailproto.imap.ext.gmail import (
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
@@ -204,9 +207,14 @@ extension_keys: st.SearchStrategy[SearchKey] = st.one_of(
 extension_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(MailboxIDCode, object_ids),
     st.builds(UndefinedFilterCode, filter_names),
+    st.builds(BadURLCode, st.text(ATOM_CHARS + ' ("', min_size=1, max_size=20)),
 )
 
-append_data: st.SearchStrategy[AppendData] = st.builds(BinaryMessage, st.binary(max_size=40))
+catenations = st.lists(
+    st.builds(TextLiteral, octets) | st.builds(URLPart, texts), min_size=1, max_size=4
+).map(lambda parts: Catenate(tuple(parts)))
+append_data: st.SearchStrategy[AppendData] = st.builds(BinaryMessage, st.binary(max_size=40)) | catenations
+append_messages = st.builds(AppendMessage, octets | append_data, flags, st.none() | date_times)
 
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
@@ -245,6 +253,9 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Login, texts, texts.map(Secret)),
     st.builds(Authenticate, atoms, st.none() | st.binary(max_size=30).map(Secret)),
     st.builds(Append, mailboxes, octets | append_data, flags, internal_date=st.none() | date_times),
+    st.builds(MultiAppend, mailboxes, st.lists(append_messages, min_size=2, max_size=3).map(tuple)),
+    st.builds(Replace, numbers, mailboxes, append_messages),
+    st.builds(UIDReplace, numbers, mailboxes, append_messages),
     st.builds(Store, sequence_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
     st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
     st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),

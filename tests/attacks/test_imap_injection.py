@@ -9,6 +9,7 @@ import pytest
 
 from mailproto._secret import Secret
 from mailproto.errors import LocalProtocolError
+from mailproto.imap.appending import AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codec import Incomplete, parse_commands, parse_responses, serialize
 from mailproto.imap.codes import BadCharsetCode, CapabilityCode, PermanentFlagsCode, SimpleCode, UnknownCode
@@ -42,13 +43,16 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
 from mailproto.imap.ext.preview import PREVIEW
+from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.uidplus import UIDExpunge
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import BodySection, OtherItem
@@ -93,6 +97,14 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "APPEND mailbox": lambda evil: Append(evil, b"x"),
     "APPEND message": lambda evil: Append("x", evil.encode()),
     "APPEND flag": lambda evil: Append("x", b"x", frozenset({evil})),
+    "APPEND two": lambda evil: MultiAppend(
+        evil, (AppendMessage(evil.encode()), AppendMessage(b"", frozenset()))
+    ),
+    "APPEND text": lambda evil: Append("x", Catenate((TextLiteral(evil.encode()),))),
+    "APPEND url": lambda evil: Append("x", Catenate((URLPart(evil),))),
+    "REPLACE mailbox": lambda evil: Replace(1, evil, AppendMessage(b"")),
+    "UID REPLACE message": lambda evil: UIDReplace(1, "x", AppendMessage(evil.encode())),
+    "UID REPLACE flag": lambda evil: UIDReplace(1, "x", AppendMessage(b"", frozenset({evil}))),
     "SEARCH text": lambda evil: Search(From(evil)),
     "SEARCH field": lambda evil: Search(Header(evil, "x")),
     "SEARCH keyword": lambda evil: Search(Keyword(evil)),
@@ -147,6 +159,7 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "system label": lambda evil: FetchData(1, X_GM_LABELS.answer(frozenset({f"\\{evil}"}))),
     "filter": lambda evil: No("x", UndefinedFilterCode(evil)),
     "xlist": lambda evil: XListData(frozenset({evil}), "/", evil),
+    "bad URL": lambda evil: No("x", BadURLCode(evil)),
     "mailbox id": lambda evil: StatusData("x", (("MAILBOXID", evil),)),
     "mailbox id code": lambda evil: Ok("x", MailboxIDCode(evil)),
     "email id": lambda evil: FetchData(1, EMAILID.answer(evil)),
@@ -195,6 +208,7 @@ ATOMS = [
     "STORE flag",
     "UID EXPUNGE",
     "UID FETCH section",
+    "UID REPLACE flag",
     "UID STORE flag",
     "ENABLE",
     "unknown name",

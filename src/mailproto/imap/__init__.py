@@ -80,6 +80,7 @@ from mailproto.imap.events import (
 from mailproto.imap.ext import _all as _all  # fills the tables of commands, codes and keys
 from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
+from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
@@ -97,9 +98,11 @@ from mailproto.imap.ext.gmail import (
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
@@ -125,6 +128,7 @@ from mailproto.imap.fetch import (
     OtherItem,
     SectionData,
 )
+from mailproto.imap.items_flows import MessageToAppend
 from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
 from mailproto.imap.responses import (
     CapabilityData,
@@ -211,6 +215,7 @@ __all__ = [
     "Authenticate",
     "BinaryMessage",
     "Capability",
+    "Catenate",
     "Check",
     "Close",
     "Command",
@@ -229,9 +234,11 @@ __all__ = [
     "Login",
     "Logout",
     "Move",
+    "MultiAppend",
     "Namespace",
     "Noop",
     "Rename",
+    "Replace",
     "Search",
     "Select",
     "StartTLS",
@@ -241,13 +248,16 @@ __all__ = [
     "StoreLabels",
     "Subscribe",
     "TaggedCommand",
+    "TextLiteral",
     "UIDCopy",
     "UIDExpunge",
     "UIDFetch",
     "UIDMove",
+    "UIDReplace",
     "UIDSearch",
     "UIDStore",
     "UIDStoreLabels",
+    "URLPart",
     "UnknownCommand",
     "Unselect",
     "Unsubscribe",
@@ -284,6 +294,7 @@ __all__ = [
     "XListData",
     "prepare",
     # response codes
+    "BadURLCode",
     "BadCharsetCode",
     "CapabilityCode",
     "MailboxIDCode",
@@ -351,6 +362,7 @@ __all__ = [
     "Exchange",
     "IMAPSession",
     "LiteralSink",
+    "MessageToAppend",
     # literals and unknown values
     "Content",
     "Omitted",

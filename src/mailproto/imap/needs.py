@@ -10,8 +10,10 @@ from typing import Final, Never
 
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.commands import Append, Command, Fetch, Search, Status, UIDFetch, UIDSearch
-from mailproto.imap.ext import gmail
+from mailproto.imap.ext import gmail, multiappend
 from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
+from mailproto.imap.ext.multiappend import MultiAppend
+from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.mailbox_data import STATUS_VALUES
 from mailproto.imap.search import SearchKey
 from mailproto.imap.state import row_of
@@ -33,6 +35,15 @@ def _needs(command: Command) -> Iterator[str]:
 
 def _of_append(command: Append) -> Iterator[str]:
     yield command.entry.capability
+
+
+def _of_append_of_several(command: MultiAppend) -> Iterator[str]:
+    yield multiappend.CAPABILITY
+    yield from (message.capability for message in command.messages)
+
+
+def _of_replace(command: Replace | UIDReplace) -> Iterator[str]:
+    yield command.message.capability
 
 
 def _of_items(command: Fetch | UIDFetch) -> Iterator[str]:
@@ -59,6 +70,9 @@ def _of_key(key: SearchKey) -> Iterator[str]:
 
 ARGUMENT_NEEDS: Final[dict[type[Command], Callable[[Never], Iterator[str]]]] = {
     Append: _of_append,
+    MultiAppend: _of_append_of_several,
+    Replace: _of_replace,
+    UIDReplace: _of_replace,
     Fetch: _of_items,
     UIDFetch: _of_items,
     Search: _of_search,

@@ -99,6 +99,10 @@ _ROWS: Final = (
     *_plain(_SELECTED, "CHECK", "EXPUNGE", "UID COPY"),
     CommandRow(name="UID EXPUNGE", legal=_SELECTED, capability="UIDPLUS"),
     *_answered(_SELECTED, ("UID SEARCH", "SEARCH"), ("UID FETCH", "FETCH"), ("UID STORE", "FETCH")),
+    CommandRow(name="UID REPLACE", legal=_SELECTED, answers=("APPENDUID",), capability="REPLACE"),
+    CommandRow(
+        name="REPLACE", legal=_SELECTED, takes_numbers=True, answers=("APPENDUID",), capability="REPLACE"
+    ),
     CommandRow(name="UID MOVE", legal=_SELECTED, answers=("COPYUID",), capability="MOVE"),
     CommandRow(name="SEARCH", legal=_SELECTED, keeps_numbers=True, answers=("SEARCH",)),
     CommandRow(name="FETCH", legal=_SELECTED, keeps_numbers=True, takes_numbers=True, answers=("FETCH",)),
