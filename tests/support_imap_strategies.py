@@ -72,6 +72,7 @@ from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList
 from mailproto.imap.fetch import ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection, FetchItem
@@ -213,7 +214,9 @@ extension_codes: st.SearchStrategy[ResponseCode] = st.one_of(
 catenations = st.lists(
     st.builds(TextLiteral, octets) | st.builds(URLPart, texts), min_size=1, max_size=4
 ).map(lambda parts: Catenate(tuple(parts)))
-append_data: st.SearchStrategy[AppendData] = st.builds(BinaryMessage, st.binary(max_size=40)) | catenations
+append_data: st.SearchStrategy[AppendData] = st.one_of(
+    st.builds(BinaryMessage, st.binary(max_size=40)), st.builds(UTF8Message, octets), catenations
+)
 append_messages = st.builds(AppendMessage, octets | append_data, flags, st.none() | date_times)
 
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)

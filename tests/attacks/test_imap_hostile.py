@@ -76,6 +76,8 @@ COMMANDS = [
     b"a ENABLE CONDSTORE X-Y\r\n",
     b"a APPEND x (\\Seen) ~{30+}\r\n" + b"m\0" * 15 + b"\r\n",
     b"a APPEND x {3+}\r\nabc CATENATE (URL {3+}\r\nfoo TEXT {30+}\r\n" + b"m" * 30 + b")\r\n",
+    b"a APPEND x UTF8 (~{30+}\r\n" + b"m" * 30 + b")\r\n",
+    b'a ENABLE UTF8=ACCEPT\r\nb CREATE "\xc3\xa9"\r\n',
     b"a REPLACE 4 x {30+}\r\n" + b"m" * 30 + b"\r\n",
     b"a UID REPLACE * x (\\Seen) {3}\r\nabc\r\n",
     b"a FETCH 1 (BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])\r\n",

@@ -54,6 +54,7 @@ from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
 from mailproto.imap.ext.preview import PREVIEW
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.uidplus import UIDExpunge
+from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import BodySection, OtherItem
 from mailproto.imap.responses import (
@@ -101,6 +102,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
         evil, (AppendMessage(evil.encode()), AppendMessage(b"", frozenset()))
     ),
     "APPEND text": lambda evil: Append("x", Catenate((TextLiteral(evil.encode()),))),
+    "APPEND utf8": lambda evil: Append("x", UTF8Message(evil.encode())),
     "APPEND url": lambda evil: Append("x", Catenate((URLPart(evil),))),
     "REPLACE mailbox": lambda evil: Replace(1, evil, AppendMessage(b"")),
     "UID REPLACE message": lambda evil: UIDReplace(1, "x", AppendMessage(evil.encode())),
@@ -183,15 +185,16 @@ def test_every_command_with_arguments_is_in_the_table() -> None:
     assert names - {"unknown"} == set(REGISTERED) - BARE
 
 
-@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("utf8", [False, True])
+@pytest.mark.parametrize("evil", [*EVIL, "é\r\nz NOOP"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_commands(name: str, evil: str) -> None:
+def test_commands(name: str, evil: str, utf8: bool) -> None:
     try:
         command = COMMANDS[name](evil)
-        octets = serialize(TaggedCommand("a", command))
+        octets = serialize(TaggedCommand("a", command), utf8=utf8)
     except LocalProtocolError:
         return
-    values = parse_commands(octets + b"y NOOP\r\n")
+    values = parse_commands(octets + b"y NOOP\r\n", utf8=utf8)
     assert values == [TaggedCommand("a", command), TaggedCommand("y", Noop())]
 
 
@@ -229,15 +232,16 @@ def test_nul_stands_nowhere_but_in_base64(name: str) -> None:
         serialize(TaggedCommand("a", COMMANDS[name]("1\0002")))
 
 
-@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("utf8", [False, True])
+@pytest.mark.parametrize("evil", [*EVIL, "é\r\nz NOOP"])
 @pytest.mark.parametrize("name", RESPONSES)
-def test_responses(name: str, evil: str) -> None:
+def test_responses(name: str, evil: str, utf8: bool) -> None:
     try:
         response = RESPONSES[name](evil)
-        octets = serialize(response)
+        octets = serialize(response, utf8=utf8)
     except LocalProtocolError:
         return
-    values = parse_responses(octets + b"y OK x\r\n")
+    values = parse_responses(octets + b"y OK x\r\n", utf8=utf8)
     assert values == [response, TaggedStatus("y", Ok("x"))]
 
 

@@ -321,6 +321,11 @@ CASES: dict[str, Case] = {
         *fetched(b'X "\xe9"', OtherItem("X").answer(b"\xe9")),
         ["7-bit octets in a quoted string"],
     ),
+    "octets that are not UTF-8 where that is enabled": (
+        b'* ENABLED UTF8=ACCEPT\r\n* LIST () "/" "\xe9"',
+        [EnabledData(["UTF8=ACCEPT"]), ListData(frozenset(), "/", "\udce9")],
+        ["UTF-8 in a quoted string"],
+    ),
     "backslashes": (
         *fetched(b'X "a\\b"', OtherItem("X").answer(b"ab")),
         ["a backslash only before a quote or a backslash"],

@@ -106,6 +106,7 @@ from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import (
@@ -258,6 +259,7 @@ __all__ = [
     "UIDStore",
     "UIDStoreLabels",
     "URLPart",
+    "UTF8Message",
     "UnknownCommand",
     "Unselect",
     "Unsubscribe",

@@ -32,6 +32,7 @@ from mailproto.imap.ext.gmail import X_GM_LABELS, StoreLabels, UIDStoreLabels, l
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.uidplus import AppendUIDCode
+from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
@@ -53,8 +54,12 @@ __all__ = [
 _ACTIONS: Final = {f"{action.value}{X_GM_LABELS.name}": action for action in StoreAction}
 
 
-def append_form(*, binary: bool) -> Callable[[bytes | Streamed], AppendOctets]:
-    """Return what makes of the octets of a message how they travel in APPEND."""
+def append_form(*, binary: bool = False, utf8: bool = False) -> Callable[[bytes | Streamed], AppendOctets]:
+    """Return what makes of the octets of a message how they travel in APPEND. Raises LocalProtocolError."""
+    if binary and utf8:
+        raise LocalProtocolError("expected binary or utf8, got both")
+    if utf8:
+        return UTF8Message
     return BinaryMessage if binary else _as_it_is
 
 
@@ -71,6 +76,7 @@ class MessageToAppend:
     internal_date: datetime | None = None
     size: int | None = field(default=None, kw_only=True)
     binary: bool = field(default=False, kw_only=True)
+    utf8: bool = field(default=False, kw_only=True)
 
 
 def append_messages(
@@ -82,7 +88,7 @@ def append_messages(
     for message in messages:
         one = message if isinstance(message, MessageToAppend) else MessageToAppend(message)
         octets, read = yield from literal_of(one.message, one.size)
-        form = append_form(binary=one.binary)
+        form = append_form(binary=one.binary, utf8=one.utf8)
         entries.append(AppendMessage(form(octets), frozenset(one.flags), one.internal_date))
         reads += read
     command = _append_of(mailbox, entries)

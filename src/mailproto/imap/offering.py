@@ -42,6 +42,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "SAVEDATE",
         "SEARCH=FUZZY",
         "STATUS=SIZE",
+        "UTF8=ACCEPT",
         "WITHIN",
         "X-GM-EXT-1",
         "XLIST",

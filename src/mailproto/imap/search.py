@@ -885,10 +885,13 @@ def parse_search_keys(cursor: Cursor) -> tuple[SearchKey, str | None]:
     """Read `[SP "CHARSET" SP astring] 1*(SP search-key)` up to the end: the key and the charset."""
     cursor.sp()
     charset = None
+    start = cursor.position
     if cursor.accept_word(b"CHARSET "):
+        if cursor.utf8:
+            raise cursor.error("no charset where UTF-8 is enabled", start)
         charset = _parse_charset(cursor)
         cursor.sp()
-    reader = KeyReader(cursor, codec_of(charset), cursor.max_depth)
+    reader = KeyReader(cursor, codec_of("UTF-8" if cursor.utf8 else charset), cursor.max_depth)
     keys = [reader.key()]
     while not cursor.is_at_end:
         cursor.sp()
@@ -905,8 +908,15 @@ def _parse_charset(cursor: Cursor) -> str:
 
 
 def write_search_keys(writer: Writer, key: SearchKey, charset: str | None) -> None:
-    """Write `[SP "CHARSET" SP astring] 1*(SP search-key)`."""
-    if charset is not None:
+    """Write `[SP "CHARSET" SP astring] 1*(SP search-key)`.
+
+    Where UTF-8 is enabled no charset is named (RFC 9755 section 3): another one raises LocalProtocolError.
+    """
+    if writer.utf8:
+        if charset not in (None, "UTF-8", "US-ASCII"):
+            raise LocalProtocolError(f"charset: expected UTF-8, which is enabled, got {charset[:40]!r}")
+        charset = "UTF-8"
+    elif charset is not None:
         writer.write(b" CHARSET ")
         writer.astring(charset.encode("ascii"))
     writer.write(b" ")

@@ -121,7 +121,9 @@ def _is_outermost(text: bytes) -> bool:
 _COMMAND: Final = re.compile(rb"[^ ]+ ((?:[Uu][Ii][Dd] )?[A-Za-z0-9]+) ")
 
 
-def streamed_command(text: bytes, literals: tuple[Content, ...], size: int) -> TaggedCommand | None:
+def streamed_command(
+    text: bytes, literals: tuple[Content, ...], size: int, *, utf8: bool = False
+) -> TaggedCommand | None:
     """Return the head of the command whose mark *text* ends in, `Streamed(size)` where the literal comes.
 
     None if the literal stands where it has to be kept. The head ends at the mark, so it reads as a whole, or
@@ -132,7 +134,7 @@ def streamed_command(text: bytes, literals: tuple[Content, ...], size: int) -> T
         return None
     for closing in (b"", b")"):
         try:
-            return parse_command(Message(text + closing, (*literals, Streamed(size))))
+            return parse_command(Message(text + closing, (*literals, Streamed(size))), utf8=utf8)
         except ParseError:
             continue
     return None

@@ -22,6 +22,7 @@ from mailproto.imap.ext import (
     status_size,
     uidplus,
     unselect,
+    utf8,
     within,
     xlist,
 )
@@ -48,6 +49,7 @@ EXTENSIONS = (
     status_size,
     uidplus,
     unselect,
+    utf8,
     within,
     xlist,
 )

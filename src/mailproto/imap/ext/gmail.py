@@ -18,6 +18,7 @@ from mailproto.imap.commands import SetCommand, SetT, Store, StoreAction, UIDSto
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.fetch import NamedItem, register_item
 from mailproto.imap.flags import FLAG_EXTENSION
+from mailproto.imap.mailbox import name_octets, name_of
 from mailproto.imap.search import KeyReader, SearchKey, TextKey, register_key
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.writer import Writer
@@ -73,11 +74,11 @@ def label_set(labels: Iterable[str]) -> frozenset[str]:
 
 def _parse_label(cursor: Cursor) -> str:
     match = cursor.accept_match(FLAG_EXTENSION)
-    return utf7.decode(match.group() if match else cursor.astring())
+    return name_of(cursor, match.group() if match else cursor.astring())
 
 
 def _write_label(writer: Writer, label: str) -> None:
-    octets = utf7.encode(label)
+    octets = name_octets(writer, label)
     if FLAG_EXTENSION.fullmatch(octets):
         writer.write(octets)
     else:
