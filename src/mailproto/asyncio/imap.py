@@ -22,7 +22,6 @@ from mailproto._imap import (
     client_mode,
     default_port,
     server_factory,
-    store_action,
 )
 from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
@@ -479,7 +478,7 @@ class IMAPClient(ItemsMethods):
     ) -> tuple[FetchData, ...]:
         """Change flags: "FLAGS" replaces, "+FLAGS" adds, "-FLAGS" removes; return the new flags."""
         numbers = flows.sequence_set(sequence_set)
-        command = flows.store_command(numbers, store_action(action), flags, silent=silent)
+        command = flows.store_command(numbers, flows.store_action(action), flags, silent=silent)
         return await self._run(flows.store(self._session, command))
 
     async def uid_store(
@@ -491,7 +490,7 @@ class IMAPClient(ItemsMethods):
         silent: bool = False,
     ) -> tuple[FetchData, ...]:
         """Change flags by UID, as `store`."""
-        command = flows.store_command(flows.uid_set(uids), store_action(action), flags, silent=silent)
+        command = flows.store_command(flows.uid_set(uids), flows.store_action(action), flags, silent=silent)
         return await self._run(flows.store(self._session, command))
 
     async def copy(self, sequence_set: SequenceSet | Numbers, mailbox: str) -> CopyUIDCode | None:

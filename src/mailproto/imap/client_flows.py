@@ -54,6 +54,7 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
+from mailproto.imap.fetch import FLAGS
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.quirks import is_throttled
@@ -103,6 +104,7 @@ __all__ = [
     "select",
     "sequence_set",
     "store",
+    "store_action",
     "store_command",
     "uid_search",
     "uid_set",
@@ -434,6 +436,17 @@ def _send_chunks(session: Inboxes, read: Call) -> Flow[None]:
         session.pump()
         if conn.wants is Wants.CLOSED:
             session.check()
+
+
+def store_action(action: StoreAction | str, item: str = FLAGS.name) -> StoreAction:
+    """Return the action that is meant: *item*, `+` and *item*, `-` and *item* stand for it as on the wire."""
+    if isinstance(action, StoreAction):
+        return action
+    actions = {f"{known.value}{item}": known for known in StoreAction}
+    found = actions.get(action.upper())
+    if found is None:
+        raise LocalProtocolError(f"action: expected one of {', '.join(actions)}, got {action[:40]!r}")
+    return found
 
 
 def store_command(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
@@ -22,6 +21,7 @@ from mailproto.imap.client_flows import (
     run,
     run_with_literals,
     sequence_set,
+    store_action,
     uid_set,
 )
 from mailproto.imap.codes import ResponseCode
@@ -44,14 +44,11 @@ __all__ = [
     "append_form",
     "append_messages",
     "catenate",
-    "labels_action",
     "replace",
     "store_labels",
     "uid_store_labels",
     "xlist",
 ]
-
-_ACTIONS: Final = {f"{action.value}{X_GM_LABELS.name}": action for action in StoreAction}
 
 
 def append_form(*, binary: bool = False, utf8: bool = False) -> Callable[[bytes | Streamed], AppendOctets]:
@@ -157,16 +154,6 @@ def _first(appended: tuple[Appended, ...]) -> Appended | None:
     return appended[0] if appended else None
 
 
-def labels_action(action: StoreAction | str) -> StoreAction:
-    """Return the action that is meant: "X-GM-LABELS", "+X-GM-LABELS" and "-X-GM-LABELS" stand for it."""
-    if isinstance(action, StoreAction):
-        return action
-    found = _ACTIONS.get(action.upper())
-    if found is None:
-        raise LocalProtocolError(f"action: expected one of {', '.join(_ACTIONS)}, got {action[:40]!r}")
-    return found
-
-
 def _labels(labels: str | Iterable[str]) -> frozenset[str]:
     return label_set((labels,) if isinstance(labels, str) else labels)
 
@@ -180,7 +167,9 @@ def store_labels(
     silent: bool,
 ) -> Flow[tuple[FetchData, ...]]:
     """Change Gmail's labels and return the messages with their new ones; none if it is silent."""
-    command = StoreLabels(sequence_set(numbers), labels_action(action), _labels(labels), silent=silent)
+    command = StoreLabels(
+        sequence_set(numbers), store_action(action, X_GM_LABELS.name), _labels(labels), silent=silent
+    )
     return (yield from _store(session, command))
 
 
@@ -193,7 +182,9 @@ def uid_store_labels(
     silent: bool,
 ) -> Flow[tuple[FetchData, ...]]:
     """Change Gmail's labels by UID, as `store_labels`."""
-    command = UIDStoreLabels(uid_set(uids), labels_action(action), _labels(labels), silent=silent)
+    command = UIDStoreLabels(
+        uid_set(uids), store_action(action, X_GM_LABELS.name), _labels(labels), silent=silent
+    )
     return (yield from _store(session, command))
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "Keyword",
     "KeywordKey",
     "Larger",
+    "NestedKey",
     "New",
     "Not",
     "Old",
@@ -79,7 +80,6 @@ __all__ = [
     "any_of",
     "check_charset",
     "check_key",
-    "check_nested",
     "parse_search_keys",
     "register_key",
     "write_search_keys",
@@ -672,17 +672,14 @@ class UID(SearchKey):
         write_sequence_set(writer, self.uids)
 
 
-@final
-@register_key
 @dataclass(frozen=True, slots=True)
-class Not(SearchKey):
-    """Messages that the key does not match; `~key` makes one."""
+class NestedKey(SearchKey):
+    """A key with one other key as its argument."""
 
-    name: ClassVar[str] = "NOT"
     key: SearchKey
 
     def __post_init__(self) -> None:
-        check_nested(self)
+        _check_nested(self)
 
     @property
     def children(self) -> tuple[SearchKey, ...]:
@@ -697,8 +694,18 @@ class Not(SearchKey):
 
     def write(self, writer: Writer, codec: str | None) -> None:
         """Write the name and the key."""
-        writer.write(b"NOT ")
+        writer.atom(self.name)
+        writer.write(b" ")
         self.key.write(writer, codec)
+
+
+@final
+@register_key
+class Not(NestedKey):
+    """Messages that the key does not match; `~key` makes one."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "NOT"
 
 
 @final
@@ -712,7 +719,7 @@ class Or(SearchKey):
     right: SearchKey
 
     def __post_init__(self) -> None:
-        check_nested(self)
+        _check_nested(self)
 
     @property
     def children(self) -> tuple[SearchKey, ...]:
@@ -748,7 +755,7 @@ class And(SearchKey):
         object.__setattr__(self, "keys", tuple(self.keys))
         if len(self.keys) < 2:
             raise LocalProtocolError(f"expected two keys or more, got {len(self.keys)}")
-        check_nested(self)
+        _check_nested(self)
 
     @property
     def children(self) -> tuple[SearchKey, ...]:
@@ -823,7 +830,7 @@ def check_key(key: object) -> None:
         raise LocalProtocolError(f"expected at most {MAX_DEPTH} levels of keys, got more; see any_of")
 
 
-def check_nested(key: SearchKey) -> None:
+def _check_nested(key: SearchKey) -> None:
     """Raise LocalProtocolError unless the children of *key* are keys, and not nested too deeply."""
     for child in key.children:
         if not isinstance(child, SearchKey):

@@ -23,7 +23,6 @@ from mailproto._imap import (
     client_mode,
     default_port,
     server_factory,
-    store_action,
 )
 from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
@@ -443,7 +442,7 @@ class IMAPClient(ItemsMethods):
     ) -> tuple[FetchData, ...]:
         """Change flags: "FLAGS" replaces, "+FLAGS" adds, "-FLAGS" removes; return the new flags."""
         numbers = flows.sequence_set(sequence_set)
-        command = flows.store_command(numbers, store_action(action), flags, silent=silent)
+        command = flows.store_command(numbers, flows.store_action(action), flags, silent=silent)
         return self._run(flows.store(self._session, command))
 
     def uid_store(
@@ -455,7 +454,7 @@ class IMAPClient(ItemsMethods):
         silent: bool = False,
     ) -> tuple[FetchData, ...]:
         """Change flags by UID, as `store`."""
-        command = flows.store_command(flows.uid_set(uids), store_action(action), flags, silent=silent)
+        command = flows.store_command(flows.uid_set(uids), flows.store_action(action), flags, silent=silent)
         return self._run(flows.store(self._session, command))
 
     def copy(self, sequence_set: SequenceSet | Numbers, mailbox: str) -> CopyUIDCode | None:

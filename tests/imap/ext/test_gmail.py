@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailproto.errors import LocalProtocolError
+from mailproto.imap.client_flows import store_action
 from mailproto.imap.codec import parse_responses, serialize
 from mailproto.imap.commands import Command, Fetch, Search, Store, StoreAction, UIDStore, parse_command
 from mailproto.imap.cursor import ParseError
@@ -23,7 +24,7 @@ from mailproto.imap.ext.gmail import (
 )
 from mailproto.imap.fetch import FetchItem
 from mailproto.imap.fetch_data import FetchData
-from mailproto.imap.items_flows import labels_action, store_labels, uid_store_labels
+from mailproto.imap.items_flows import store_labels, uid_store_labels
 from mailproto.imap.pipelining import conflict
 from mailproto.imap.responses import Response
 from mailproto.imap.search import SearchKey
@@ -157,7 +158,7 @@ ATTACKS: list[Callable[[], object]] = [
     lambda: StoreLabels(ONE, "+", frozenset()),  # type: ignore[arg-type]  # the mistake
     lambda: StoreLabels(UIDSet("1"), StoreAction.ADD, frozenset()),  # type: ignore[arg-type]  # the mistake
     lambda: UIDStoreLabels(UIDSet(), StoreAction.ADD, frozenset()),
-    lambda: labels_action("+FLAGS"),
+    lambda: store_action("+FLAGS", "X-GM-LABELS"),
 ]
 
 

@@ -5,11 +5,9 @@ How well a message matched, RELEVANCY, is a return option of ESEARCH and a crite
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Final, Self, final
+from typing import ClassVar, Final, final
 
-from mailproto.imap.search import KeyReader, SearchKey, check_nested, register_key
-from mailproto.imap.writer import Writer
+from mailproto.imap.search import NestedKey, register_key
 
 __all__ = ["Fuzzy"]
 
@@ -18,29 +16,9 @@ CAPABILITY: Final = "SEARCH=FUZZY"
 
 @final
 @register_key
-@dataclass(frozen=True, slots=True)
-class Fuzzy(SearchKey):
-    """Messages that match the key more or less, as the server sees it (section 3)."""
+class Fuzzy(NestedKey):
+    """Messages that the key matches more or less, as the server sees it (section 3)."""
 
+    __slots__ = ()
     name: ClassVar[str] = "FUZZY"
     capability: ClassVar[str] = CAPABILITY
-    key: SearchKey
-
-    def __post_init__(self) -> None:
-        check_nested(self)
-
-    @property
-    def children(self) -> tuple[SearchKey, ...]:
-        """The one key."""
-        return (self.key,)
-
-    @classmethod
-    def parse(cls, reader: KeyReader) -> Self:
-        """Read `SP search-key`."""
-        reader.cursor.sp()
-        return cls(reader.deeper().key())
-
-    def write(self, writer: Writer, codec: str | None) -> None:
-        """Write the name and the key."""
-        writer.write(b"FUZZY ")
-        self.key.write(writer, codec)
