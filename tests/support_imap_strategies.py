@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mailproto._secret import Secret
 from mailproto.imap import codes, search
+from mailproto.imap.appending import AppendData, AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode
 from mailproto.imap.commands import (
@@ -44,13 +45,36 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
+from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
+from mailproto.imap.ext.fuzzy import Fuzzy
+from mailproto.imap.ext.gmail import (
+    X_GM_LABELS,
+    X_GM_MSGID,
+    X_GM_THRID,
+    GmailLabel,
+    GmailMessageID,
+    GmailRaw,
+    GmailThreadID,
+    StoreLabels,
+    UIDStoreLabels,
+)
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
+from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.replace import Replace, UIDReplace
+from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.utf8 import UTF8Message
+from mailproto.imap.ext.within import Older, Younger
+from mailproto.imap.ext.xlist import XList
 from mailproto.imap.fetch import ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection, FetchItem
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
@@ -139,14 +163,61 @@ _leaf_keys: st.SearchStrategy[SearchKey] = st.one_of(
     st.builds(search.UnknownKey, _unknown_names, st.lists(values, max_size=3).map(tuple)),
 )
 keys: st.SearchStrategy[SearchKey] = st.recursive(
-    _leaf_keys,
+    st.deferred(lambda: _leaf_keys | extension_keys),
     lambda inner: st.one_of(
         inner.map(search.Not),
+        inner.map(Fuzzy),
         st.builds(search.Or, inner, inner),
         st.lists(inner, min_size=2, max_size=4).map(lambda terms: search.And(tuple(terms))),
     ),
     max_leaves=8,
 )
+
+# What extensions have: items, keys, codes.
+object_ids = st.text("abcXYZ019_-", min_size=1, max_size=255)
+filter_names = atoms.filter(lambda atom: "/" not in atom)
+gmail_labels = st.frozensets(texts | atoms.map("\\{}".format), max_size=4)
+extension_items: list[FetchItem[object]] = [
+    EMAILID,
+    THREADID,
+    SAVEDATE,
+    PREVIEW,
+    PREVIEW_LAZY,
+    X_GM_MSGID,
+    X_GM_THRID,
+    X_GM_LABELS,
+    BinarySection((1, 2), partial=(0, 9)),
+    BinarySection(peek=False),
+    BinarySize((3,)),
+]
+extension_keys: st.SearchStrategy[SearchKey] = st.one_of(
+    st.builds(EmailID, object_ids),
+    st.builds(ThreadID, object_ids),
+    st.builds(SavedBefore, st.dates()),
+    st.builds(SavedOn, st.dates()),
+    st.builds(SavedSince, st.dates()),
+    st.just(SaveDateSupported()),
+    st.builds(Older, numbers),
+    st.builds(Younger, numbers),
+    st.builds(Filter, filter_names),
+    st.builds(GmailMessageID, st.integers(0, 2**64 - 1)),
+    st.builds(GmailThreadID, st.integers(0, 2**64 - 1)),
+    st.builds(GmailLabel, mailboxes),
+    st.builds(GmailRaw, texts),
+)
+extension_codes: st.SearchStrategy[ResponseCode] = st.one_of(
+    st.builds(MailboxIDCode, object_ids),
+    st.builds(UndefinedFilterCode, filter_names),
+    st.builds(BadURLCode, st.text(ATOM_CHARS + ' ("', min_size=1, max_size=20)),
+)
+
+catenations = st.lists(
+    st.builds(TextLiteral, octets) | st.builds(URLPart, texts), min_size=1, max_size=4
+).map(lambda parts: Catenate(tuple(parts)))
+append_data: st.SearchStrategy[AppendData] = st.one_of(
+    st.builds(BinaryMessage, st.binary(max_size=40)), st.builds(UTF8Message, octets), catenations
+)
+append_messages = st.builds(AppendMessage, octets | append_data, flags, st.none() | date_times)
 
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
@@ -156,6 +227,7 @@ id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | 
 _items: st.SearchStrategy[tuple[FetchItem[object], ...]] = st.lists(
     st.sampled_from(
         [FLAGS, UID, ENVELOPE, RFC822_SIZE, BodySection(), BodySection((1, 2), "MIME", peek=False)]
+        + extension_items
     ),
     min_size=1,
     max_size=4,
@@ -183,9 +255,15 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Status, mailboxes, st.lists(atoms, min_size=1, max_size=5).map(tuple)),
     st.builds(Login, texts, texts.map(Secret)),
     st.builds(Authenticate, atoms, st.none() | st.binary(max_size=30).map(Secret)),
-    st.builds(Append, mailboxes, octets, flags, internal_date=st.none() | date_times),
+    st.builds(Append, mailboxes, octets | append_data, flags, internal_date=st.none() | date_times),
+    st.builds(MultiAppend, mailboxes, st.lists(append_messages, min_size=2, max_size=3).map(tuple)),
+    st.builds(Replace, numbers, mailboxes, append_messages),
+    st.builds(UIDReplace, numbers, mailboxes, append_messages),
     st.builds(Store, sequence_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
     st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
+    st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
+    st.builds(UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
+    st.builds(XList, mailboxes, mailboxes),
     st.builds(Fetch, sequence_sets, _items),
     st.builds(UIDFetch, uid_sets, _items),
     st.builds(Copy, sequence_sets, mailboxes),
@@ -210,6 +288,7 @@ response_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(codes.PermanentFlagsCode, flags | flags.map(lambda some: some | {"\\*"})),
     st.builds(codes.CapabilityCode, st.lists(atoms, max_size=4).map(Capabilities)),
     st.builds(codes.BadCharsetCode, st.lists(st.text(ATOM_CHARS + '" ', max_size=9), max_size=3).map(tuple)),
+    extension_codes,
     st.builds(AppendUIDCode, numbers, known_uid_sets),
     st.builds(lambda validity, uids: CopyUIDCode(validity, uids, uids), numbers, known_uid_sets),
 )

@@ -31,9 +31,11 @@ def frame(octets: bytes) -> Message:
     return Message(text.removesuffix(b"\r\n"), tuple(literals))
 
 
-def cursor_at(octets: bytes, *literals: Content, strict: bool = False, **limits: int) -> Cursor:
+def cursor_at(
+    octets: bytes, *literals: Content, strict: bool = False, utf8: bool = False, **limits: int
+) -> Cursor:
     """Return a cursor over text with its marks, without final CRLF."""
-    return Cursor(Message(octets, literals), strict=strict, **limits)
+    return Cursor(Message(octets, literals), strict=strict, utf8=utf8, **limits)
 
 
 def written(write: Callable[[Writer], None], form: LiteralForm = LiteralForm.SYNCHRONIZING) -> bytes:

@@ -9,10 +9,8 @@ from typing import Final, TypeAlias, cast
 
 from mailproto._connection import Trace
 from mailproto._network import Accepted, ServerTLS, check_mode, entropy
-from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.imap.client import IMAPClientConnection
-from mailproto.imap.commands import StoreAction
 from mailproto.imap.server import IMAPServerConnection
 from mailproto.imap.server_flow import Service, serve
 from mailproto.imap.session_flows import TLSMode
@@ -28,7 +26,6 @@ __all__ = [
     "client_mode",
     "default_port",
     "server_factory",
-    "store_action",
 ]
 
 Users: TypeAlias = Mapping[str, Stored] | Authenticator
@@ -38,7 +35,6 @@ Stores: TypeAlias = MailStore | Callable[[str], MailStore]
 """The store that every user sees, or what gives that of an identity."""
 
 _PORTS: Final = {"implicit": 993, "starttls": 143, "none": 143}
-_ACTIONS: Final = {f"{action.value}FLAGS": action for action in StoreAction}
 
 _log: Final = logging.getLogger("mailproto.imap")
 
@@ -61,16 +57,6 @@ def client_connection(
     conn = IMAPClientConnection(limits, strict=strict)
     conn.trace = trace
     return conn
-
-
-def store_action(action: StoreAction | str) -> StoreAction:
-    """Return the action that is meant: "FLAGS", "+FLAGS" and "-FLAGS" stand for it as on the wire."""
-    if isinstance(action, StoreAction):
-        return action
-    found = _ACTIONS.get(action.upper())
-    if found is None:
-        raise LocalProtocolError(f"action: expected one of {', '.join(_ACTIONS)}, got {action[:40]!r}")
-    return found
 
 
 def server_factory(

@@ -74,6 +74,15 @@ COMMANDS = [
     b"a UID MOVE 1 foo\r\n",
     b"a UID EXPUNGE 1:3\r\n",
     b"a ENABLE CONDSTORE X-Y\r\n",
+    b"a APPEND x (\\Seen) ~{30+}\r\n" + b"m\0" * 15 + b"\r\n",
+    b"a APPEND x {3+}\r\nabc CATENATE (URL {3+}\r\nfoo TEXT {30+}\r\n" + b"m" * 30 + b")\r\n",
+    b"a APPEND x UTF8 (~{30+}\r\n" + b"m" * 30 + b")\r\n",
+    b'a ENABLE UTF8=ACCEPT\r\nb CREATE "\xc3\xa9"\r\n',
+    b"a REPLACE 4 x {30+}\r\n" + b"m" * 30 + b"\r\n",
+    b"a UID REPLACE * x (\\Seen) {3}\r\nabc\r\n",
+    b"a FETCH 1 (BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])\r\n",
+    b'a XLIST "" {1+}\r\n%\r\n',
+    b"a UID STORE 1:* +X-GM-LABELS (\\Inbox {3+}\r\na b)\r\n",
 ]
 RESPONSES = [
     b'* 12 FETCH (FLAGS (\\Seen) UID 4 ENVELOPE ("d" "s" (("a" NIL "b" "c")) '
@@ -83,6 +92,7 @@ RESPONSES = [
     b"* OK [BADCHARSET ({5}\r\nUTF-8)] {3}\r\n",
     b"* SEARCH 1 2 3\r\n* 5 EXPUNGE\r\n+ go\r\n",
     b"A1 NO [ALERT] no\r\n",
+    b"* 12 FETCH (BINARY[1]<0> ~{30}\r\n" + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
 ]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from mailproto._secret import Secret
 from mailproto.errors import LocalProtocolError
+from mailproto.imap.appending import AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codec import Incomplete, parse_commands, parse_responses, serialize
 from mailproto.imap.codes import BadCharsetCode, CapabilityCode, PermanentFlagsCode, SimpleCode, UnknownCode
@@ -42,14 +43,24 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
+from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.multiappend import MultiAppend
+from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
+from mailproto.imap.ext.preview import PREVIEW
+from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.uidplus import UIDExpunge
+from mailproto.imap.ext.utf8 import UTF8Message
+from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import BodySection, OtherItem
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
+    FetchData,
     FlagsData,
     IDData,
     ListData,
@@ -87,9 +98,26 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "APPEND mailbox": lambda evil: Append(evil, b"x"),
     "APPEND message": lambda evil: Append("x", evil.encode()),
     "APPEND flag": lambda evil: Append("x", b"x", frozenset({evil})),
+    "APPEND two": lambda evil: MultiAppend(
+        evil, (AppendMessage(evil.encode()), AppendMessage(b"", frozenset()))
+    ),
+    "APPEND text": lambda evil: Append("x", Catenate((TextLiteral(evil.encode()),))),
+    "APPEND utf8": lambda evil: Append("x", UTF8Message(evil.encode())),
+    "APPEND url": lambda evil: Append("x", Catenate((URLPart(evil),))),
+    "REPLACE mailbox": lambda evil: Replace(1, evil, AppendMessage(b"")),
+    "UID REPLACE message": lambda evil: UIDReplace(1, "x", AppendMessage(evil.encode())),
+    "UID REPLACE flag": lambda evil: UIDReplace(1, "x", AppendMessage(b"", frozenset({evil}))),
     "SEARCH text": lambda evil: Search(From(evil)),
     "SEARCH field": lambda evil: Search(Header(evil, "x")),
     "SEARCH keyword": lambda evil: Search(Keyword(evil)),
+    "SEARCH filter": lambda evil: Search(Filter(evil)),
+    "SEARCH raw": lambda evil: Search(GmailRaw(evil)),
+    "SEARCH label": lambda evil: Search(GmailLabel(evil)),
+    "STORE label": lambda evil: StoreLabels(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
+    "UID STORE label": lambda evil: UIDStoreLabels(UIDSet("1"), StoreAction.ADD, frozenset({evil})),
+    "XLIST reference": lambda evil: XList(evil, "*"),
+    "XLIST pattern": lambda evil: XList("", evil),
+    "SEARCH object id": lambda evil: Search(EmailID(evil)),
     "SEARCH charset": lambda evil: Search(Text("x"), evil),
     "FETCH set": lambda evil: Fetch(SequenceSet(evil), (BodySection(),)),
     "FETCH field": lambda evil: Fetch(SequenceSet("1"), (BodySection((), "HEADER.FIELDS", (evil,)),)),
@@ -129,6 +157,15 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "attribute": lambda evil: ListData(frozenset({evil}), "/", "x"),
     "delimiter": lambda evil: ListData(frozenset(), evil, "x"),
     "status mailbox": lambda evil: StatusData(evil, (("MESSAGES", 1),)),
+    "label": lambda evil: FetchData(1, X_GM_LABELS.answer(frozenset({evil}))),
+    "system label": lambda evil: FetchData(1, X_GM_LABELS.answer(frozenset({f"\\{evil}"}))),
+    "filter": lambda evil: No("x", UndefinedFilterCode(evil)),
+    "xlist": lambda evil: XListData(frozenset({evil}), "/", evil),
+    "bad URL": lambda evil: No("x", BadURLCode(evil)),
+    "mailbox id": lambda evil: StatusData("x", (("MAILBOXID", evil),)),
+    "mailbox id code": lambda evil: Ok("x", MailboxIDCode(evil)),
+    "email id": lambda evil: FetchData(1, EMAILID.answer(evil)),
+    "preview": lambda evil: FetchData(1, PREVIEW.answer(evil)),
     "status item": lambda evil: StatusData("x", ((evil, 1),)),
     "id": lambda evil: IDData((("name", evil),)),
     "unknown name": lambda evil: UnknownData(evil),
@@ -148,15 +185,16 @@ def test_every_command_with_arguments_is_in_the_table() -> None:
     assert names - {"unknown"} == set(REGISTERED) - BARE
 
 
-@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("utf8", [False, True])
+@pytest.mark.parametrize("evil", [*EVIL, "é\r\nz NOOP"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_commands(name: str, evil: str) -> None:
+def test_commands(name: str, evil: str, utf8: bool) -> None:
     try:
         command = COMMANDS[name](evil)
-        octets = serialize(TaggedCommand("a", command))
+        octets = serialize(TaggedCommand("a", command), utf8=utf8)
     except LocalProtocolError:
         return
-    values = parse_commands(octets + b"y NOOP\r\n")
+    values = parse_commands(octets + b"y NOOP\r\n", utf8=utf8)
     assert values == [TaggedCommand("a", command), TaggedCommand("y", Noop())]
 
 
@@ -166,11 +204,14 @@ ATOMS = [
     "STATUS item",
     "APPEND flag",
     "SEARCH keyword",
+    "SEARCH object id",
+    "SEARCH filter",
     "FETCH set",
     "FETCH item",
     "STORE flag",
     "UID EXPUNGE",
     "UID FETCH section",
+    "UID REPLACE flag",
     "UID STORE flag",
     "ENABLE",
     "unknown name",
@@ -191,15 +232,16 @@ def test_nul_stands_nowhere_but_in_base64(name: str) -> None:
         serialize(TaggedCommand("a", COMMANDS[name]("1\0002")))
 
 
-@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("utf8", [False, True])
+@pytest.mark.parametrize("evil", [*EVIL, "é\r\nz NOOP"])
 @pytest.mark.parametrize("name", RESPONSES)
-def test_responses(name: str, evil: str) -> None:
+def test_responses(name: str, evil: str, utf8: bool) -> None:
     try:
         response = RESPONSES[name](evil)
-        octets = serialize(response)
+        octets = serialize(response, utf8=utf8)
     except LocalProtocolError:
         return
-    values = parse_responses(octets + b"y OK x\r\n")
+    values = parse_responses(octets + b"y OK x\r\n", utf8=utf8)
     assert values == [response, TaggedStatus("y", Ok("x"))]
 
 

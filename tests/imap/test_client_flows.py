@@ -18,7 +18,9 @@ from mailproto.imap.client_flows import Appended
 from mailproto.imap.commands import Append, Authenticate, StoreAction, UIDCopy, UIDStore
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import UIDMove
+from mailproto.imap.ext.objectid import EMAILID, EmailID
 from mailproto.imap.ext.uidplus import CopyUIDCode
+from mailproto.imap.fetching import Fetching
 from mailproto.imap.search import Seen, Subject
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.values import Streamed
@@ -67,6 +69,27 @@ def test_extensions() -> None:
     said = answer(flows.identify(line.session, {"name": "me"}), line, b'* ID ("name" "you")', b"A3 OK .")
     assert said == (("name", "you"),)
     assert answer(flows.identify(line.session, None), line, b"* ID NIL", b"A4 OK .") == ()
+
+
+def test_create_gives_the_identifier_of_the_mailbox() -> None:
+    line = Line(selected=None)
+    assert answer(flows.create(line.session, "x"), line, b"A1 OK [MAILBOXID (F1)] done") == "F1"
+    assert answer(flows.create(line.session, "y"), line, b"A2 OK done") is None
+
+
+def test_what_the_server_does_not_offer_is_not_sent() -> None:
+    line = Line()
+    for flow in (
+        flows.search(line.session, (EmailID("M1"),)),
+        flows.mailbox_status(line.session, "x", ("MAILBOXID",)),
+        Fetching(line.session, SequenceSet("1"), (EMAILID,)).fill(),
+    ):
+        with pytest.raises(LocalProtocolError, match="the server does not offer OBJECTID"):
+            answer(flow, line)
+    assert line.sent() == []
+    line.conn.receive_data(b"* CAPABILITY IMAP4rev1 OBJECTID\r\n")
+    found = answer(flows.search(line.session, (EmailID("M1"),)), line, b"* SEARCH 2", b"A2 OK .")
+    assert found == SequenceSet("2")
 
 
 def test_search() -> None:

@@ -132,7 +132,6 @@ OTHER_SPELLINGS: list[tuple[bytes, Command]] = [
         Store(SequenceSet("1"), StoreAction.ADD, frozenset({"\\Seen", "$Junk"})),
     ),
     (b"STORE 1 Flags.Silent \\SEEN", Store(SequenceSet("1"), StoreAction.REPLACE, SEEN, silent=True)),
-    (b"APPEND x () ~{1}\r\na", Append("x", b"a")),
 ]
 
 

@@ -60,11 +60,11 @@ CASES: list[tuple[bytes, Items]] = [
         b"(FLAGS BODY[HEADER.FIELDS (DATE FROM)])",
         (FLAGS, BodySection((), "HEADER.FIELDS", ("DATE", "FROM"), peek=False)),
     ),
-    (b"X-GM-MSGID", (OtherItem("X-GM-MSGID"),)),
-    (b"(PREVIEW (LAZY) UID)", (OtherItem("PREVIEW", ("LAZY",)), UID)),
+    (b"X-MSGID", (OtherItem("X-MSGID"),)),
+    (b"(X-PREVIEW (LAZY) UID)", (OtherItem("X-PREVIEW", ("LAZY",)), UID)),
     (
-        b"(BINARY.PEEK[1.2]<0.10> BINARY.SIZE[3])",
-        (OtherItem("BINARY.PEEK[1.2]<0.10>"), OtherItem("BINARY.SIZE[3]")),
+        b"(X.PEEK[1.2]<0.10> X.SIZE[3])",
+        (OtherItem("X.PEEK[1.2]<0.10>"), OtherItem("X.SIZE[3]")),
     ),
 ]
 

@@ -81,12 +81,12 @@ CASES: list[tuple[bytes, FetchData]] = [
         FetchData(12, RFC822.answer(b"a"), RFC822_HEADER.answer(b"b"), Answer("RFC822.TEXT", None)),
     ),
     (
-        b'* 12 FETCH (X-GM-LABELS (\\Inbox "a b") MODSEQ (5) BINARY.SIZE[1.2] 7 X NIL)',
+        b'* 12 FETCH (X-LABELS (\\Inbox "a b") MODSEQ (5) X.SIZE[1.2] 7 X NIL)',
         FetchData(
             12,
-            OtherItem("X-GM-LABELS").answer(("\\Inbox", b"a b")),
+            OtherItem("X-LABELS").answer(("\\Inbox", b"a b")),
             OtherItem("MODSEQ").answer((5,)),
-            OtherItem("BINARY.SIZE[1.2]").answer(7),
+            OtherItem("X.SIZE[1.2]").answer(7),
             OtherItem("X").answer(None),
         ),
     ),

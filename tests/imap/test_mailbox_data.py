@@ -43,7 +43,7 @@ CASES: list[tuple[bytes, DataResponse]] = [
         StatusData("blurdybloop", (("MESSAGES", 231), ("UIDNEXT", 44292))),
     ),
     (b'* STATUS "" ()', StatusData("", ())),
-    (b"* STATUS INBOX (MAILBOXID (F1) SIZE 5)", StatusData("INBOX", (("MAILBOXID", ("F1",)), ("SIZE", 5)))),
+    (b"* STATUS INBOX (X-ID (F1) X-SIZE 5)", StatusData("INBOX", (("X-ID", ("F1",)), ("X-SIZE", 5)))),
     (b"* SEARCH 2 3 6", SearchData((2, 3, 6))),
     (b"* SEARCH 6 2 2", SearchData((6, 2, 2))),
     (b"* SEARCH", SearchData()),
@@ -220,3 +220,10 @@ def test_search_round_trip(numbers: list[int]) -> None:
     (octets,) = serialize_response(SearchData(tuple(numbers)))
     assert isinstance(octets, bytes)
     assert parse_response(Message(octets[:-2]), strict=True) == SearchData(tuple(numbers))
+
+
+def test_a_status_item_with_a_bad_value_is_left_out_and_the_others_are_read() -> None:
+    response = parse_response(frame(b"* STATUS x (MESSAGES 2 SIZE (5) UIDNEXT 3)\r\n"))
+    assert response == StatusData("x", (("MESSAGES", 2), ("UIDNEXT", 3)))
+    assert isinstance(response, StatusData)
+    assert response.defects == (Defect("a 63-bit number", 28, b"(5) UIDNEXT 3)"),)

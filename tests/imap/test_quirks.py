@@ -237,7 +237,7 @@ CASES: dict[str, Case] = {
     ),
     "a name with spaces in STATUS": (
         b"* STATUS a b (MESSAGES 1 MAILBOXID (x))",
-        [StatusData("a b", (("MESSAGES", 1), ("MAILBOXID", ("x",))))],
+        [StatusData("a b", (("MESSAGES", 1), ("MAILBOXID", "x")))],
         ["a mailbox name in quotes"],
     ),
     "a name with quotes in STATUS": (
@@ -320,6 +320,11 @@ CASES: dict[str, Case] = {
     "8-bit in a quoted string": (
         *fetched(b'X "\xe9"', OtherItem("X").answer(b"\xe9")),
         ["7-bit octets in a quoted string"],
+    ),
+    "octets that are not UTF-8 where that is enabled": (
+        b'* ENABLED UTF8=ACCEPT\r\n* LIST () "/" "\xe9"',
+        [EnabledData(["UTF8=ACCEPT"]), ListData(frozenset(), "/", "\udce9")],
+        ["UTF-8 in a quoted string"],
     ),
     "backslashes": (
         *fetched(b'X "a\\b"', OtherItem("X").answer(b"ab")),

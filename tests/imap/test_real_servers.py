@@ -20,6 +20,7 @@ from mailproto.imap.codes import (
     UnknownCode,
     UnseenCode,
 )
+from mailproto.imap.ext.gmail import X_GM_LABELS, X_GM_MSGID, X_GM_THRID
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
 from mailproto.imap.fetch import (
     BODYSTRUCTURE,
@@ -148,9 +149,9 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
         b'("\\\\Inbox" "\\\\Sent" Important "Muy Importante") UID 34)',
         FetchData(
             1,
-            OtherItem("X-GM-THRID").answer(1_266_894_439_832_287_888),
-            OtherItem("X-GM-MSGID").answer(1_278_455_344_230_334_865),
-            OtherItem("X-GM-LABELS").answer((b"\\Inbox", b"\\Sent", "Important", b"Muy Importante")),
+            X_GM_THRID.answer(1_266_894_439_832_287_888),
+            X_GM_MSGID.answer(1_278_455_344_230_334_865),
+            X_GM_LABELS.answer(frozenset({"\\Inbox", "\\Sent", "Important", "Muy Importante"})),
             UID.answer(34),
         ),
     ),
@@ -240,7 +241,7 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
         b'* STATUS "Bulk Mail" (MESSAGES 12 UNSEEN 3 UIDNEXT 44 UIDVALIDITY 1 MAILBOXID (7))',
         StatusData(
             "Bulk Mail",
-            (("MESSAGES", 12), ("UNSEEN", 3), ("UIDNEXT", 44), ("UIDVALIDITY", 1), ("MAILBOXID", (7,))),
+            (("MESSAGES", 12), ("UNSEEN", 3), ("UIDNEXT", 44), ("UIDVALIDITY", 1), ("MAILBOXID", "7")),
         ),
     ),
     (

@@ -6,7 +6,7 @@ import pytest
 
 from mailproto._secret import Secret
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.codes import PRIVACYREQUIRED, ResponseCode
+from mailproto.imap.codes import PRIVACYREQUIRED, TOOBIG, ResponseCode
 from mailproto.imap.commands import (
     Authenticate,
     Check,
@@ -19,7 +19,7 @@ from mailproto.imap.commands import (
 )
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.framer import Mark
-from mailproto.imap.refusals import TOOBIG, refusal_of_command, refusal_of_literal
+from mailproto.imap.refusals import refusal_of_command, refusal_of_literal
 from mailproto.imap.state import State
 from mailproto.imap.status import Bad, No
 from mailproto.limits import IMAPLimits

@@ -9,7 +9,7 @@ import pytest
 from mailproto._secret import Secret
 from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.codes import PRIVACYREQUIRED
+from mailproto.imap.codes import PRIVACYREQUIRED, TOOBIG
 from mailproto.imap.commands import (
     Append,
     Authenticate,
@@ -32,7 +32,6 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.fetch import FLAGS, UID, BodySection
-from mailproto.imap.refusals import TOOBIG
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,

@@ -13,6 +13,7 @@ from mailproto.imap.codec import parse_commands
 from mailproto.imap.commands import COMMANDS, Command, TaggedCommand
 from mailproto.imap.events import CommandCompleted, InvalidCommand
 from mailproto.imap.ext import _all
+from mailproto.imap.offering import CARRIED_CAPABILITIES
 from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection
 from mailproto.imap.state import ANYTIME, COMMAND_ROWS, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
@@ -34,6 +35,7 @@ LINES = (
     "UNSUBSCRIBE x",
     'LIST "" *',
     'LSUB "" *',
+    'XLIST "" *',
     "STATUS x (MESSAGES)",
     "NAMESPACE",
     "CLOSE",
@@ -77,7 +79,8 @@ def test_each_row_leads_to_a_state_from_which_there_is_a_way_out() -> None:
     st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from([Ok(), No(), Bad()])), max_size=12),
 )
 def test_both_ends_agree_on_the_state(is_logged_in: bool, steps: list[tuple[str, Ok | No | Bad]]) -> None:
-    client, server = IMAPClientConnection(), IMAPServerConnection(allow_cleartext=True)
+    client = IMAPClientConnection()
+    server = IMAPServerConnection(capabilities=CARRIED_CAPABILITIES, allow_cleartext=True)
     pair = ConnectionPair(client, server)
     server.send_greeting(PreAuth() if is_logged_in else Ok())
     pair.client_events()
@@ -103,7 +106,7 @@ def test_both_ends_agree_on_the_state(is_logged_in: bool, steps: list[tuple[str,
     st.sampled_from(LINES), st.sampled_from([State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED])
 )
 def test_a_server_refuses_what_the_table_does_not_have(line: str, state: State) -> None:
-    server = IMAPServerConnection(allow_cleartext=True)
+    server = IMAPServerConnection(capabilities=CARRIED_CAPABILITIES, allow_cleartext=True)
     server.send_greeting(Ok() if state is State.NOT_AUTHENTICATED else PreAuth())
     if state is State.SELECTED:
         server.receive_data(b"s SELECT x\r\n")
@@ -117,6 +120,6 @@ def test_a_server_refuses_what_the_table_does_not_have(line: str, state: State) 
 
 def test_what_a_server_can_carry_has_its_capability() -> None:
     needed = {row.capability for row in COMMAND_ROWS.values()} - {""}
-    assert needed <= set(DEFAULT_CAPABILITIES)
+    assert needed <= set(CARRIED_CAPABILITIES)
     assert isinstance(DEFAULT_CAPABILITIES, Capabilities)
     assert Secret("x") == Secret("x")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
-from mailproto.imap.codec import Done, parse_commands, parse_responses
+from mailproto.imap.codec import Done, ParsedResponse, parse_commands, parse_responses
+from mailproto.imap.codes import CapabilityCode
 from mailproto.imap.commands import Authenticate, TaggedCommand
 from mailproto.imap.events import CommandCompleted, ContinuationRequested, SASLResponse
 from mailproto.imap.ext.idle import Idle
@@ -28,17 +30,23 @@ def said_by(name: str, side: str) -> bytes:
     return b"".join(line.encode() + b"\r\n" for line in said)
 
 
+def greeted_with(answers: list[ParsedResponse]) -> Iterable[str]:
+    """Return the capabilities that a greeting names."""
+    code = getattr(answers[0], "code", None)
+    return code.capabilities if isinstance(code, CapabilityCode) else ()
+
+
 class Dialogue:
     """Sends the commands of a dialogue from a client, and its answers from a server."""
 
     def __init__(self, name: str, piece: int | None) -> None:
         client = IMAPClientConnection(strict=True)
-        capabilities = (*DEFAULT_CAPABILITIES, "AUTH=PLAIN")
+        self.answers = parse_responses(said_by(name, "S"), strict=True)
+        capabilities = (*DEFAULT_CAPABILITIES, "AUTH=PLAIN", *greeted_with(self.answers))
         server = IMAPServerConnection(capabilities=capabilities, allow_cleartext=True, strict=True)
         self.pair: ConnectionPair[ClientEvent, ServerEvent] = ConnectionPair(client, server, piece)
         self.client = client
         self.server = server
-        self.answers = parse_responses(said_by(name, "S"), strict=True)
         self.commands = parse_commands(said_by(name, "C"), exchanges=EXCHANGES.get(name, 0), strict=True)
         self.received: list[ClientEvent] = []
         self.served: list[ServerEvent] = []

@@ -22,11 +22,11 @@ from mailproto._imap import (
     client_mode,
     default_port,
     server_factory,
-    store_action,
 )
 from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
 from mailproto.asyncio._driver import ClientDriver
+from mailproto.asyncio._imap_items import ItemsMethods
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
 from mailproto.asyncio._sharing import TaskSharing
@@ -40,7 +40,6 @@ from mailproto.imap.commands import (
     Close,
     Command,
     Copy,
-    Create,
     Delete,
     Expunge,
     Rename,
@@ -59,6 +58,7 @@ from mailproto.imap.fetching import Fetching, Items
 from mailproto.imap.holding import Holding
 from mailproto.imap.idling import Idling, poll
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.items_flows import append_form
 from mailproto.imap.responses import ListData, LSubData, NamespaceData, StatusData
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import SequenceSet, UIDSet
@@ -208,7 +208,7 @@ class Updates:
 
 
 @final
-class IMAPClient:
+class IMAPClient(ItemsMethods):
     """A client of an IMAP server: await or enter what `connect` returns.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
@@ -386,9 +386,9 @@ class IMAPClient:
         """Ask for a checkpoint of the mailbox (CHECK)."""
         await self._run(flows.run(self._session, Check()))
 
-    async def create(self, mailbox: str) -> None:
-        """Make a mailbox."""
-        await self._run(flows.run(self._session, Create(mailbox)))
+    async def create(self, mailbox: str) -> str | None:
+        """Make a mailbox; the result is its identifier, if the server has OBJECTID (RFC 8474)."""
+        return await self._run(flows.create(self._session, mailbox))
 
     async def delete(self, mailbox: str) -> None:
         """Remove a mailbox."""
@@ -478,7 +478,7 @@ class IMAPClient:
     ) -> tuple[FetchData, ...]:
         """Change flags: "FLAGS" replaces, "+FLAGS" adds, "-FLAGS" removes; return the new flags."""
         numbers = flows.sequence_set(sequence_set)
-        command = flows.store_command(numbers, store_action(action), flags, silent=silent)
+        command = flows.store_command(numbers, flows.store_action(action), flags, silent=silent)
         return await self._run(flows.store(self._session, command))
 
     async def uid_store(
@@ -490,7 +490,7 @@ class IMAPClient:
         silent: bool = False,
     ) -> tuple[FetchData, ...]:
         """Change flags by UID, as `store`."""
-        command = flows.store_command(flows.uid_set(uids), store_action(action), flags, silent=silent)
+        command = flows.store_command(flows.uid_set(uids), flows.store_action(action), flags, silent=silent)
         return await self._run(flows.store(self._session, command))
 
     async def copy(self, sequence_set: SequenceSet | Numbers, mailbox: str) -> CopyUIDCode | None:
@@ -525,13 +525,18 @@ class IMAPClient:
         internal_date: datetime | None = None,
         *,
         size: int | None = None,
+        binary: bool = False,
+        utf8: bool = False,
     ) -> Appended | None:
         """Add a message: octets, an EmailMessage, a file, or chunks of *size* octets in all.
 
         The result has its UID, if the server has UIDPLUS. A message from a file or in chunks streams; if it
-        ends before its size the connection is closed.
+        ends before its size the connection is closed. With *binary* NUL may be in it (BINARY, RFC 3516). With
+        *utf8* it is said that there is UTF-8 in its header, which servers of RFC 6855 ask for.
         """
-        return await self._run(flows.append(self._session, mailbox, message, flags, internal_date, size))
+        form = append_form(binary=binary, utf8=utf8)
+        flow = flows.append(self._session, mailbox, message, flags, internal_date, size, form=form)
+        return await self._run(flow)
 
     def idle(self) -> Opening[Updates]:
         """Wait for what happens in the selected mailbox (RFC 2177)."""

@@ -4,6 +4,7 @@ What has general names stands in modules of its own: the keys of SEARCH in `mail
 constants of response codes in `mailproto.imap.codes`, those of flags in `mailproto.imap.flags`.
 """
 
+from mailproto.imap.appending import AppendData, AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
 from mailproto.imap.client_flows import Appended, Exchange
@@ -77,13 +78,37 @@ from mailproto.imap.events import (
     Unchecked,
 )
 from mailproto.imap.ext import _all as _all  # fills the tables of commands, codes and keys
+from mailproto.imap.ext.appendlimit import append_limit
+from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
+from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
+from mailproto.imap.ext.fuzzy import Fuzzy
+from mailproto.imap.ext.gmail import (
+    X_GM_LABELS,
+    X_GM_MSGID,
+    X_GM_THRID,
+    GmailLabel,
+    GmailMessageID,
+    GmailRaw,
+    GmailThreadID,
+    StoreLabels,
+    UIDStoreLabels,
+)
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
+from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.replace import Replace, UIDReplace
+from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.utf8 import UTF8Message
+from mailproto.imap.ext.within import Older, Younger
+from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import (
     ALL,
     BODY,
@@ -104,6 +129,7 @@ from mailproto.imap.fetch import (
     OtherItem,
     SectionData,
 )
+from mailproto.imap.items_flows import MessageToAppend
 from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
 from mailproto.imap.responses import (
     CapabilityData,
@@ -184,9 +210,13 @@ __all__ = [
     "quirk_of",
     # commands
     "Append",
+    "AppendData",
+    "AppendMessage",
     "AppendUIDCode",
     "Authenticate",
+    "BinaryMessage",
     "Capability",
+    "Catenate",
     "Check",
     "Close",
     "Command",
@@ -205,26 +235,35 @@ __all__ = [
     "Login",
     "Logout",
     "Move",
+    "MultiAppend",
     "Namespace",
     "Noop",
     "Rename",
+    "Replace",
     "Search",
     "Select",
     "StartTLS",
     "Status",
     "Store",
     "StoreAction",
+    "StoreLabels",
     "Subscribe",
     "TaggedCommand",
+    "TextLiteral",
     "UIDCopy",
     "UIDExpunge",
     "UIDFetch",
     "UIDMove",
+    "UIDReplace",
     "UIDSearch",
     "UIDStore",
+    "UIDStoreLabels",
+    "URLPart",
+    "UTF8Message",
     "UnknownCommand",
     "Unselect",
     "Unsubscribe",
+    "XList",
     # responses
     "Bad",
     "Bye",
@@ -254,17 +293,47 @@ __all__ = [
     "TaggedStatus",
     "UnknownData",
     "UnreadResponse",
+    "XListData",
     "prepare",
     # response codes
+    "BadURLCode",
     "BadCharsetCode",
     "CapabilityCode",
+    "MailboxIDCode",
     "PermanentFlagsCode",
     "ResponseCode",
     "SimpleCode",
     "UIDNextCode",
     "UIDValidityCode",
+    "UndefinedFilterCode",
     "UnknownCode",
     "UnseenCode",
+    # items and search keys of extensions
+    "BinarySection",
+    "BinarySize",
+    "EMAILID",
+    "EmailID",
+    "Filter",
+    "Fuzzy",
+    "GmailLabel",
+    "GmailMessageID",
+    "GmailRaw",
+    "GmailThreadID",
+    "Older",
+    "PREVIEW",
+    "PREVIEW_LAZY",
+    "SAVEDATE",
+    "SaveDateSupported",
+    "SavedBefore",
+    "SavedOn",
+    "SavedSince",
+    "THREADID",
+    "ThreadID",
+    "X_GM_LABELS",
+    "X_GM_MSGID",
+    "X_GM_THRID",
+    "Younger",
+    "append_limit",
     # FETCH
     "ALL",
     "Answer",
@@ -295,6 +364,7 @@ __all__ = [
     "Exchange",
     "IMAPSession",
     "LiteralSink",
+    "MessageToAppend",
     # literals and unknown values
     "Content",
     "Omitted",

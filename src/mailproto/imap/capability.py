@@ -14,6 +14,32 @@ from mailproto.imap.writer import Writer
 
 __all__ = ["Capabilities", "parse_capabilities", "write_capabilities"]
 
+_IN_REV2: Final = (
+    "BINARY",
+    "CHILDREN",
+    "ENABLE",
+    "ESEARCH",
+    "IDLE",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "LITERAL-",
+    "MOVE",
+    "NAMESPACE",
+    "SASL-IR",
+    "SEARCHRES",
+    "SPECIAL-USE",
+    "STATUS=SIZE",
+    "UIDPLUS",
+    "UNSELECT",
+)
+"""Extensions that RFC 9051 made part of the protocol (its appendix E)."""
+
+IMPLIED_BY: Final[dict[str, str]] = {
+    **dict.fromkeys(_IN_REV2, "IMAP4REV2"),
+    "UTF8=ACCEPT": "UTF8=ONLY",
+}
+"""Capability -> another one that has all of it; RFC 9755 section 3 for UTF-8."""
+
 _SPELLING: Final = {"IMAP4REV1": "IMAP4rev1", "IMAP4REV2": "IMAP4rev2"}
 
 _SIGNS: Final = ("+", "-")
@@ -60,6 +86,11 @@ class Capabilities(Set[str]):
         """Return what stands behind `name=`, sorted: for "THREAD", the algorithms."""
         prefix = name.upper() + "="
         return tuple(sorted(entry[len(prefix) :] for entry in self._names if entry.startswith(prefix)))
+
+    def offers(self, name: str) -> bool:
+        """Return whether *name* is in it, by itself, with a value, or as a part of another capability."""
+        name = name.upper()
+        return name in self._names or IMPLIED_BY.get(name) in self._names or bool(self.values(name))
 
     @property
     def auth(self) -> frozenset[str]:

@@ -40,6 +40,7 @@ from mailproto.imap.events import (
     Unchecked,
 )
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
 from mailproto.imap.outgoing import Outgoing
 from mailproto.imap.pipelining import conflict
@@ -185,6 +186,11 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
         return self._enabled
 
     @property
+    def is_utf8(self) -> bool:
+        """Whether names and strings are UTF-8: UTF8=ACCEPT is enabled (RFC 9755)."""
+        return UTF8_ACCEPT in self._enabled
+
+    @property
     def view(self) -> MailboxView | None:
         """The selected mailbox as the responses describe it; None if none is selected."""
         return self._view
@@ -327,7 +333,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
 
     def _fragments(self, tagged: TaggedCommand) -> list[Fragment]:
         form = LiteralForm.offered_by(self._capabilities or ())
-        writer = Writer(form, max_nonsync=self._limits.max_nonsync)
+        writer = Writer(form, max_nonsync=self._limits.max_nonsync, utf8=self.is_utf8)
         write_command(writer, tagged)
         fragments = writer.fragments()
         return [*fragments, GATE] if isinstance(tagged.command, _GATED) else fragments
@@ -472,6 +478,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
                 strict=self._strict,
                 max_depth=self._limits.max_depth,
                 max_ranges=self._limits.max_ranges,
+                utf8=self.is_utf8,
             )
         except ParseError as error:
             raise RemoteProtocolError(str(error), offset=error.offset) from error

@@ -8,7 +8,7 @@ an `IMAPStatusError`, after which the session is usable. Greeting and login are 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar, cast
@@ -22,13 +22,16 @@ from mailproto.errors import (
 )
 from mailproto.flow import Call, Flow, Flush
 from mailproto.imap.answers import Inbox
+from mailproto.imap.appending import AppendOctets
 from mailproto.imap.capability import Capabilities
+from mailproto.imap.codes import ResponseCode
 from mailproto.imap.commands import (
     Append,
     Authenticate,
     Capability,
     Command,
     Copy,
+    Create,
     Examine,
     List,
     Login,
@@ -49,7 +52,9 @@ from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.id import ID, IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
+from mailproto.imap.fetch import FLAGS
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.quirks import is_throttled
@@ -79,22 +84,27 @@ __all__ = [
     "append",
     "capabilities",
     "complete",
+    "data_of",
     "copy",
+    "create",
     "enable",
     "exchange",
     "identify",
     "list_mailboxes",
     "list_subscribed",
+    "literal_of",
     "mailbox_status",
     "move",
     "namespace",
     "noop",
     "raise_refusal",
     "run",
+    "run_with_literals",
     "search",
     "select",
     "sequence_set",
     "store",
+    "store_action",
     "store_command",
     "uid_search",
     "uid_set",
@@ -197,13 +207,14 @@ def raise_refusal(inbox: Inbox) -> None:
         raise IMAPStatusError.of(status, inbox.name)
 
 
-def _data(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> tuple[DataT, ...]:
+def data_of(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> tuple[DataT, ...]:
+    """Take the answers of this kind that have come."""
     return tuple(event for event in session.take(inbox) if isinstance(event, kind))
 
 
 def _last(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> DataT:
     """Return the last answer. Raises ItemMissing if there was none."""
-    found = _data(session, inbox, kind)
+    found = data_of(session, inbox, kind)
     if not found:
         raise ItemMissing(inbox.name)
     return found[-1]
@@ -217,8 +228,8 @@ def exchange(session: Inboxes, command: Command | bytes) -> Flow[Exchange]:
     """
     if isinstance(command, Authenticate | StartTLS) or getattr(command, "name", "") == "IDLE":
         raise LocalProtocolError("expected a command without a dialogue; this one has a method of its own")
-    if isinstance(command, Append) and isinstance(command.message, Streamed):
-        raise LocalProtocolError("APPEND: expected the octets of the message")
+    if isinstance(command, Command) and command.streamed:
+        raise LocalProtocolError(f"{command.name}: expected the octets of the message")
     inbox = yield from session.send_exchange(command)
     try:
         yield from session.wait(inbox, is_whole=True)
@@ -245,16 +256,23 @@ def select(session: Inboxes, mailbox: str, *, is_read_only: bool = False) -> Flo
     return cast(MailboxView, session.conn.view)
 
 
+def create(session: Inboxes, mailbox: str) -> Flow[str | None]:
+    """Make a mailbox; the result is its object identifier, if the server has OBJECTID (RFC 8474)."""
+    inbox = yield from run(session, Create(mailbox))
+    code = inbox.status.code if inbox.status is not None else None
+    return code.object_id if isinstance(code, MailboxIDCode) else None
+
+
 def list_mailboxes(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[ListData, ...]]:
     """Return the mailboxes whose names match."""
     inbox = yield from run(session, List(reference, pattern))
-    return _data(session, inbox, ListData)
+    return data_of(session, inbox, ListData)
 
 
 def list_subscribed(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[LSubData, ...]]:
     """Return the subscribed names that match."""
     inbox = yield from run(session, LSub(reference, pattern))
-    return _data(session, inbox, LSubData)
+    return data_of(session, inbox, LSubData)
 
 
 def mailbox_status(session: Inboxes, mailbox: str, items: Sequence[str]) -> Flow[StatusData]:
@@ -273,7 +291,7 @@ def identify(session: Inboxes, parameters: Mapping[str, str | None] | None) -> F
     """Say what software this is, or nothing, and return what the server says it is (RFC 2971)."""
     pairs = None if parameters is None else tuple(parameters.items())
     inbox = yield from run(session, ID(pairs))
-    found = _data(session, inbox, IDData)
+    found = data_of(session, inbox, IDData)
     return (found[-1].parameters if found else None) or ()
 
 
@@ -308,13 +326,13 @@ def _joined(keys: Sequence[SearchKey]) -> SearchKey:
 
 
 def _found(session: Inboxes, inbox: Inbox) -> list[int]:
-    return [number for data in _data(session, inbox, SearchData) for number in data.numbers]
+    return [number for data in data_of(session, inbox, SearchData) for number in data.numbers]
 
 
 def store(session: Inboxes, command: Store | UIDStore) -> Flow[tuple[FetchData, ...]]:
     """Change flags and return the messages with their new flags; none if the command is silent."""
     inbox = yield from run(session, command, frozenset() if command.silent else frozenset({"FLAGS"}))
-    return _data(session, inbox, FetchData)
+    return data_of(session, inbox, FetchData)
 
 
 def copy(session: Inboxes, command: Copy | UIDCopy) -> Flow[CopyUIDCode | None]:
@@ -324,9 +342,7 @@ def copy(session: Inboxes, command: Copy | UIDCopy) -> Flow[CopyUIDCode | None]:
 
 
 def move(session: Inboxes, command: Move | UIDMove) -> Flow[CopyUIDCode | None]:
-    """Move messages (RFC 6851); the result is that of `copy`. Raises LocalProtocolError without MOVE."""
-    if "MOVE" not in (session.conn.capabilities or ()):
-        raise LocalProtocolError("MOVE: the server does not offer it")
+    """Move messages (RFC 6851); the result is that of `copy`."""
     inbox = yield from run(session, command)
     return _copy_code(session, inbox)
 
@@ -344,54 +360,69 @@ def append(
     flags: Iterable[str] = (),
     internal_date: datetime | None = None,
     size: int | None = None,
+    *,
+    form: Callable[[bytes | Streamed], AppendOctets] = lambda octets: octets,
 ) -> Flow[Appended | None]:
     """Add a message to *mailbox*; the result says which UID it got, if the server has UIDPLUS.
 
     Octets, files and chunks are sent as they are; line ends of what has `as_bytes` become CRLF. Chunks need
-    *size*, in octets. If a streamed message ends too early the connection is closed.
+    *size*, in octets. If a streamed message ends too early the connection is closed. *form* makes of the
+    octets how they travel.
     """
-    source, length = yield from _source_of(message, size)
-    content: bytes | Streamed = source if isinstance(source, bytes) else Streamed(length)
-    command = Append(mailbox, content, frozenset(flags), internal_date=internal_date)
-    is_streamed = not isinstance(source, bytes)
-    inbox = yield from session.send(command, is_exclusive=is_streamed)
-    if not isinstance(source, bytes):
-        yield from _send_streamed(session, inbox, source)
-    yield from complete(session, inbox)
-    code = inbox.status.code if inbox.status is not None else None
-    return Appended(code.uid_validity, next(iter(code.uids))) if isinstance(code, AppendUIDCode) else None
+    octets, reads = yield from literal_of(message, size)
+    command = Append(mailbox, form(octets), frozenset(flags), internal_date=internal_date)
+    codes = yield from run_with_literals(session, command, reads)
+    code = next((code for code in codes if isinstance(code, AppendUIDCode)), None)
+    return None if code is None else Appended(code.uid_validity, next(iter(code.uids)))
 
 
-def _source_of(message: MessageSource, size: int | None) -> Flow[tuple[bytes | Call, int]]:
-    """Return octets, or how to get the next chunk of so many octets in all."""
+def literal_of(message: MessageSource, size: int | None) -> Flow[tuple[bytes | Streamed, list[Call]]]:
+    """Return the octets of a message, or what stands for them and how to get the next chunk."""
     if isinstance(message, bytes):
-        return message, len(message)
+        return message, []
     if hasattr(message, "as_bytes"):
-        octets = _LINE_END.sub(b"\r\n", cast(SupportsAsBytes, message).as_bytes())
-        return octets, len(octets)
+        return _LINE_END.sub(b"\r\n", cast(SupportsAsBytes, message).as_bytes()), []
     if hasattr(message, "read"):
         file = cast(BinaryIO, message)
         if size is None:
             start = yield Call(file.tell)
-            size = (yield Call(file.seek, (0, 2))) - start
+            size = cast(int, (yield Call(file.seek, (0, 2)))) - start
             yield Call(file.seek, (start,))
-        return Call(file.read, (CHUNK,)), cast(int, size)
+        return Streamed(size), [Call(file.read, (CHUNK,))]
     if size is None:
         raise LocalProtocolError("size: needed for a message in chunks")
-    return Call(next, (iter(message), b"")), size
+    return Streamed(size), [Call(next, (iter(message), b""))]
 
 
-def _send_streamed(session: Inboxes, inbox: Inbox, read: Call) -> Flow[None]:
-    """Send the message once the server wants it; a refusal before that is left for the caller."""
+def run_with_literals(
+    session: Inboxes, command: Command, reads: Iterable[Call]
+) -> Flow[tuple[ResponseCode, ...]]:
+    """Send *command* and the literals of it that are streamed, chunk by chunk as *reads* give them.
+
+    Returns the codes of the statuses that answer it. Raises IMAPStatusError for NO and BAD; what is read is
+    then left where it is.
+    """
+    waiting = list(reads)
+    inbox = yield from session.send(command, is_exclusive=bool(waiting))
+    statuses: list[Ok | No | Bad | None] = []
     try:
-        yield from session.wait(inbox)
-        if any(isinstance(event, LiteralWanted) for event in session.take(inbox)):
-            yield from _send_chunks(session, read)
+        while waiting and inbox.status is None:
+            yield from session.wait(inbox)
+            for event in session.take(inbox):
+                if isinstance(event, LiteralWanted):
+                    yield from _send_chunks(session, waiting.pop(0))
+                elif isinstance(event, Ok | No | Bad):
+                    statuses.append(event)
     except BaseException:
-        session.conn.abort()
+        if session.conn.literal_owed or waiting:
+            session.conn.abort()
         raise
     finally:
         session.release(inbox)
+    yield from complete(session, inbox)
+    statuses += (event for event in session.take(inbox) if isinstance(event, Ok | No | Bad))
+    codes = (None if status is None else status.code for status in (*statuses, inbox.status))
+    return tuple(code for code in codes if code is not None)
 
 
 def _send_chunks(session: Inboxes, read: Call) -> Flow[None]:
@@ -405,6 +436,17 @@ def _send_chunks(session: Inboxes, read: Call) -> Flow[None]:
         session.pump()
         if conn.wants is Wants.CLOSED:
             session.check()
+
+
+def store_action(action: StoreAction | str, item: str = FLAGS.name) -> StoreAction:
+    """Return the action that is meant: *item*, `+` and *item*, `-` and *item* stand for it as on the wire."""
+    if isinstance(action, StoreAction):
+        return action
+    actions = {f"{known.value}{item}": known for known in StoreAction}
+    found = actions.get(action.upper())
+    if found is None:
+        raise LocalProtocolError(f"action: expected one of {', '.join(actions)}, got {action[:40]!r}")
+    return found
 
 
 def store_command(

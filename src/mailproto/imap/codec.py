@@ -23,9 +23,12 @@ from mailproto.imap.commands import (
 )
 from mailproto.imap.cursor import ParseError
 from mailproto.imap.events import InvalidCommand, SASLResponse, command_excerpt
+from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framer, Mark
 from mailproto.imap.responses import (
+    EnabledData,
     PreparedFetch,
     Response,
     TaggedStatus,
@@ -163,19 +166,22 @@ class _Units:
         return self._start + offset + sum(len(octets) for octets in literals if isinstance(octets, bytes))
 
 
-def parse_responses(data: bytes, *, strict: bool = False, max_depth: int = 100) -> list[ParsedResponse]:
+def parse_responses(
+    data: bytes, *, utf8: bool = False, strict: bool = False, max_depth: int = 100
+) -> list[ParsedResponse]:
     """Read what a server sent, from its greeting on or from anywhere.
 
+    *utf8* says that UTF-8 is enabled from the beginning; ENABLED with UTF8=ACCEPT does it for what follows.
     Where TLS begins behind a tagged status, all is `Opaque`. Offsets of defects count in *data*. Raises
     RemoteProtocolError for a defect if *strict*.
     """
-    return list(_responses(_Units(data, strict), strict, max_depth))
+    return list(_responses(_Units(data, strict), strict, max_depth, utf8))
 
 
-def _responses(units: _Units, strict: bool, max_depth: int) -> Iterator[ParsedResponse]:
+def _responses(units: _Units, strict: bool, max_depth: int, utf8: bool) -> Iterator[ParsedResponse]:
     while (message := units.next_response()) is not None:
         try:
-            response = parse_response(message, strict=strict, max_depth=max_depth)
+            response = parse_response(message, strict=strict, max_depth=max_depth, utf8=utf8)
         except ParseError as error:
             raise units.error(error, message) from error
         if not isinstance(response, PreparedFetch):
@@ -184,6 +190,8 @@ def _responses(units: _Units, strict: bool, max_depth: int) -> Iterator[ParsedRe
                 # The value is ours alone so far.
                 object.__setattr__(response, "defects", defects)
         yield response
+        if isinstance(response, EnabledData):
+            utf8 = utf8 or UTF8_ACCEPT in response.capabilities
         if isinstance(response, TaggedStatus) and units.rest.startswith(_TLS_HANDSHAKE):
             yield Opaque(units.position)
             return
@@ -191,21 +199,24 @@ def _responses(units: _Units, strict: bool, max_depth: int) -> Iterator[ParsedRe
 
 
 def parse_commands(
-    data: bytes, *, exchanges: int = 0, strict: bool = False, max_depth: int = 100
+    data: bytes, *, exchanges: int = 0, utf8: bool = False, strict: bool = False, max_depth: int = 100
 ) -> list[ParsedCommand]:
     """Read what a client sent.
 
-    *exchanges* is how many SASL responses follow each AUTHENTICATE. Behind STARTTLS all is `Opaque`. Offsets
+    *exchanges* is how many SASL responses follow each AUTHENTICATE. *utf8* says that UTF-8 is enabled from
+    the beginning; ENABLE of UTF8=ACCEPT does it for what follows. Behind STARTTLS all is `Opaque`. Offsets
     of defects count in *data*. Raises RemoteProtocolError for a defect or a malformed command if *strict*;
     else a malformed one is an `InvalidCommand`.
     """
-    return list(_commands(_Units(data, strict), exchanges, strict, max_depth))
+    return list(_commands(_Units(data, strict), exchanges, strict, max_depth, utf8))
 
 
-def _commands(units: _Units, exchanges: int, strict: bool, max_depth: int) -> Iterator[ParsedCommand]:
+def _commands(
+    units: _Units, exchanges: int, strict: bool, max_depth: int, utf8: bool
+) -> Iterator[ParsedCommand]:
     while (message := units.next_command()) is not None:
         try:
-            tagged = parse_command(message, strict=strict, max_depth=max_depth)
+            tagged = parse_command(message, strict=strict, max_depth=max_depth, utf8=utf8)
         except ParseError as error:
             if strict:
                 raise units.error(error, message) from error
@@ -213,6 +224,8 @@ def _commands(units: _Units, exchanges: int, strict: bool, max_depth: int) -> It
             continue
         defects = units.defects_of(message, tagged.defects)
         yield replace(tagged, defects=defects) if defects else tagged
+        if isinstance(tagged.command, Enable):
+            utf8 = utf8 or UTF8_ACCEPT in tagged.command.capabilities
         if isinstance(tagged.command, StartTLS):
             yield from [Opaque(units.position)] if units.rest else []
             return
@@ -253,8 +266,11 @@ def serialize(
     value: Response | TaggedCommand | SASLResponse | Done | Incomplete,
     *,
     literal_form: LiteralForm = LiteralForm.SYNCHRONIZING,
+    utf8: bool = False,
 ) -> bytes:
     """Return *value* as octets, with its CRLF; *literal_form* is that of the literals of a command.
+
+    *utf8* says that UTF-8 is enabled.
 
     Raises LocalProtocolError for a value with a `Streamed` in it, whose octets are elsewhere.
     """
@@ -264,7 +280,7 @@ def serialize(
         return b"DONE\r\n"
     if isinstance(value, SASLResponse):
         return (b"*" if value.data is None else _base64.encode(value.data.reveal())) + b"\r\n"
-    writer = Writer(literal_form if isinstance(value, TaggedCommand) else LiteralForm.SERVER)
+    writer = Writer(literal_form if isinstance(value, TaggedCommand) else LiteralForm.SERVER, utf8=utf8)
     if isinstance(value, TaggedCommand):
         write_command(writer, value)
     else:

@@ -42,6 +42,7 @@ __all__ = [
     "READ_ONLY",
     "READ_WRITE",
     "SERVERBUG",
+    "TOOBIG",
     "TRYCREATE",
     "UIDNOTSTICKY",
     "UNAVAILABLE",
@@ -342,6 +343,8 @@ OVERQUOTA: Final = SimpleCode("OVERQUOTA")
 ALREADYEXISTS: Final = SimpleCode("ALREADYEXISTS")
 NONEXISTENT: Final = SimpleCode("NONEXISTENT")
 CLOSED: Final = SimpleCode("CLOSED")
+TOOBIG: Final = SimpleCode("TOOBIG")
+"""A message is too large (RFC 4469 section 4.2, RFC 7889 section 4)."""
 
 
 _ZERO: Final = re.compile(rb" 0+\]")

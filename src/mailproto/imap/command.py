@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Protocol, Self, TypeVar, final
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap._grammar import ATOM, TAG
 from mailproto.imap.cursor import Cursor, ParseError
-from mailproto.imap.values import MAX_DEPTH, Message, Value, check_value
+from mailproto.imap.values import MAX_DEPTH, Message, Streamed, Value, check_value
 from mailproto.imap.writer import Writer
 
 __all__ = [
@@ -46,6 +46,11 @@ class Command(ABC):
     @abstractmethod
     def name(self) -> str:
         """The name on the wire, in upper case: "FETCH", "UID FETCH"."""
+
+    @property
+    def streamed(self) -> tuple[Streamed, ...]:
+        """Its literals that travel in chunks, through the connection, in order."""
+        return ()
 
     @abstractmethod
     def write(self, writer: Writer) -> None:
@@ -139,22 +144,40 @@ def check_tag(tag: object) -> None:
 
 
 def parse_command(
-    message: Message, *, strict: bool = False, max_depth: int = MAX_DEPTH, max_ranges: int = 100_000
+    message: Message,
+    *,
+    strict: bool = False,
+    max_depth: int = MAX_DEPTH,
+    max_ranges: int = 100_000,
+    utf8: bool = False,
 ) -> TaggedCommand:
     """Read a framed command; a name that no module knows gives an `UnknownCommand`.
+
+    *utf8* says that the client has enabled UTF-8 (RFC 9755).
 
     Raises ParseError, whose `tag` is None if not even that could be read. For a command whose last literal
     has not come yet, give the text so far with a `Streamed` in its place: the result says where it stands.
     """
-    cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges)
+    cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges, utf8=utf8)
     tag = cursor.tag()
     try:
         cursor.sp()
         command = _parse_named(cursor)
+        _check_utf8(cursor)
     except ParseError as error:
         error.tag = tag
         raise
     return TaggedCommand(tag, command, tuple(cursor.defects))
+
+
+def _check_utf8(cursor: Cursor) -> None:
+    """Raise ParseError for octets that are not UTF-8 where they have to be.
+
+    RFC 9755 section 3: the server MUST reject these with BAD.
+    """
+    for defect in cursor.defects:
+        if defect.rule == "UTF-8 in a quoted string":
+            raise cursor.error(defect.rule, defect.offset)
 
 
 def _parse_named(cursor: Cursor) -> Command:

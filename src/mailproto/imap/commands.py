@@ -15,6 +15,7 @@ from typing import ClassVar, Generic, Self, TypeVar, cast, final
 
 from mailproto._secret import Secret
 from mailproto.errors import LocalProtocolError
+from mailproto.imap.appending import AppendMessage, AppendOctets
 from mailproto.imap.command import (
     COMMANDS,
     SECRET_COMMANDS,
@@ -33,7 +34,6 @@ from mailproto.imap.command import (
     write_command,
 )
 from mailproto.imap.cursor import Cursor
-from mailproto.imap.dates import check_date_time, parse_date_time, write_date_time
 from mailproto.imap.fetch import FetchItem, check_fetch_items, parse_fetch_items, write_fetch_items
 from mailproto.imap.flags import flag_set, parse_flag, parse_flag_list, write_flag_list
 from mailproto.imap.mailbox import (
@@ -52,7 +52,7 @@ from mailproto.imap.sequence import (
     parse_sequence_set,
     write_sequence_set,
 )
-from mailproto.imap.values import Streamed, check_octets
+from mailproto.imap.values import Streamed
 from mailproto.imap.writer import Writer
 from mailproto.sasl import _base64
 
@@ -99,6 +99,7 @@ __all__ = [
     "UIDStore",
     "Unsubscribe",
     # what several of them share
+    "ListCommand",
     "MailboxCommand",
     "SetCommand",
     "ToMailboxCommand",
@@ -347,7 +348,9 @@ class Rename(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class _ListCommand(Command):
+class ListCommand(Command):
+    """A command that lists mailboxes below *reference* whose names match *pattern*."""
+
     reference: str
     pattern: str
 
@@ -373,7 +376,7 @@ class _ListCommand(Command):
 
 @final
 @register_command
-class List(_ListCommand):
+class List(ListCommand):
     """LIST: mailboxes below *reference* whose names match *pattern*, with `%` and `*` (section 6.3.8)."""
 
     __slots__ = ()
@@ -382,7 +385,7 @@ class List(_ListCommand):
 
 @final
 @register_command
-class LSub(_ListCommand):
+class LSub(ListCommand):
     """LSUB: as LIST, among the subscribed names (section 6.3.9)."""
 
     __slots__ = ()
@@ -428,85 +431,64 @@ class Status(Command):
 class Append(Command):
     """APPEND: add a message to a mailbox (section 6.3.11).
 
-    `message` is the whole message, or `Streamed(size)` where its octets go through the connection in chunks.
-    A message that was received may hold NUL; one with NUL cannot be sent. The same moment in two zones makes
-    two commands that are not equal.
+    `message` is the whole message, `Streamed(size)` where its octets go through the connection in chunks, or
+    a form of an extension (`AppendData`). A message that was received may hold NUL; one with NUL cannot be
+    sent. The same moment in two zones makes two commands that are not equal. Several messages are a
+    `MultiAppend`.
     """
 
     name: ClassVar[str] = "APPEND"
     mailbox: str
-    message: bytes | Streamed = field(repr=False)
+    message: AppendOctets = field(repr=False)
     flags: frozenset[str] = frozenset()
     internal_date: datetime | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.message, Streamed):
-            check_octets(_checked_bytes(self.message), "message")
+        checked = AppendMessage(self.message, self.flags, self.internal_date)
         object.__setattr__(self, "mailbox", check_mailbox(self.mailbox))
-        object.__setattr__(self, "flags", flag_set(self.flags))
-        if self.internal_date is not None:
-            object.__setattr__(self, "internal_date", check_date_time(self.internal_date))
+        object.__setattr__(self, "flags", checked.flags)
+        object.__setattr__(self, "internal_date", checked.internal_date)
 
-    def _key(self) -> tuple[object, ...]:
-        zone = None if self.internal_date is None else self.internal_date.utcoffset()
-        return self.mailbox, self.message, self.flags, self.internal_date, zone
+    @property
+    def entry(self) -> AppendMessage:
+        """The message with its flags and its date."""
+        return AppendMessage.of_parsed(self.message, self.flags, self.internal_date)
+
+    @property
+    def streamed(self) -> tuple[Streamed, ...]:
+        """The literals of the message that travel in chunks, in order."""
+        return self.entry.streamed
 
     def __eq__(self, other: object) -> bool:
-        return self._key() == other._key() if isinstance(other, Append) else NotImplemented
+        if not isinstance(other, Append):
+            return NotImplemented
+        return self.mailbox == other.mailbox and self.entry == other.entry
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash((self.mailbox, self.entry))
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
-        """Read `SP mailbox [SP flag-list] [SP date-time] SP literal`."""
+        """Read `SP mailbox [SP flag-list] [SP date-time] SP append-data`."""
         cursor.sp()
         mailbox = parse_mailbox(cursor)
-        cursor.sp()
-        flags: frozenset[str] = frozenset()
-        if cursor.peek() == b"(":
-            flags = parse_flag_list(cursor)
-            cursor.sp()
-        internal_date = None
-        if cursor.peek() == b'"':
-            internal_date = parse_date_time(cursor)
-            cursor.sp()
-        return cls.of_parsed(mailbox, cls._parse_message(cursor), flag_set(flags), internal_date)
+        return cls.of_parsed(mailbox, AppendMessage.parse(cursor))
 
     @classmethod
-    def _parse_message(cls, cursor: Cursor) -> bytes | Streamed:
-        start = cursor.position
-        message = cursor.literal()
-        if not isinstance(message, bytes | Streamed):
-            raise cursor.error("a message within the limit", start)
-        if isinstance(message, bytes) and b"\0" in message:
-            cursor.defect("a literal without NUL", start)
-        return message
-
-    @classmethod
-    def of_parsed(
-        cls, mailbox: str, message: bytes | Streamed, flags: frozenset[str], internal_date: datetime | None
-    ) -> Self:
+    def of_parsed(cls, mailbox: str, entry: AppendMessage) -> Self:
         """Return a command as it was read; skips validation."""
         new = cls.__new__(cls)
         object.__setattr__(new, "mailbox", mailbox)
-        object.__setattr__(new, "message", message)
-        object.__setattr__(new, "flags", flags)
-        object.__setattr__(new, "internal_date", internal_date)
+        object.__setattr__(new, "message", entry.message)
+        object.__setattr__(new, "flags", entry.flags)
+        object.__setattr__(new, "internal_date", entry.internal_date)
         return new
 
     def write(self, writer: Writer) -> None:
-        """Write the arguments, the message always as a literal."""
+        """Write the arguments, the message never as a quoted string."""
         writer.write(b" ")
         write_mailbox(writer, self.mailbox)
-        writer.write(b" ")
-        if self.flags:
-            write_flag_list(writer, self.flags)
-            writer.write(b" ")
-        if self.internal_date is not None:
-            write_date_time(writer, self.internal_date)
-            writer.write(b" ")
-        writer.message(self.message)
+        self.entry.write(writer)
 
 
 STREAMED_COMMANDS.add(Append.name)
@@ -737,9 +719,3 @@ class UIDSearch(_SearchCommand):
 
     __slots__ = ()
     name: ClassVar[str] = "UID SEARCH"
-
-
-def _checked_bytes(octets: object) -> bytes:
-    if not isinstance(octets, bytes):
-        raise LocalProtocolError(f"expected bytes, got {type(octets).__name__}")
-    return octets

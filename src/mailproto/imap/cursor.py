@@ -24,10 +24,19 @@ from mailproto.imap._grammar import (
 )
 from mailproto.imap.values import MAX_DEPTH, Content, Message, Omitted, Value
 
-__all__ = ["Cursor", "ParseError"]
+__all__ = ["Cursor", "ParseError", "is_utf8"]
 
 MAX_NUMBER: Final = 2**32 - 1
 MAX_NUMBER64: Final = 2**63 - 1
+
+
+def is_utf8(octets: bytes) -> bool:
+    """Whether *octets* are UTF-8 (RFC 3629)."""
+    try:
+        octets.decode("utf-8")
+    except ValueError:
+        return False
+    return True
 
 
 class ParseError(ValueError):
@@ -49,7 +58,8 @@ class ParseError(ValueError):
 class Cursor:
     """Reads one `Message` from left to right.
 
-    Depth budgets are arguments: a caller starts with `max_depth` and passes `depth - 1` down, never up.
+    Depth budgets are arguments: a caller starts with `max_depth` and passes `depth - 1` down, never up. With
+    `utf8` quoted strings and mailbox names are UTF-8 (RFC 9755 section 3).
     """
 
     __slots__ = (
@@ -61,6 +71,7 @@ class Cursor:
         "position",
         "strict",
         "text",
+        "utf8",
     )
 
     def __init__(
@@ -70,7 +81,9 @@ class Cursor:
         strict: bool = False,
         max_depth: int = MAX_DEPTH,
         max_ranges: int = 100_000,
+        utf8: bool = False,
     ) -> None:
+        self.utf8: bool = utf8
         self.text: bytes = message.text
         self.literals: tuple[Content, ...] = message.literals
         self.position: int = 0
@@ -198,8 +211,8 @@ class Cursor:
         octets: bytes = self.expect_match(QUOTED, "a quoted string").group(1)
         if b"\\" in octets:
             octets = self._unescaped(octets, start)
-        if not octets.isascii():
-            self.defect("7-bit octets in a quoted string", start)
+        if not octets.isascii() and not (self.utf8 and is_utf8(octets)):
+            self.defect("UTF-8 in a quoted string" if self.utf8 else "7-bit octets in a quoted string", start)
         return octets
 
     def _unescaped(self, octets: bytes, start: int) -> bytes:

@@ -10,6 +10,7 @@ from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import raise_refusal, run
 from mailproto.imap.commands import Fetch, UIDFetch
 from mailproto.imap.events import LiteralData, LiteralStarted
+from mailproto.imap.ext.binary import BinarySection
 from mailproto.imap.fetch import BODYSTRUCTURE, BodySection, FetchItem
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
@@ -19,8 +20,9 @@ from mailproto.mime.decoding import Decoder, decoder
 
 __all__ = ["Downloading", "SectionLike"]
 
-SectionLike: TypeAlias = BodySection | Section | str
-"""A section of a message: "" is all of it, "1.2" a part, "HEADER" the header."""
+SectionLike: TypeAlias = BodySection | BinarySection | Section | str
+"""A section of a message: "" is all of it, "1.2" a part, "HEADER" the header. The server decodes a
+`BinarySection` (RFC 3516)."""
 
 _AS_IT_IS: Final = "binary"
 
@@ -68,7 +70,7 @@ class Downloading:
     def open(self) -> Flow[None]:
         """Ask for the section and wait until its octets begin. Raises ItemMissing if there is none."""
         try:
-            if self._is_decoding:
+            if self._is_decoding and isinstance(self._item, BodySection):
                 self._decoder = decoder((yield from self._encoding()))
             self._inbox = yield from self._session.send(
                 self._fetch(self._item), keys=frozenset({self._item.key}), is_exclusive=True
@@ -91,9 +93,9 @@ class Downloading:
         found = [event for event in self._session.take(inbox) if isinstance(event, FetchData)]
         if not found:
             raise ItemMissing(self._item.key)
-        wanted = ".".join(map(str, self._item.part)) or "1"
-        if self._item.specifier is not None:
+        if getattr(self._item, "specifier", None) is not None:
             return _AS_IT_IS
+        wanted = ".".join(map(str, self._item.part)) or "1"
         parts = dict(found[-1].body_structure.walk())
         return getattr(parts.get(wanted), "encoding", _AS_IT_IS)
 
@@ -142,8 +144,8 @@ class Downloading:
             self._session.drain(inbox)
 
 
-def _item(section: SectionLike) -> BodySection:
-    if isinstance(section, BodySection):
+def _item(section: SectionLike) -> BodySection | BinarySection:
+    if isinstance(section, BodySection | BinarySection):
         return section
     if isinstance(section, str):
         section = Section.parse(section)

@@ -7,9 +7,11 @@ item says. The module of an extension makes its items with `NamedItem` and adds 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
@@ -34,6 +36,7 @@ __all__ = [
     "FULL",
     "INTERNALDATE",
     "ITEMS",
+    "ITEM_READERS",
     "OTHER_NAME",
     "RFC822",
     "RFC822_HEADER",
@@ -44,13 +47,18 @@ __all__ = [
     "BodyItem",
     "BodySection",
     "FetchItem",
+    "ItemData",
     "NamedItem",
     "OtherItem",
     "SectionData",
+    "check_content",
     "check_fetch_items",
+    "check_partial",
     "parse_content",
     "parse_fetch_items",
+    "parse_partial",
     "register_item",
+    "register_item_reader",
     "write_content",
     "write_fetch_items",
 ]
@@ -73,10 +81,16 @@ class Answer(NamedTuple):
 class FetchItem(Generic[T_co]):
     """An item of a message that can be fetched; its value is of type T.
 
-    It is a `NamedItem`, a `BodySection`, an `OtherItem`, or an item of an extension.
+    It is a `NamedItem`, a `BodySection`, an `OtherItem`, or an item of an extension. `capability` is what a
+    server must offer for it, "" if it is an item of RFC 3501 or one that nobody knows.
     """
 
     __slots__ = ()
+
+    @property
+    def capability(self) -> str:
+        """The capability that a server must offer for it."""
+        return ""
 
     @property
     def key(self) -> str:
@@ -101,13 +115,19 @@ def _unchanged(value: T_co) -> T_co:  # type: ignore[misc]  # the identity
 class NamedItem(FetchItem[T_co]):
     """An item that is a name: how its value is read, written, and checked when it is answered.
 
-    `check` returns the value as it travels, or raises LocalProtocolError.
+    `check` returns the value as it travels, or raises LocalProtocolError. `needs` is its `capability`.
     """
 
     name: str
     parse_value: Callable[[Cursor], T_co] = field(compare=False)
     write_value: Callable[[Writer, T_co], None] = field(compare=False)
     check: Callable[[T_co], T_co] = field(default=_unchanged, compare=False, kw_only=True)
+    needs: str = field(default="", compare=False, kw_only=True)
+
+    @property
+    def capability(self) -> str:
+        """The capability that a server must offer for it."""
+        return self.needs
 
     @property
     def key(self) -> str:
@@ -138,6 +158,21 @@ class SectionData(NamedTuple):
     data: Content | None
 
 
+class ItemData(ABC):
+    """The value of an item whose name has arguments, such as a section."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def value(self) -> object:
+        """What `message[ITEM]` gives: a `Content` or None stands for octets."""
+
+    @abstractmethod
+    def write(self, writer: Writer) -> None:
+        """Write the name with its arguments, and the value."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class BodySection(FetchItem[bytes]):
@@ -157,7 +192,7 @@ class BodySection(FetchItem[bytes]):
     def __post_init__(self) -> None:
         key = f"BODY{section_key(self.section).upper()}"
         if self.partial is not None:
-            _check_partial(*self.partial)
+            check_partial(*self.partial)
             key += f"<{self.partial[0]}>"
         object.__setattr__(self, "_key", key)
 
@@ -173,7 +208,7 @@ class BodySection(FetchItem[bytes]):
 
     def answer(self, value: Content | None) -> Answer:
         """Return *value* as the octets of this section; None is NIL, for a part that does not exist."""
-        _check_content(value)
+        check_content(value)
         origin = None if self.partial is None else self.partial[0]
         return Answer(self._key, SectionData(self.section, origin, value))
 
@@ -185,12 +220,14 @@ class BodySection(FetchItem[bytes]):
             writer.write(b"<%d.%d>" % self.partial)
 
 
-def _check_partial(first: int, count: int) -> None:
+def check_partial(first: int, count: int) -> None:
+    """Raise LocalProtocolError unless *first* is 0 or more, *count* 1 or more."""
     if not 0 <= first <= MAX_SIZE or not 1 <= count <= MAX_SIZE:
         raise LocalProtocolError(f"expected a partial of (0 or more, 1 or more), got ({first}, {count})")
 
 
-def _check_content(value: Content | None) -> Content | None:
+def check_content(value: Content | None) -> Content | None:
+    """Return *value* if it is an `nstring`, or what stands for one. Raises LocalProtocolError."""
     if isinstance(value, bytes):
         check_octets(value, "body section")
     elif value is not None and not isinstance(value, Streamed | Omitted):
@@ -219,7 +256,7 @@ class OtherItem(FetchItem[Value]):
         if not OTHER_NAME.fullmatch(self.name.encode("utf-8", "surrogatepass")):
             raise LocalProtocolError(f"expected the name of a fetch item, got {self.name[:40]!r}")
         object.__setattr__(self, "name", self.name.upper())
-        if self.name in ITEMS or self.name in MACROS or self.name.startswith(("BODY[", "BODY.PEEK")):
+        if self.name in ITEMS or self.name in MACROS or _has_reader(self.name):
             raise LocalProtocolError(f"{self.name}: expected the item of this name")
         check_value(self.arguments)
 
@@ -241,6 +278,10 @@ class OtherItem(FetchItem[Value]):
             writer.value(self.arguments)
 
 
+def _has_reader(name: str) -> bool:
+    return name in ITEM_READERS or name.partition("[")[0] + "[" in ITEM_READERS
+
+
 ITEMS: Final[dict[str, NamedItem[object]]] = {}
 """Name of each item that is a name -> the item; the modules of the RFCs fill it."""
 
@@ -249,6 +290,18 @@ def register_item(item: NamedItem[T_co]) -> NamedItem[T_co]:
     """Add *item* to `ITEMS` and return it."""
     ITEMS[item.name] = item
     return item
+
+
+ITEM_READERS: Final[dict[str, Callable[[Cursor], FetchItem[object]]]] = {}
+"""Name of an item that has arguments in a command -> what reads them; the modules of the RFCs fill it.
+
+A name that ends with `[` has a section, which is left to be read with its bracket.
+"""
+
+
+def register_item_reader(name: str, read: Callable[[Cursor], FetchItem[object]]) -> None:
+    """Let *read* read what is behind *name* in a FETCH command."""
+    ITEM_READERS[name] = read
 
 
 def _check_number(least: int, most: int, number: int) -> int:
@@ -336,15 +389,15 @@ BODYSTRUCTURE: Final[NamedItem[BodyStructure]] = register_item(
 )
 """The body structure with extension data."""
 RFC822: Final[NamedItem[bytes]] = register_item(
-    NamedItem("RFC822", _parse_octets, write_content, check=_check_content)  # type: ignore[arg-type]  # as above
+    NamedItem("RFC822", _parse_octets, write_content, check=check_content)  # type: ignore[arg-type]  # as above
 )
 """The whole message, which becomes `\\Seen`; `BodySection(peek=False)` is the newer form."""
 RFC822_HEADER: Final[NamedItem[bytes]] = register_item(
-    NamedItem("RFC822.HEADER", _parse_octets, write_content, check=_check_content)  # type: ignore[arg-type]  # as above
+    NamedItem("RFC822.HEADER", _parse_octets, write_content, check=check_content)  # type: ignore[arg-type]  # as above
 )
 """The header; `BodySection((), "HEADER")` is the newer form."""
 RFC822_TEXT: Final[NamedItem[bytes]] = register_item(
-    NamedItem("RFC822.TEXT", _parse_octets, write_content, check=_check_content)  # type: ignore[arg-type]  # as above
+    NamedItem("RFC822.TEXT", _parse_octets, write_content, check=check_content)  # type: ignore[arg-type]  # as above
 )
 """The text, after which the message is `\\Seen`; `BodySection((), "TEXT", peek=False)` is the newer form."""
 
@@ -394,21 +447,31 @@ def parse_fetch_items(cursor: Cursor) -> tuple[FetchItem[object], ...]:
 def _parse_item(cursor: Cursor) -> FetchItem[object]:
     start = cursor.position
     name = cursor.expect_match(_NAME, "a fetch item").group().decode("ascii").upper()
-    if cursor.peek() == b"[" and name in ("BODY", "BODY.PEEK"):
-        return _parse_body_section(cursor, peek=name == "BODY.PEEK")
+    read = ITEM_READERS.get(name + "[" if cursor.peek() == b"[" else name)
+    if read is not None:
+        return read(cursor)
     if name in ITEMS and cursor.peek() not in (b"[", b"<"):
         return ITEMS[name]
     cursor.position = start
     return _parse_other_item(cursor)
 
 
+def parse_partial(cursor: Cursor) -> tuple[int, int] | None:
+    """Read `["<" number "." nz-number ">"]`."""
+    if cursor.peek() != b"<":
+        return None
+    match = cursor.expect_match(_PARTIAL, "a partial")
+    return int(match[1]), int(match[2])
+
+
 def _parse_body_section(cursor: Cursor, *, peek: bool) -> BodySection:
     section = parse_section(cursor)
-    partial = None
-    if cursor.peek() == b"<":
-        match = cursor.expect_match(_PARTIAL, "a partial")
-        partial = int(match[1]), int(match[2])
-    return BodySection(section.part, section.specifier, section.fields, partial=partial, peek=peek)
+    count = parse_partial(cursor)
+    return BodySection(section.part, section.specifier, section.fields, partial=count, peek=peek)
+
+
+register_item_reader("BODY[", partial(_parse_body_section, peek=False))
+register_item_reader("BODY.PEEK[", partial(_parse_body_section, peek=True))
 
 
 def _parse_other_item(cursor: Cursor) -> OtherItem:

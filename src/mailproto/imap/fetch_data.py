@@ -36,6 +36,7 @@ from mailproto.imap.fetch import (
     BodyItem,
     BodySection,
     FetchItem,
+    ItemData,
     OtherItem,
     SectionData,
     parse_content,
@@ -43,16 +44,19 @@ from mailproto.imap.fetch import (
 )
 from mailproto.imap.flags import parse_flag_list
 from mailproto.imap.sections import Section, parse_section, write_section
-from mailproto.imap.values import Content, Message, Streamed, Value
+from mailproto.imap.values import Content, Message, Omitted, Streamed, Value
 from mailproto.imap.writer import LiteralForm, Writer
 from mailproto.mime.body_structure import BodyStructure
 from mailproto.mime.envelope import Envelope
 
 __all__ = [
+    "DATA_READERS",
     "FetchData",
     "PreparedFetch",
     "PreparedItem",
     "parse_fetch_data",
+    "parse_origin",
+    "parse_space",
     "prepare",
 ]
 
@@ -133,6 +137,10 @@ class FetchData:
         value = self._value(key)
         if isinstance(value, SectionData):
             value = _octets(key, value.data)
+        elif isinstance(value, ItemData):
+            value = value.value
+            if value is None or isinstance(value, bytes | Streamed | Omitted):
+                value = _octets(key, value)
         elif key in _STREAMABLE:
             value = _octets(key, cast("Content | None", value))
         return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
@@ -147,7 +155,9 @@ class FetchData:
     def content(self, item: BodyItem) -> Content | None:
         """Return what *item* has, be it streamed, omitted or NIL; raises ItemMissing if it was not sent."""
         value = self._value(item.key)
-        return value.data if isinstance(value, SectionData) else cast("Content | None", value)
+        if isinstance(value, SectionData):
+            return value.data
+        return cast("Content | None", value.value if isinstance(value, ItemData) else value)
 
     def _value(self, key: str) -> object:
         try:
@@ -295,7 +305,7 @@ def _octets(key: str, content: Content | None) -> bytes:
 
 
 def _is_other(key: str, value: object) -> bool:
-    return key not in ITEMS and not isinstance(value, SectionData)
+    return key not in ITEMS and not isinstance(value, SectionData | ItemData)
 
 
 def _write_item(writer: Writer, key: str, value: object) -> None:
@@ -304,6 +314,8 @@ def _write_item(writer: Writer, key: str, value: object) -> None:
         write_section(writer, value.section)
         writer.write(b" " if value.origin is None else b"<%d> " % value.origin)
         write_content(writer, value.data)
+    elif isinstance(value, ItemData):
+        value.write(writer)
     elif key in ITEMS:
         writer.write(key.encode("ascii") + b" ")
         ITEMS[key].write_value(writer, value)
@@ -485,6 +497,13 @@ _ENDS: Final = (b" ", b")")
 _ORIGIN: Final = re.compile(rb"<([0-9]{1,18})>")
 _SPACES: Final = re.compile(rb" +")
 _NEXT_ITEM: Final = re.compile(rb" +([A-Za-z0-9.]+)(?=[ \[])")
+
+DATA_READERS: Final[dict[str, Callable[[Cursor], tuple[str, ItemData]]]] = {}
+"""Name of an item with a section in a response -> what reads section, space and value into key and value.
+
+The modules of the RFCs fill it.
+"""
+
 _SEPARATOR: Final = re.compile(rb"(?=[ )])( *)(\)?)")
 
 
@@ -594,9 +613,13 @@ def _parse_item(cursor: Cursor) -> tuple[str, object]:
         cursor.position -= 1
         return _parse_section_data(cursor)
     match = cursor.accept_match(_WORD)
+    if match is not None and cursor.peek() == b"[":
+        read = DATA_READERS.get(match.group().decode("ascii").upper())
+        if read is not None:
+            return read(cursor)
     item = ITEMS.get(match.group().decode("ascii").upper()) if match else None
     if item is not None and cursor.peek() == b" ":
-        _parse_space(cursor)
+        parse_space(cursor)
         return item.key, item.parse_value(cursor)
     cursor.position = start
     return _parse_other(cursor)
@@ -605,9 +628,8 @@ def _parse_item(cursor: Cursor) -> tuple[str, object]:
 def _parse_section_data(cursor: Cursor) -> tuple[str, SectionData]:
     start = cursor.position
     section = parse_section(cursor)
-    match = cursor.accept_match(_ORIGIN)
-    origin = int(match[1]) if match else None
-    _parse_space(cursor)
+    origin = parse_origin(cursor)
+    parse_space(cursor)
     key_of = _known_key if cursor.position - start <= MAX_CACHED else _section_key
     return key_of(section, origin), SectionData(section, origin, parse_content(cursor))
 
@@ -627,11 +649,18 @@ def _parse_other(cursor: Cursor) -> tuple[str, Value]:
         key = OtherItem(octets.decode("ascii")).key
     except LocalProtocolError:
         raise cursor.error("a fetch item", start) from None
-    _parse_space(cursor)
+    parse_space(cursor)
     return key, cursor.value()
 
 
-def _parse_space(cursor: Cursor) -> None:
+def parse_origin(cursor: Cursor) -> int | None:
+    """Read `["<" number ">"]`."""
+    match = cursor.accept_match(_ORIGIN)
+    return int(match[1]) if match else None
+
+
+def parse_space(cursor: Cursor) -> None:
+    """Read the space before a value; too many are a defect."""
     start = cursor.position
     if len(cursor.expect_match(_SPACES, "a space").group()) > 1:
         cursor.defect("one space before a value", start)

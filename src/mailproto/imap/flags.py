@@ -21,6 +21,7 @@ __all__ = [
     "FLAGGED",
     "RECENT",
     "SEEN",
+    "FLAG_EXTENSION",
     "SYSTEM_FLAGS",
     "WILDCARD",
     "check_flag",
@@ -49,6 +50,7 @@ _SPELLING: Final = {flag.lower(): flag for flag in (*SYSTEM_FLAGS, RECENT)}
 # flag-extension = "\" atom
 # flag-keyword   = atom
 # flag-perm      = flag / "\*"
+FLAG_EXTENSION: Final = re.compile(rb'\\[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 _FLAG = re.compile(rb'\\\*|\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 # flag-list      = "(" [flag *(SP flag)] ")"
 _FLAG_LIST = re.compile(

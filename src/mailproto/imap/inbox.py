@@ -18,6 +18,7 @@ from typing import Final, Protocol, cast, final
 from mailproto.errors import ConnectionClosed, ConnectionTimeout, LocalProtocolError, RemoteProtocolError
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
+from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
 from mailproto.imap.commands import Close, Command, Examine, Select, SetCommand
 from mailproto.imap.events import (
@@ -33,6 +34,7 @@ from mailproto.imap.events import (
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.needs import missing
 from mailproto.imap.responses import (
     DataResponse,
     ExpungeData,
@@ -179,7 +181,9 @@ class Inboxes:
 
         *keys* names the items that answer it, if FETCH responses do. With *is_exclusive* it has the
         connection to itself until `release`, or until it is completed. An IDLE in progress is ended first.
+        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs.
         """
+        self._check_offered(command)
         yield from self.wait_to_send(command)
         while is_exclusive and (rival := self._rival(keys)) is not None:
             yield from self.wait(rival, is_whole=True)
@@ -193,6 +197,15 @@ class Inboxes:
         if is_exclusive:
             self._exclusive = inbox
         return self._add(inbox)
+
+    def _check_offered(self, command: Command) -> None:
+        if missing(command, self.conn.capabilities or Capabilities()) is None:
+            return
+        # What the server offers may have come and not been looked at.
+        self.pump()
+        lacking = missing(command, self.conn.capabilities or Capabilities())
+        if lacking is not None:
+            raise LocalProtocolError(f"{command.name}: the server does not offer {lacking}")
 
     def send_exchange(self, command: Command | bytes) -> Flow[Inbox]:
         """Send *command*, or octets as they are; its inbox takes all that answers no other command."""

@@ -1,7 +1,8 @@
 """Mailbox names, patterns of LIST, and names of status items (RFC 3501 sections 5.1, 6.3.8, 6.3.10 and 9).
 
-A name is a str; on the wire it is modified UTF-7. INBOX in any case is "INBOX". A name that is not valid
-modified UTF-7 is kept so that the same octets go back (see `mailproto.imap.utf7`).
+A name is a str; on the wire it is modified UTF-7, or UTF-8 where that is enabled (RFC 9755). INBOX in any
+case is "INBOX". A name that is not valid modified UTF-7 is kept so that the same octets go back (see
+`mailproto.imap.utf7`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ __all__ = [
     "STATUS_ITEMS",
     "check_list_mailbox",
     "check_mailbox",
+    "name_octets",
+    "name_of",
     "parse_bare_mailbox",
     "parse_list_mailbox",
     "parse_mailbox",
@@ -53,7 +56,7 @@ def check_list_mailbox(pattern: str) -> str:
 
 def parse_mailbox(cursor: Cursor) -> str:
     """Read a `mailbox`."""
-    return _normalised(utf7.decode(cursor.astring()))
+    return _normalised(name_of(cursor, cursor.astring()))
 
 
 def parse_bare_mailbox(cursor: Cursor, end: int) -> str:
@@ -71,26 +74,48 @@ def parse_bare_mailbox(cursor: Cursor, end: int) -> str:
         "quotes escaped inside a quoted string" if inner is not None else "a mailbox name in quotes"
     )
     cursor.position = end
-    return _normalised(utf7.decode(octets if inner is None else _ESCAPED.sub(rb"\1", inner)))
+    return _normalised(name_of(cursor, octets if inner is None else _ESCAPED.sub(rb"\1", inner)))
 
 
 def write_mailbox(writer: Writer, name: str) -> None:
     """Write a `mailbox`."""
-    writer.astring(utf7.encode(name))
+    writer.astring(name_octets(writer, name))
 
 
 def parse_list_mailbox(cursor: Cursor) -> str:
     """Read a `list-mailbox`: a name in which `%` and `*` are wildcards."""
-    return utf7.decode(cursor.astring(LIST_CHARS))
+    return name_of(cursor, cursor.astring(LIST_CHARS))
 
 
 def write_list_mailbox(writer: Writer, pattern: str) -> None:
     """Write a `list-mailbox`; a wildcard is one inside quotes too."""
-    octets = utf7.encode(pattern)
+    octets = name_octets(writer, pattern)
     if len(octets) <= MAX_QUOTED and PLAIN_LIST_MAILBOX.match(octets):
         writer.write(octets)
     else:
         writer.string(octets)
+
+
+def name_of(cursor: Cursor, octets: bytes) -> str:
+    """Return the name that *octets* say: modified UTF-7, or UTF-8 where that is enabled."""
+    return octets.decode("utf-8", "surrogateescape") if cursor.utf8 else utf7.decode(octets)
+
+
+def name_octets(writer: Writer, name: str) -> bytes:
+    """Return *name* as octets: in modified UTF-7, or in UTF-8 where that is enabled.
+
+    Octets that were no modified UTF-7 then travel as they are, and so read as another name.
+    """
+    if not writer.utf8:
+        return utf7.encode(name)
+    return _OCTETS.sub(_unescaped, name).encode("utf-8", "surrogateescape")
+
+
+_OCTETS: Final = re.compile("[\udc00-\udc7f]")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return chr(ord(match.group()) & 0x7F)
 
 
 def _normalised(name: str) -> str:

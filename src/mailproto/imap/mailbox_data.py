@@ -6,10 +6,12 @@ LIST attributes of CHILDREN (RFC 3348) are among them.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, final
 
 from mailproto.errors import Defect, ItemMissing, LocalProtocolError
+from mailproto.imap._loose import note
 from mailproto.imap._response import (
     DataResponse,
     check_count,
@@ -30,10 +32,13 @@ __all__ = [
     "LSubData",
     "ListData",
     "RecentData",
+    "STATUS_VALUES",
     "SearchData",
     "StatusData",
+    "StatusItem",
     "check_delimiter",
     "parse_delimiter",
+    "register_status_item",
     "write_delimiter",
 ]
 
@@ -190,6 +195,31 @@ class LSubData(MailboxListData):
     name: ClassVar[str] = "LSUB"
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class StatusItem:
+    """A STATUS item of an extension: how its value is read, written, and checked.
+
+    `check` raises LocalProtocolError. `capability` is what a server must offer for it.
+    """
+
+    name: str
+    capability: str
+    parse_value: Callable[[Cursor], Value] = field(compare=False)
+    write_value: Callable[[Writer, Value], None] = field(compare=False)
+    check: Callable[[Value], object] = field(compare=False)
+
+
+STATUS_VALUES: Final[dict[str, StatusItem]] = {}
+"""Name of each STATUS item of an extension -> the item; the modules of the RFCs fill it."""
+
+
+def register_status_item(item: StatusItem) -> StatusItem:
+    """Add *item* to `STATUS_VALUES` and return it."""
+    STATUS_VALUES[item.name] = item
+    return item
+
+
 # status-att, as it may stand in a response of any extension
 _STATUS_ITEM: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 _STATUS_ITEMS: Final = re.compile(rb" \((?:[A-Z-]+ [0-9(]|\))", re.IGNORECASE)
@@ -251,6 +281,24 @@ class StatusData(DataResponse):
         """How many messages are not `\\Seen`."""
         return self._number("UNSEEN")
 
+    @property
+    def size(self) -> int:
+        """Octets of all messages, or more (RFC 8438)."""
+        return self._number("SIZE")
+
+    @property
+    def mailbox_id(self) -> str:
+        """The object identifier of the mailbox, which it keeps when it is renamed (RFC 8474)."""
+        value = self.get("MAILBOXID")
+        if not isinstance(value, str):
+            raise ItemMissing("MAILBOXID")
+        return value
+
+    @property
+    def append_limit(self) -> int | None:
+        """Octets of a message that may be appended at most; None: no limit (RFC 7889)."""
+        return None if ("APPENDLIMIT", None) in self.items else self._number("APPENDLIMIT")
+
     # "STATUS" SP mailbox SP "(" [status-att-list] ")"
     @classmethod
     def parse(cls, cursor: Cursor) -> StatusData:
@@ -265,7 +313,7 @@ class StatusData(DataResponse):
             if cursor.peek() == b")" or spaces != bool(items):
                 cursor.defect("one space before each item", start)
             if cursor.peek() != b")":
-                items.append(_parse_status_item(cursor))
+                items += _parse_status_item(cursor)
         new = cls.__new__(cls)
         object.__setattr__(new, "mailbox", mailbox)
         object.__setattr__(new, "items", tuple(items))
@@ -280,7 +328,8 @@ class StatusData(DataResponse):
             writer.write(b" " if index else b" (")
             writer.atom(item)
             writer.write(b" ")
-            writer.value(value)
+            known = STATUS_VALUES.get(item)
+            (Writer.value if known is None else known.write_value)(writer, value)
         writer.write(b")" if self.items else b" ()")
 
 
@@ -301,20 +350,41 @@ def _parse_status_mailbox(cursor: Cursor) -> str:
     return parse_bare_mailbox(cursor, end.start())
 
 
-def _parse_status_item(cursor: Cursor) -> tuple[str, Value]:
+def _parse_status_item(cursor: Cursor) -> list[tuple[str, Value]]:
+    """Read an item and its value; one whose value is not what its RFC says is a defect, and left out."""
     item = cursor.expect_match(_STATUS_ITEM, "a status item").group().decode("ascii").upper()
     cursor.sp()
+    known = STATUS_VALUES.get(item)
+    start = cursor.position
+    if known is None:
+        return [(item, _parse_number_or_other(cursor, item))]
+    try:
+        value = known.parse_value(cursor)
+        if cursor.peek() not in (b" ", b")"):
+            raise cursor.error("a space or a closing parenthesis")
+    except ParseError as error:
+        if cursor.strict:
+            raise
+        note(cursor, error)
+        cursor.position = start
+        cursor.value()
+        return []
+    return [(item, value)]
+
+
+def _parse_number_or_other(cursor: Cursor, item: str) -> Value:
     start = cursor.position
     value = cursor.value()
     if value == 0 and item in _NEVER_ZERO:
         cursor.defect("a number other than 0", start)
-    return item, value
+    return value
 
 
 def _checked_status_item(item: object, value: Value) -> tuple[str, Value]:
     if not isinstance(item, str) or not _STATUS_ITEM.fullmatch(item.encode("utf-8", "surrogatepass")):
         raise LocalProtocolError(f"expected a status item, got {str(item)[:40]!r}")
-    check_value(value)
+    known = STATUS_VALUES.get(item.upper())
+    (check_value if known is None else known.check)(value)
     return item.upper(), value
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from mailproto.imap.capability import Capabilities
 from mailproto.sasl._registry import CLEARTEXT_MECHANISMS
 
-__all__ = ["DEFAULT_CAPABILITIES", "capabilities_offered"]
+__all__ = ["CARRIED_CAPABILITIES", "DEFAULT_CAPABILITIES", "capabilities_offered"]
 
 NO_CAPABILITIES: Final = Capabilities()
 DEFAULT_CAPABILITIES: Final = Capabilities(
@@ -26,7 +26,29 @@ DEFAULT_CAPABILITIES: Final = Capabilities(
         "UNSELECT",
     )
 )
-"""What the connection knows how to carry; the application adds AUTH= names, or leaves some out."""
+"""What a server offers unless it is told otherwise; the application adds AUTH= names, or leaves some out."""
+
+CARRIED_CAPABILITIES: Final = Capabilities(
+    (
+        *DEFAULT_CAPABILITIES,
+        "APPENDLIMIT",
+        "BINARY",
+        "CATENATE",
+        "FILTERS",
+        "MULTIAPPEND",
+        "OBJECTID",
+        "PREVIEW",
+        "REPLACE",
+        "SAVEDATE",
+        "SEARCH=FUZZY",
+        "STATUS=SIZE",
+        "UTF8=ACCEPT",
+        "WITHIN",
+        "X-GM-EXT-1",
+        "XLIST",
+    )
+)
+"""All that the connection can carry; what is not offered by default, an application answers itself."""
 
 _CLEARTEXT_MECHANISMS: Final = frozenset(f"AUTH={name}" for name in CLEARTEXT_MECHANISMS)
 """Capabilities of mechanisms that send what must not be read on the way."""

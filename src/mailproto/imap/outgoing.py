@@ -26,7 +26,7 @@ class Outgoing(Generic[OwnerT]):
     next. *wanted* is called with owner and size when the place of a streamed literal is reached.
     """
 
-    __slots__ = ("_dropped", "_owing", "_queue", "_send", "_wanted", "gate", "owed")
+    __slots__ = ("_dropped", "_may_hold_nul", "_owing", "_queue", "_send", "_wanted", "gate", "owed")
 
     def __init__(
         self, send: Callable[[bytes, bytes | None], None], wanted: Callable[[OwnerT, int], None]
@@ -36,6 +36,7 @@ class Outgoing(Generic[OwnerT]):
         self._queue: deque[tuple[OwnerT, Fragment]] = deque()
         self._dropped: list[OwnerT] = []
         self._owing: OwnerT | None = None
+        self._may_hold_nul = False
         self.gate: OwnerT | None = None
         self.owed: int = 0
 
@@ -70,10 +71,13 @@ class Outgoing(Generic[OwnerT]):
         return first is not owner and self.holds(owner)
 
     def put_literal(self, chunk: bytes) -> None:
-        """Send octets of the literal that is owed; raises LocalProtocolError for too many, or for NUL."""
+        """Send octets of the literal that is owed.
+
+        Raises LocalProtocolError for too many, or for NUL where the literal is no `literal8`.
+        """
         if not self.owed or len(chunk) > self.owed:
             raise LocalProtocolError(f"expected at most {self.owed} octets of a literal, got {len(chunk)}")
-        if b"\0" in chunk:
+        if b"\0" in chunk and not self._may_hold_nul:
             raise LocalProtocolError(f"literal: expected octets other than NUL, got NUL at {chunk.index(0)}")
         if chunk:
             self._send(chunk, None)
@@ -97,6 +101,7 @@ class Outgoing(Generic[OwnerT]):
                 self._send(fragment.octets, b"***")
             elif isinstance(fragment, StreamedLiteral):
                 self.owed = fragment.size
+                self._may_hold_nul = fragment.may_hold_nul
                 self._owing = owner
                 self._wanted(owner, fragment.size)
             elif owner in self._dropped:

@@ -1,7 +1,8 @@
 """Which commands may be in flight together (RFC 3501 section 5.5).
 
-Two rules: sequence numbers do not pass a command that lets the server expunge, and of two commands whose
-answers could not be told apart the second waits.
+Three rules: nothing passes an ENABLE that changes how commands are written (RFC 9755); sequence numbers do
+not pass a command that lets the server expunge; and of two commands whose answers could not be told apart
+the second waits.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from mailproto.imap.commands import (
     UIDSearch,
     UIDStore,
 )
+from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
+from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.search import SearchKey, SequenceNumbers
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.state import row_of
@@ -32,6 +36,8 @@ def conflict(command: Command, pending: Iterable[Command]) -> str | None:
     """Return why *command* has to wait for one of *pending*, or None if it need not."""
     takes_numbers = _takes_numbers(command)
     for other in pending:
+        if isinstance(other, Enable) and UTF8_ACCEPT in other.capabilities:
+            return f"{command.name}: how it is written depends on the answer to the ENABLE in progress"
         if takes_numbers and not row_of(other.name).keeps_numbers:
             return f"{command.name}: sequence numbers may change while {other.name} is in progress"
         if _share_answers(command, other):
@@ -77,6 +83,8 @@ def _answered_keys(command: Command) -> frozenset[str]:
         return frozenset(item.key for item in command.items)
     if isinstance(command, Store | UIDStore) and not command.silent:
         return frozenset({"FLAGS"})
+    if isinstance(command, StoreLabels | UIDStoreLabels) and not command.silent:
+        return frozenset({"X-GM-LABELS"})
     return frozenset()
 
 

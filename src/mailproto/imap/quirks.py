@@ -58,6 +58,11 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     ),
     # Strings
     Quirk(
+        "UTF-8 in a quoted string",
+        SEVERAL,
+        "Header fields in Latin-1 are sent as they are, also where UTF-8 is enabled (RFC 9755).",
+    ),
+    Quirk(
         "7-bit octets in a quoted string",
         SEVERAL,
         "Header fields in raw UTF-8 or Latin-1 are sent as they are.",

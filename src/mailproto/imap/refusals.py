@@ -8,51 +8,72 @@ from __future__ import annotations
 from typing import Final
 
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.codes import PRIVACYREQUIRED, SimpleCode
+from mailproto.imap.codes import CANNOT, PRIVACYREQUIRED, TOOBIG
 from mailproto.imap.commands import Authenticate, Command, Login, UnknownCommand
+from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Mark
+from mailproto.imap.needs import missing
 from mailproto.imap.state import State, row_of
 from mailproto.imap.status import Bad, No
 from mailproto.imap.writer import MAX_MINUS, LiteralForm
 from mailproto.limits import IMAPLimits
 
-__all__ = ["TOOBIG", "refusal_of_command", "refusal_of_literal"]
+__all__ = ["refusal_of_command", "refusal_of_literal"]
 
-TOOBIG: Final = SimpleCode("TOOBIG")
-"""A literal of APPEND is too large (RFC 4469 section 4.2, RFC 7889 section 3)."""
+_WITH_MESSAGE: Final = frozenset({"APPEND", "REPLACE", "UID REPLACE"})
+"""Commands whose literals are a message, or parts of one."""
+
+_WITHOUT_UTF8: Final = frozenset(
+    {"CAPABILITY", "COMPRESS", "ENABLE", "ID", "LOGOUT", "NOOP", "UNAUTHENTICATE"}
+)
+"""Commands that no string of a mail store is part of, nor of their answers."""
 
 
 def refusal_of_command(
-    command: Command, state: State, offered: Capabilities, known: Capabilities
+    command: Command,
+    state: State,
+    offered: Capabilities,
+    known: Capabilities,
+    *,
+    enabled: frozenset[str] = frozenset(),
 ) -> No | Bad | None:
     """Return why *command* is not carried out in *state*, or None.
 
-    *offered* is what the client was told, *known* what it would be told with TLS.
+    *offered* is what the client was told, *known* what it would be told with TLS, *enabled* what it wants.
     """
     if isinstance(command, UnknownCommand):
         return Bad("unknown command")
-    refusal = _refusal_of_name(command.name, state, offered)
+    refusal = _refusal_of_name(command.name, state, offered, enabled) or _refusal_of_arguments(
+        command, offered
+    )
     if refusal is None and isinstance(command, Authenticate):
         return _refusal_of_mechanism(command, offered, known)
     return refusal
 
 
-def _refusal_of_name(name: str, state: State, offered: Capabilities) -> No | Bad | None:
+def _refusal_of_name(
+    name: str, state: State, offered: Capabilities, enabled: frozenset[str]
+) -> No | Bad | None:
     row = row_of(name)
-    if not _has_extension(row.capability, offered):
+    if row.capability and not offered.offers(row.capability):
         return Bad(f"{name} is not offered now")
     if state not in row.legal:
         return Bad(f"{name} is not legal in the state {state.value!r}")
     if name == Login.name and "LOGINDISABLED" in offered:
         return No("LOGIN needs TLS", PRIVACYREQUIRED)
+    if "UTF8=ONLY" in offered and UTF8_ACCEPT not in enabled and _may_need_utf8(name, state):
+        return No("ENABLE UTF8=ACCEPT first", CANNOT)
     return None
 
 
-def _has_extension(capability: str, offered: Capabilities) -> bool:
-    if not capability or capability in offered:
-        return True
-    # RFC 9051 section 2 made these extensions part of the protocol, all but this one everywhere.
-    return "IMAP4REV2" in offered and capability != "STARTTLS"
+def _may_need_utf8(name: str, state: State) -> bool:
+    """Whether a server of UTF8=ONLY refuses the command until UTF-8 is enabled (RFC 9755 section 7)."""
+    return state is not State.NOT_AUTHENTICATED and name not in _WITHOUT_UTF8
+
+
+def _refusal_of_arguments(command: Command, offered: Capabilities) -> Bad | None:
+    lacking = missing(command, offered)
+    return None if lacking is None else Bad(f"{command.name} with these arguments needs {lacking}")
 
 
 def _refusal_of_mechanism(
@@ -69,7 +90,13 @@ def _refusal_of_mechanism(
 
 
 def refusal_of_literal(
-    mark: Mark, name: str, state: State, offered: Capabilities, limits: IMAPLimits
+    mark: Mark,
+    name: str,
+    state: State,
+    offered: Capabilities,
+    limits: IMAPLimits,
+    *,
+    enabled: frozenset[str] = frozenset(),
 ) -> No | Bad | None:
     """Return why the literal at *mark* is refused before an octet of it is read, or None.
 
@@ -82,9 +109,9 @@ def refusal_of_literal(
     refusal = None if mark.is_synchronizing else _refusal_of_nonsync(mark.size, offered)
     if refusal is not None:
         return refusal
-    if name == "APPEND" and limits.max_append and mark.size > limits.max_append:
+    if name in _WITH_MESSAGE and limits.max_append and mark.size > limits.max_append:
         return No(f"expected a message of at most {limits.max_append} octets", TOOBIG)
-    return _refusal_of_name(name, state, offered)
+    return _refusal_of_name(name, state, offered, enabled)
 
 
 def _refusal_of_nonsync(size: int, offered: Capabilities) -> Bad | None:

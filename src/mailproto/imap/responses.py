@@ -183,13 +183,19 @@ _UNTAGGED: Final = re.compile(rb"\* (?:([0-9]{1,10}) )?([^\x00-\x20\x7f-\xff(){%
 
 
 def parse_response(
-    message: Message, *, strict: bool = False, max_depth: int = MAX_DEPTH, max_ranges: int = 100_000
+    message: Message,
+    *,
+    strict: bool = False,
+    max_depth: int = MAX_DEPTH,
+    max_ranges: int = 100_000,
+    utf8: bool = False,
 ) -> Response:
     """Read a framed response; what no module knows is `UnknownData`, what cannot be read `UnreadResponse`.
 
-    Offsets of defects count in the text of *message*. Raises ParseError only if *strict*, for each defect.
+    Offsets of defects count in the text of *message*. *utf8* says that UTF-8 is enabled (RFC 9755). Raises
+    ParseError only if *strict*, for each defect.
     """
-    cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges)
+    cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges, utf8=utf8)
     try:
         match = _FETCH.match(cursor.text)
         if match is not None:
@@ -327,11 +333,11 @@ def write_response(writer: Writer, response: Response) -> None:
     writer.write(b"\r\n")
 
 
-def serialize_response(response: Response) -> list[Fragment]:
+def serialize_response(response: Response, *, utf8: bool = False) -> list[Fragment]:
     """Return *response* as octets with its CRLF, and places for what is streamed.
 
-    Raises LocalProtocolError for what cannot be sent.
+    *utf8* says that the client has enabled UTF-8. Raises LocalProtocolError for what cannot be sent.
     """
-    writer = Writer(LiteralForm.SERVER)
+    writer = Writer(LiteralForm.SERVER, utf8=utf8)
     write_response(writer, response)
     return writer.fragments()

@@ -47,6 +47,7 @@ __all__ = [
     "Keyword",
     "KeywordKey",
     "Larger",
+    "NestedKey",
     "New",
     "Not",
     "Old",
@@ -86,9 +87,13 @@ __all__ = [
 
 
 class SearchKey(ABC):
-    """One key, or several joined: `a & b`, `a | b`, `~a`."""
+    """One key, or several joined: `a & b`, `a | b`, `~a`.
+
+    `capability` is what a server must offer for it, "" if it is one of RFC 3501.
+    """
 
     __slots__ = ()
+    capability: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -667,13 +672,10 @@ class UID(SearchKey):
         write_sequence_set(writer, self.uids)
 
 
-@final
-@register_key
 @dataclass(frozen=True, slots=True)
-class Not(SearchKey):
-    """Messages that the key does not match; `~key` makes one."""
+class NestedKey(SearchKey):
+    """A key with one other key as its argument."""
 
-    name: ClassVar[str] = "NOT"
     key: SearchKey
 
     def __post_init__(self) -> None:
@@ -692,8 +694,18 @@ class Not(SearchKey):
 
     def write(self, writer: Writer, codec: str | None) -> None:
         """Write the name and the key."""
-        writer.write(b"NOT ")
+        writer.atom(self.name)
+        writer.write(b" ")
         self.key.write(writer, codec)
+
+
+@final
+@register_key
+class Not(NestedKey):
+    """Messages that the key does not match; `~key` makes one."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "NOT"
 
 
 @final
@@ -819,6 +831,7 @@ def check_key(key: object) -> None:
 
 
 def _check_nested(key: SearchKey) -> None:
+    """Raise LocalProtocolError unless the children of *key* are keys, and not nested too deeply."""
     for child in key.children:
         if not isinstance(child, SearchKey):
             raise LocalProtocolError(f"expected a search key, got {type(child).__name__}")
@@ -879,10 +892,13 @@ def parse_search_keys(cursor: Cursor) -> tuple[SearchKey, str | None]:
     """Read `[SP "CHARSET" SP astring] 1*(SP search-key)` up to the end: the key and the charset."""
     cursor.sp()
     charset = None
+    start = cursor.position
     if cursor.accept_word(b"CHARSET "):
+        if cursor.utf8:
+            raise cursor.error("no charset where UTF-8 is enabled", start)
         charset = _parse_charset(cursor)
         cursor.sp()
-    reader = KeyReader(cursor, codec_of(charset), cursor.max_depth)
+    reader = KeyReader(cursor, codec_of("UTF-8" if cursor.utf8 else charset), cursor.max_depth)
     keys = [reader.key()]
     while not cursor.is_at_end:
         cursor.sp()
@@ -899,8 +915,15 @@ def _parse_charset(cursor: Cursor) -> str:
 
 
 def write_search_keys(writer: Writer, key: SearchKey, charset: str | None) -> None:
-    """Write `[SP "CHARSET" SP astring] 1*(SP search-key)`."""
-    if charset is not None:
+    """Write `[SP "CHARSET" SP astring] 1*(SP search-key)`.
+
+    Where UTF-8 is enabled no charset is named (RFC 9755 section 3): another one raises LocalProtocolError.
+    """
+    if writer.utf8:
+        if charset not in (None, "UTF-8", "US-ASCII"):
+            raise LocalProtocolError(f"charset: expected UTF-8, which is enabled, got {charset[:40]!r}")
+        charset = "UTF-8"
+    elif charset is not None:
         writer.write(b" CHARSET ")
         writer.astring(charset.encode("ascii"))
     writer.write(b" ")

@@ -17,8 +17,10 @@ from mailproto._connection import Endpoint
 from mailproto._secret import Secret
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap.capability import Capabilities
+from mailproto.imap.codes import TOOBIG
 from mailproto.imap.commands import (
     Authenticate,
+    Command,
     Examine,
     Logout,
     Select,
@@ -38,10 +40,11 @@ from mailproto.imap.events import (
     command_excerpt,
 )
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
 from mailproto.imap.offering import DEFAULT_CAPABILITIES, capabilities_offered
 from mailproto.imap.outgoing import Outgoing
-from mailproto.imap.refusals import TOOBIG, refusal_of_command, refusal_of_literal
+from mailproto.imap.refusals import refusal_of_command, refusal_of_literal
 from mailproto.imap.responses import (
     ContinuationRequest,
     EnabledData,
@@ -238,6 +241,11 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         return self._enabled
 
     @property
+    def is_utf8(self) -> bool:
+        """Whether names and strings are UTF-8: the client has enabled UTF8=ACCEPT (RFC 9755)."""
+        return UTF8_ACCEPT in self._enabled
+
+    @property
     def discarded(self) -> int:
         """Octets that arrived in the clear behind STARTTLS and were dropped."""
         return self._discarded
@@ -315,7 +323,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
             self._check_is_selected(type(response).__name__)
         if isinstance(response, ExpungeData) and not self.may_expunge:
             raise LocalProtocolError("EXPUNGE: not allowed now (RFC 3501 section 7.4.1)")
-        self._put(serialize_response(response))
+        self._put(serialize_response(response, utf8=self.is_utf8))
         if isinstance(response, EnabledData):
             self._enabled |= frozenset(response.capabilities)
         elif isinstance(response, Bye):
@@ -578,10 +586,11 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
                 strict=self._strict,
                 max_depth=self._limits.max_depth,
                 max_ranges=self._limits.max_ranges,
+                utf8=self.is_utf8,
             )
         except ParseError as error:
             return self._refuse(error.tag or "*", Bad(_one_line(str(error))), message.text)
-        status = refusal_of_command(tagged.command, self._state, self._capabilities, self._all_capabilities)
+        status = self._refusal_of(tagged.command)
         if status is not None:
             return self._refuse(tagged.tag, status, message.text)
         if self._framer.defects:
@@ -590,11 +599,18 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         self._mode = _Mode.ANSWER
         return tagged
 
+    def _refusal_of(self, command: Command) -> No | Bad | None:
+        return refusal_of_command(
+            command, self._state, self._capabilities, self._all_capabilities, enabled=self._enabled
+        )
+
     def _take_mark(self, mark: Mark) -> ServerEvent | None:
         start = self._framer.start
         match = _NAME.match(start)
         tag, name = (match[1].decode("ascii"), match[2].decode("ascii").upper()) if match else ("*", "")
-        status = refusal_of_literal(mark, name, self._state, self._capabilities, self._limits)
+        status = refusal_of_literal(
+            mark, name, self._state, self._capabilities, self._limits, enabled=self._enabled
+        )
         if status is None and mark.size > self._limits.max_inline_literal:
             offer = self._offer_literal(mark)
             if offer is not None:
@@ -603,18 +619,24 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         elif status is None and not self._framer.may_keep(mark.size):
             status = Bad("too many or too large literals", TOOBIG)
         if status is not None:
-            event = self._refuse(tag, status, start)
-            self._drop(mark)
-            return event
+            return self._refuse_literal(tag, status, mark)
         self._framer.keep()
         if mark.is_synchronizing:
             self._consent()
         return None
 
-    def _offer_literal(self, mark: Mark) -> LiteralOffered | None:
-        tagged = streamed_command(self._framer.text, self._framer.literals, mark.size)
+    def _refuse_literal(self, tag: str, status: No | Bad, mark: Mark) -> InvalidCommand:
+        event = self._refuse(tag, status, self._framer.start)
+        self._drop(mark)
+        return event
+
+    def _offer_literal(self, mark: Mark) -> LiteralOffered | InvalidCommand | None:
+        tagged = streamed_command(self._framer.text, self._framer.literals, mark.size, utf8=self.is_utf8)
         if tagged is None or not self._is_logged_in:
             return None
+        status = self._refusal_of(tagged.command)
+        if status is not None:
+            return self._refuse_literal(tagged.tag, status, mark)
         index = sum(isinstance(literal, Streamed) for literal in self._framer.literals)
         self._mode = _Mode.OFFER
         self._offer = tagged.tag, mark

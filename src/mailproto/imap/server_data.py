@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, final
 
 from mailproto.errors import Defect, LocalProtocolError
-from mailproto.imap import utf7
 from mailproto.imap._response import DataResponse, register_response
 from mailproto.imap.capability import Capabilities, parse_capabilities, write_capabilities
 from mailproto.imap.cursor import Cursor
@@ -19,7 +18,7 @@ from mailproto.imap.ext.id import (
     parse_id_parameters,
     write_id_parameters,
 )
-from mailproto.imap.mailbox import check_list_mailbox
+from mailproto.imap.mailbox import check_list_mailbox, name_octets, name_of
 from mailproto.imap.mailbox_data import check_delimiter, parse_delimiter, write_delimiter
 from mailproto.imap.values import check_octets
 from mailproto.imap.writer import Writer
@@ -175,7 +174,7 @@ def _pass_spaces(cursor: Cursor) -> None:
 
 def _parse_prefix(cursor: Cursor) -> NamespacePrefix:
     cursor.expect(b"(")
-    prefix = utf7.decode(cursor.string())
+    prefix = name_of(cursor, cursor.string())
     cursor.sp()
     delimiter = parse_delimiter(cursor)
     extensions = []
@@ -205,7 +204,7 @@ def _write_namespace(writer: Writer, namespaces: Namespaces) -> None:
     writer.write(b"(")
     for namespace in namespaces:
         writer.write(b"(")
-        writer.string(utf7.encode(namespace.prefix))
+        writer.string(name_octets(writer, namespace.prefix))
         writer.write(b" ")
         write_delimiter(writer, namespace.delimiter)
         for name, values in namespace.extensions:

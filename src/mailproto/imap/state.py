@@ -92,12 +92,17 @@ _ROWS: Final = (
     *_plain(_AFTER_LOGIN, "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "APPEND"),
     *_answered(_AFTER_LOGIN, ("LIST", "LIST"), ("LSUB", "LSUB"), ("STATUS", "STATUS")),
     CommandRow(name="NAMESPACE", legal=_AFTER_LOGIN, answers=("NAMESPACE",), capability="NAMESPACE"),
+    CommandRow(name="XLIST", legal=_AFTER_LOGIN, answers=("XLIST",), capability="XLIST"),
     CommandRow(name="IDLE", legal=_AFTER_LOGIN, capability="IDLE"),
     CommandRow(name="CLOSE", legal=_SELECTED, after_ok=State.AUTHENTICATED),
     CommandRow(name="UNSELECT", legal=_SELECTED, after_ok=State.AUTHENTICATED, capability="UNSELECT"),
     *_plain(_SELECTED, "CHECK", "EXPUNGE", "UID COPY"),
     CommandRow(name="UID EXPUNGE", legal=_SELECTED, capability="UIDPLUS"),
     *_answered(_SELECTED, ("UID SEARCH", "SEARCH"), ("UID FETCH", "FETCH"), ("UID STORE", "FETCH")),
+    CommandRow(name="UID REPLACE", legal=_SELECTED, answers=("APPENDUID",), capability="REPLACE"),
+    CommandRow(
+        name="REPLACE", legal=_SELECTED, takes_numbers=True, answers=("APPENDUID",), capability="REPLACE"
+    ),
     CommandRow(name="UID MOVE", legal=_SELECTED, answers=("COPYUID",), capability="MOVE"),
     CommandRow(name="SEARCH", legal=_SELECTED, keeps_numbers=True, answers=("SEARCH",)),
     CommandRow(name="FETCH", legal=_SELECTED, keeps_numbers=True, takes_numbers=True, answers=("FETCH",)),

@@ -100,8 +100,9 @@ def streamed_item(text: bytes, literals: tuple[Content, ...], size: int) -> tupl
     None if it has to be kept or dropped: it is no value of an item of FETCH that may stream.
     """
     head = _FETCH.match(text)
-    end = text.rfind(b" {")
-    if head is None or end < head.end() or len(text) > MAX_TEXT:
+    mark = text.rfind(b"{")
+    end = mark - (2 if text[mark - 1 : mark] == b"~" else 1)
+    if head is None or end < head.end() or len(text) > MAX_TEXT or text[end : end + 1] != b" ":
         return None
     tail = text[max(head.end(), end - MAX_ITEM) : end].upper()
     for name, read in ITEM_STREAMS.items():
@@ -117,18 +118,23 @@ def _is_outermost(text: bytes) -> bool:
     return bare.count(b"(") - bare.count(b")") == 1
 
 
-_COMMAND: Final = re.compile(rb"[^ ]+ ([A-Za-z0-9]+) ")
+_COMMAND: Final = re.compile(rb"[^ ]+ ((?:[Uu][Ii][Dd] )?[A-Za-z0-9]+) ")
 
 
-def streamed_command(text: bytes, literals: tuple[Content, ...], size: int) -> TaggedCommand | None:
+def streamed_command(
+    text: bytes, literals: tuple[Content, ...], size: int, *, utf8: bool = False
+) -> TaggedCommand | None:
     """Return the head of the command whose mark *text* ends in, `Streamed(size)` where the literal comes.
 
-    None if the literal stands where it has to be kept. The head ends at the mark, so it reads as a whole.
+    None if the literal stands where it has to be kept. The head ends at the mark, so it reads as a whole, or
+    does so once the parenthesis is closed that some forms of a message have.
     """
     head = _COMMAND.match(text)
     if head is None or head[1].decode("ascii").upper() not in STREAMED_COMMANDS:
         return None
-    try:
-        return parse_command(Message(text, (*literals, Streamed(size))))
-    except ParseError:
-        return None
+    for closing in (b"", b")"):
+        try:
+            return parse_command(Message(text + closing, (*literals, Streamed(size))), utf8=utf8)
+        except ParseError:
+            continue
+    return None

@@ -19,6 +19,7 @@ from mailproto.imap.codes import (
     UIDValidityCode,
     UnseenCode,
 )
+from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.fetch import UID
 from mailproto.imap.responses import ExistsData, ExpungeData, FetchData, FlagsData, RecentData, Response
 from mailproto.imap.status import Bad, No, Ok, StatusResponse
@@ -167,8 +168,8 @@ class MailboxView:
 
     `mailbox` is the name as it was selected. `is_read_only` follows EXAMINE and the READ-ONLY and READ-WRITE
     codes. `unseen` is the first unseen message as SELECT told it. `permanent_flags` holds "\\*" if new
-    keywords can be made. `expunged_uid` is that of the last EXPUNGE, if it was known. The connection
-    keeps it; applications only read.
+    keywords can be made. `mailbox_id` is the object identifier of RFC 8474. `expunged_uid` is that of the
+    last EXPUNGE, if it was known. The connection keeps it; applications only read.
     """
 
     __slots__ = (
@@ -177,6 +178,7 @@ class MailboxView:
         "flags",
         "is_read_only",
         "mailbox",
+        "mailbox_id",
         "numbers",
         "permanent_flags",
         "recent",
@@ -189,6 +191,7 @@ class MailboxView:
     def __init__(self, mailbox: str, *, is_read_only: bool) -> None:
         self.mailbox: str = mailbox
         self.is_read_only: bool = is_read_only
+        self.mailbox_id: str | None = None
         self.exists: int | None = None
         self.expunged_uid: int | None = None
         self.recent: int | None = None
@@ -261,6 +264,10 @@ def _unseen(view: MailboxView, code: UnseenCode) -> None:
     view.unseen = code.sequence_number
 
 
+def _mailbox_id(view: MailboxView, code: MailboxIDCode) -> None:
+    view.mailbox_id = code.object_id
+
+
 def _permanent_flags(view: MailboxView, code: PermanentFlagsCode) -> None:
     view.permanent_flags = code.flags
 
@@ -287,5 +294,6 @@ _UPDATES_BY_CODE: Final[dict[type[ResponseCode] | type[None], Callable[[MailboxV
     UIDNextCode: _uid_next,
     UnseenCode: _unseen,
     PermanentFlagsCode: _permanent_flags,
+    MailboxIDCode: _mailbox_id,
     SimpleCode: _simple,
 }

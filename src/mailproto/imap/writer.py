@@ -70,9 +70,10 @@ GATE: Final = Gate()
 @final
 @dataclass(frozen=True, slots=True)
 class StreamedLiteral:
-    """The place of *size* octets that the application sends in chunks."""
+    """The place of *size* octets that the application sends in chunks; a `literal8` may hold NUL."""
 
     size: int
+    may_hold_nul: bool = False
 
 
 @final
@@ -94,14 +95,20 @@ class Writer:
     """Collects fragments; methods are named as the productions that they write.
 
     After a LocalProtocolError a writer is of no use: make a new one for each command or response.
-    *max_nonsync* is `IMAPLimits.max_nonsync`.
+    *max_nonsync* is `IMAPLimits.max_nonsync`. With *utf8* quoted strings and mailbox names are UTF-8 (RFC
+    9755 section 3).
     """
 
-    __slots__ = ("_form", "_fragments", "_max_nonsync", "_octets", "write")
+    __slots__ = ("_form", "_fragments", "_max_nonsync", "_octets", "utf8", "write")
 
     def __init__(
-        self, form: LiteralForm = LiteralForm.SYNCHRONIZING, *, max_nonsync: int = MAX_MINUS
+        self,
+        form: LiteralForm = LiteralForm.SYNCHRONIZING,
+        *,
+        max_nonsync: int = MAX_MINUS,
+        utf8: bool = False,
     ) -> None:
+        self.utf8: bool = utf8
         self._form = form
         self._max_nonsync = max_nonsync
         self._fragments: list[Fragment] = []
@@ -147,7 +154,7 @@ class Writer:
 
     def string(self, octets: bytes) -> None:
         """Write a `string`: quoted if it can be, else a literal. Raises LocalProtocolError for NUL."""
-        if len(octets) <= MAX_QUOTED and QUOTABLE.match(octets):
+        if len(octets) <= MAX_QUOTED and (QUOTABLE.match(octets) or (self.utf8 and _is_quotable(octets))):
             self.write(_quoted(octets))
         else:
             self.literal(octets)
@@ -183,13 +190,22 @@ class Writer:
 
         A `Streamed` leaves a place for its octets; an `Omitted` has none, and raises LocalProtocolError.
         """
+        if isinstance(message, bytes):
+            check_octets(message, "message")
+        self._message(message, may_hold_nul=False)
+
+    def message8(self, message: Content) -> None:
+        """Write the same as a `literal8`, in which NUL may stand (RFC 3516 section 7)."""
+        self.write(b"~")
+        self._message(message, may_hold_nul=True)
+
+    def _message(self, message: Content, *, may_hold_nul: bool) -> None:
         if isinstance(message, Omitted):
             raise LocalProtocolError("expected a message, got one that was not kept")
         if isinstance(message, Streamed):
             self._announce(message.size, self._max_nonsync)
-            self._append(StreamedLiteral(message.size))
+            self._append(StreamedLiteral(message.size, may_hold_nul))
             return
-        check_octets(message, "message")
         self._announce(len(message), self._max_nonsync)
         self._put(message)
 
@@ -248,6 +264,14 @@ class Writer:
         for member in members:
             self.write(b" ")
             self.value(member)
+
+
+def _is_quotable(octets: bytes) -> bool:
+    """Whether *octets* can be quoted where UTF-8 is enabled."""
+    try:
+        return not any(octet in octets.decode("utf-8") for octet in "\r\n\0")
+    except ValueError:
+        return False
 
 
 def _quoted(octets: bytes) -> bytes:

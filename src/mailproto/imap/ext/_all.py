@@ -3,16 +3,54 @@
 from __future__ import annotations
 
 from mailproto.imap.ext import (
+    appendlimit,
+    binary,
+    catenate,
     enable,
+    filters,
+    fuzzy,
+    gmail,
     id,
     idle,
     move,
+    multiappend,
     namespace,
+    objectid,
+    preview,
+    replace,
+    savedate,
+    status_size,
     uidplus,
     unselect,
+    utf8,
+    within,
+    xlist,
 )
 
 __all__ = ["EXTENSIONS"]
 
-EXTENSIONS = (enable, id, idle, move, namespace, uidplus, unselect)
+EXTENSIONS = (
+    appendlimit,
+    binary,
+    catenate,
+    enable,
+    filters,
+    fuzzy,
+    gmail,
+    id,
+    idle,
+    move,
+    multiappend,
+    namespace,
+    objectid,
+    preview,
+    replace,
+    savedate,
+    status_size,
+    uidplus,
+    unselect,
+    utf8,
+    within,
+    xlist,
+)
 """The modules."""

@@ -1,0 +1,46 @@
+"""APPENDLIMIT: the largest message that a server, or a mailbox, accepts (RFC 7889).
+
+Where the limit is the same everywhere it stands in the capability, else in an item of STATUS. A message that
+is larger is refused with the code TOOBIG, which is in `mailproto.imap.codes`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mailproto.errors import LocalProtocolError
+from mailproto.imap._response import check_count
+from mailproto.imap.capability import Capabilities
+from mailproto.imap.cursor import MAX_NUMBER, Cursor
+from mailproto.imap.mailbox_data import StatusItem, register_status_item
+from mailproto.imap.values import Value
+from mailproto.imap.writer import Writer
+
+__all__ = ["append_limit"]
+
+CAPABILITY: Final = "APPENDLIMIT"
+
+
+def append_limit(capabilities: Capabilities) -> int | None:
+    """Return how many octets a message of any mailbox may have (section 2).
+
+    None if the server does not say, or if it has a limit for each mailbox: then STATUS says it.
+    """
+    limits = [
+        int(value) for value in capabilities.values(CAPABILITY) if value.isdecimal() and len(value) <= 20
+    ]
+    return min(limits, default=None)
+
+
+def _parse(cursor: Cursor) -> Value:
+    return None if cursor.accept_word(b"NIL") else cursor.number()
+
+
+def _check(value: Value) -> None:
+    if value is not None:
+        if not isinstance(value, int):
+            raise LocalProtocolError(f"expected a number up to {MAX_NUMBER}, or None")
+        check_count(value)
+
+
+register_status_item(StatusItem(CAPABILITY, CAPABILITY, _parse, Writer.value, check=_check))
