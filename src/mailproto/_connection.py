@@ -79,15 +79,17 @@ class Endpoint(ABC, Generic[EventT]):
     the clock of `timeout` starts again; `next_event` does so for each event.
     """
 
-    __slots__ = ("_eof", "_failure", "_input", "_output", "_progress", "_unsent", "trace")
+    __slots__ = ("_eof", "_failure", "_input", "_output", "_progress", "trace", "unsent")
 
     def __init__(self) -> None:
         self._input = ReceiveBuffer()
         self._output: list[bytes] = []
-        self._unsent = 0
         self._eof = False
         self._failure: RemoteProtocolError | None = None
         self._progress = 0
+        # Drivers ask for it at each step, so it is no property.
+        self.unsent: int = 0
+        """Octets queued and not drained."""
         self.trace: Trace | None = None
         """Called with every line and chunk, secrets replaced; None: nobody listens."""
 
@@ -105,11 +107,6 @@ class Endpoint(ABC, Generic[EventT]):
     def buffered(self) -> int:
         """Octets received and not consumed."""
         return self._input.size
-
-    @property
-    def unsent(self) -> int:
-        """Octets queued and not drained."""
-        return self._unsent
 
     def receive_data(self, data: bytes) -> None:
         """Buffer *data*; never raises for its content. After the end it is dropped."""
@@ -143,13 +140,13 @@ class Endpoint(ABC, Generic[EventT]):
     def data_to_send(self) -> list[bytes]:
         """Drain what is queued, in order; large chunks are the objects that were given."""
         drained, self._output = self._output, []
-        self._unsent = 0
+        self.unsent = 0
         return drained
 
     def _queue(self, octets: bytes, shown: bytes | None = None) -> None:
         """Queue *octets*; the trace sees *shown* in their place where they hold a secret."""
         self._output.append(octets)
-        self._unsent += len(octets)
+        self.unsent += len(octets)
         if self.trace is not None:
             self.trace("sent", octets if shown is None else shown)
 
