@@ -102,6 +102,7 @@ from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaResource, QuotaRootData, SetQuota
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
@@ -365,6 +366,13 @@ __all__ = [
     "IMAPSession",
     "LiteralSink",
     "MessageToAppend",
+    # extensions that administer a server
+    "GetQuota",
+    "GetQuotaRoot",
+    "QuotaData",
+    "QuotaResource",
+    "QuotaRootData",
+    "SetQuota",
     # literals and unknown values
     "Content",
     "Omitted",

@@ -38,6 +38,8 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "MULTIAPPEND",
         "OBJECTID",
         "PREVIEW",
+        "QUOTA",
+        "QUOTASET",
         "REPLACE",
         "SAVEDATE",
         "SEARCH=FUZZY",
