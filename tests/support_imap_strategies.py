@@ -46,6 +46,16 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.ext.acl import (
+    ACLData,
+    DeleteACL,
+    GetACL,
+    ListRights,
+    ListRightsData,
+    MyRights,
+    MyRightsData,
+    SetACL,
+)
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
@@ -240,6 +250,13 @@ quota_responses: st.SearchStrategy[DataResponse] = st.one_of(
     st.builds(QuotaRootData, mailboxes, st.lists(texts, max_size=3).map(tuple)),
 )
 
+rights = st.frozensets(st.sampled_from("lrswipkxtecda059q"), max_size=6)
+acl_responses: st.SearchStrategy[DataResponse] = st.one_of(
+    st.builds(ACLData, mailboxes, st.lists(st.tuples(texts, rights), max_size=3).map(tuple)),
+    st.builds(ListRightsData, mailboxes, texts, rights, st.lists(rights, max_size=3).map(tuple)),
+    st.builds(MyRightsData, mailboxes, rights),
+)
+
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
     lambda parameters: tuple(parameters.items())
@@ -266,7 +283,7 @@ _bare: list[Callable[[], Command]] = [
     Unselect,
 ]
 _on_mailbox: list[Callable[[str], Command]] = [Select, Examine, Create, Delete, Subscribe, Unsubscribe]
-_on_mailbox += [GetQuotaRoot]
+_on_mailbox += [GetQuotaRoot, GetACL, MyRights]
 
 commands: st.SearchStrategy[Command] = st.one_of(
     st.sampled_from(_bare).map(lambda command: command()),
@@ -287,6 +304,9 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
     st.builds(XList, mailboxes, mailboxes),
     st.builds(GetQuota, texts),
+    st.builds(SetACL, mailboxes, texts, rights, st.sampled_from(StoreAction)),
+    st.builds(DeleteACL, mailboxes, texts),
+    st.builds(ListRights, mailboxes, texts),
     st.builds(SetQuota, texts, quota_limits),
     st.builds(Fetch, sequence_sets, _items),
     st.builds(UIDFetch, uid_sets, _items),

@@ -78,6 +78,17 @@ from mailproto.imap.events import (
     Unchecked,
 )
 from mailproto.imap.ext import _all as _all  # fills the tables of commands, codes and keys
+from mailproto.imap.ext.acl import (
+    ACLData,
+    DeleteACL,
+    GetACL,
+    ListRights,
+    ListRightsData,
+    MyRights,
+    MyRightsData,
+    Rights,
+    SetACL,
+)
 from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
@@ -367,11 +378,20 @@ __all__ = [
     "LiteralSink",
     "MessageToAppend",
     # extensions that administer a server
+    "ACLData",
+    "DeleteACL",
+    "GetACL",
     "GetQuota",
     "GetQuotaRoot",
+    "ListRights",
+    "ListRightsData",
+    "MyRights",
+    "MyRightsData",
     "QuotaData",
     "QuotaResource",
     "QuotaRootData",
+    "Rights",
+    "SetACL",
     "SetQuota",
     # literals and unknown values
     "Content",

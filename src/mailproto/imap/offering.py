@@ -31,6 +31,7 @@ DEFAULT_CAPABILITIES: Final = Capabilities(
 CARRIED_CAPABILITIES: Final = Capabilities(
     (
         *DEFAULT_CAPABILITIES,
+        "ACL",
         "APPENDLIMIT",
         "BINARY",
         "CATENATE",

@@ -113,6 +113,11 @@ _ROWS: Final = (
 
 # Commands that administer a server.
 _ADMIN_ROWS: Final = (
+    CommandRow(name="SETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
+    CommandRow(name="DELETEACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
+    CommandRow(name="GETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
+    CommandRow(name="LISTRIGHTS", legal=_AFTER_LOGIN, answers=("LISTRIGHTS",), capability="ACL"),
+    CommandRow(name="MYRIGHTS", legal=_AFTER_LOGIN, answers=("MYRIGHTS",), capability="ACL"),
     CommandRow(name="GETQUOTA", legal=_AFTER_LOGIN, answers=("QUOTA",), capability="QUOTA"),
     CommandRow(name="GETQUOTAROOT", legal=_AFTER_LOGIN, answers=("QUOTAROOT", "QUOTA"), capability="QUOTA"),
     CommandRow(name="SETQUOTA", legal=_AFTER_LOGIN, answers=("QUOTA",), capability="QUOTASET"),

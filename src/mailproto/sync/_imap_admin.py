@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from mailproto.flow import Flow
 from mailproto.imap import admin_flows as flows
+from mailproto.imap.ext.acl import ACLData, ListRightsData, Rights
 from mailproto.imap.ext.quota import QuotaData
 from mailproto.imap.inbox import Inboxes
 
@@ -37,3 +38,26 @@ class AdminMethods:
         Returns what holds now, as far as the server says: it may have rounded a limit.
         """
         return self._run(flows.set_quota(self._session, root, limits))
+
+    def set_acl(self, mailbox: str, identifier: str, rights: str | Iterable[str]) -> None:
+        """Give *identifier* these rights, "lrswi" or single ones; "+w" adds, "-w" removes (RFC 4314)."""
+        self._run(flows.set_acl(self._session, mailbox, identifier, rights))
+
+    def delete_acl(self, mailbox: str, identifier: str) -> None:
+        """Remove *identifier* and its rights from a mailbox (RFC 4314)."""
+        self._run(flows.delete_acl(self._session, mailbox, identifier))
+
+    def get_acl(self, mailbox: str) -> ACLData:
+        """Return all identifiers of a mailbox and their rights (RFC 4314).
+
+        The rights `c` and `d` of RFC 2086 are left out where the server has those that they stand for.
+        """
+        return self._run(flows.get_acl(self._session, mailbox))
+
+    def list_rights(self, mailbox: str, identifier: str) -> ListRightsData:
+        """Return the rights that *identifier* always has, and those it can be given (RFC 4314)."""
+        return self._run(flows.list_rights(self._session, mailbox, identifier))
+
+    def my_rights(self, mailbox: str) -> Rights:
+        """Return what the user who has logged in may do with a mailbox: a set of characters (RFC 4314)."""
+        return self._run(flows.my_rights(self._session, mailbox))

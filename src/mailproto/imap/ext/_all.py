@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailproto.imap.ext import (
+    acl,
     appendlimit,
     binary,
     catenate,
@@ -31,6 +32,7 @@ from mailproto.imap.ext import (
 __all__ = ["EXTENSIONS"]
 
 EXTENSIONS = (
+    acl,
     appendlimit,
     binary,
     catenate,
