@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mailproto._secret import Secret
 from mailproto.imap import codes, search
+from mailproto.imap._response import DataResponse
 from mailproto.imap.appending import AppendData, AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode
@@ -45,6 +46,16 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.ext.acl import (
+    ACLData,
+    DeleteACL,
+    GetACL,
+    ListRights,
+    ListRightsData,
+    MyRights,
+    MyRightsData,
+    SetACL,
+)
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
@@ -68,6 +79,14 @@ from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.quota import (
+    GetQuota,
+    GetQuotaRoot,
+    QuotaData,
+    QuotaResource,
+    QuotaRootData,
+    SetQuota,
+)
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
@@ -219,6 +238,25 @@ append_data: st.SearchStrategy[AppendData] = st.one_of(
 )
 append_messages = st.builds(AppendMessage, octets | append_data, flags, st.none() | date_times)
 
+# What extensions have that administer a server.
+numbers64 = st.integers(0, 2**63 - 1)
+quota_limits = st.lists(st.tuples(atoms, numbers64), max_size=3).map(tuple)
+quota_responses: st.SearchStrategy[DataResponse] = st.one_of(
+    st.builds(
+        QuotaData,
+        texts,
+        st.lists(st.builds(QuotaResource, atoms, numbers64, numbers64), max_size=3).map(tuple),
+    ),
+    st.builds(QuotaRootData, mailboxes, st.lists(texts, max_size=3).map(tuple)),
+)
+
+rights = st.frozensets(st.sampled_from("lrswipkxtecda059q"), max_size=6)
+acl_responses: st.SearchStrategy[DataResponse] = st.one_of(
+    st.builds(ACLData, mailboxes, st.lists(st.tuples(texts, rights), max_size=3).map(tuple)),
+    st.builds(ListRightsData, mailboxes, texts, rights, st.lists(rights, max_size=3).map(tuple)),
+    st.builds(MyRightsData, mailboxes, rights),
+)
+
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
     lambda parameters: tuple(parameters.items())
@@ -245,6 +283,7 @@ _bare: list[Callable[[], Command]] = [
     Unselect,
 ]
 _on_mailbox: list[Callable[[str], Command]] = [Select, Examine, Create, Delete, Subscribe, Unsubscribe]
+_on_mailbox += [GetQuotaRoot, GetACL, MyRights]
 
 commands: st.SearchStrategy[Command] = st.one_of(
     st.sampled_from(_bare).map(lambda command: command()),
@@ -264,6 +303,11 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
     st.builds(UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
     st.builds(XList, mailboxes, mailboxes),
+    st.builds(GetQuota, texts),
+    st.builds(SetACL, mailboxes, texts, rights, st.sampled_from(StoreAction)),
+    st.builds(DeleteACL, mailboxes, texts),
+    st.builds(ListRights, mailboxes, texts),
+    st.builds(SetQuota, texts, quota_limits),
     st.builds(Fetch, sequence_sets, _items),
     st.builds(UIDFetch, uid_sets, _items),
     st.builds(Copy, sequence_sets, mailboxes),

@@ -43,6 +43,16 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.ext.acl import (
+    ACLData,
+    DeleteACL,
+    GetACL,
+    ListRights,
+    ListRightsData,
+    MyRights,
+    MyRightsData,
+    SetACL,
+)
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
@@ -52,6 +62,14 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
 from mailproto.imap.ext.preview import PREVIEW
+from mailproto.imap.ext.quota import (
+    GetQuota,
+    GetQuotaRoot,
+    QuotaData,
+    QuotaResource,
+    QuotaRootData,
+    SetQuota,
+)
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.uidplus import UIDExpunge
 from mailproto.imap.ext.utf8 import UTF8Message
@@ -115,6 +133,17 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SEARCH label": lambda evil: Search(GmailLabel(evil)),
     "STORE label": lambda evil: StoreLabels(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
     "UID STORE label": lambda evil: UIDStoreLabels(UIDSet("1"), StoreAction.ADD, frozenset({evil})),
+    "SETACL mailbox": lambda evil: SetACL(evil, "y", frozenset("l")),
+    "SETACL identifier": lambda evil: SetACL("x", evil, frozenset("l")),
+    "SETACL rights": lambda evil: SetACL("x", "y", frozenset({evil})),
+    "DELETEACL": lambda evil: DeleteACL(evil, evil),
+    "GETACL": GetACL,
+    "LISTRIGHTS": lambda evil: ListRights(evil, evil),
+    "MYRIGHTS": MyRights,
+    "GETQUOTA root": GetQuota,
+    "GETQUOTAROOT mailbox": GetQuotaRoot,
+    "SETQUOTA root": lambda evil: SetQuota(evil, (("STORAGE", 1),)),
+    "SETQUOTA resource": lambda evil: SetQuota("x", ((evil, 1),)),
     "XLIST reference": lambda evil: XList(evil, "*"),
     "XLIST pattern": lambda evil: XList("", evil),
     "SEARCH object id": lambda evil: Search(EmailID(evil)),
@@ -160,6 +189,13 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "label": lambda evil: FetchData(1, X_GM_LABELS.answer(frozenset({evil}))),
     "system label": lambda evil: FetchData(1, X_GM_LABELS.answer(frozenset({f"\\{evil}"}))),
     "filter": lambda evil: No("x", UndefinedFilterCode(evil)),
+    "acl": lambda evil: ACLData(evil, ((evil, frozenset("l")),)),
+    "acl rights": lambda evil: ACLData("x", (("y", frozenset({evil})),)),
+    "listrights": lambda evil: ListRightsData(evil, evil, frozenset("l")),
+    "myrights": lambda evil: MyRightsData(evil, frozenset("l")),
+    "quota root": lambda evil: QuotaData(evil, (QuotaResource("STORAGE", 1, 2),)),
+    "quota resource": lambda evil: QuotaData("x", (QuotaResource(evil, 1, 2),)),
+    "quota roots": lambda evil: QuotaRootData(evil, (evil, evil)),
     "xlist": lambda evil: XListData(frozenset({evil}), "/", evil),
     "bad URL": lambda evil: No("x", BadURLCode(evil)),
     "mailbox id": lambda evil: StatusData("x", (("MAILBOXID", evil),)),

@@ -21,6 +21,7 @@ from mailproto.imap.codes import (
     UnseenCode,
 )
 from mailproto.imap.ext.gmail import X_GM_LABELS, X_GM_MSGID, X_GM_THRID
+from mailproto.imap.ext.quota import QuotaData, QuotaResource
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
 from mailproto.imap.fetch import (
     BODYSTRUCTURE,
@@ -252,7 +253,7 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
     (
         "a server with quotas",
         b'* QUOTA "User quota" (STORAGE 10 512)',
-        UnknownData("QUOTA", (b"User quota", ("STORAGE", 10, 512))),
+        QuotaData("User quota", (QuotaResource("STORAGE", 10, 512),)),
     ),
 ]
 

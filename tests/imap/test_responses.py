@@ -51,7 +51,7 @@ CASES: list[tuple[bytes, Response]] = [
     (b"+ Ready for additional command text", ContinuationRequest("Ready for additional command text")),
     (b"+ b\xc3\xa9reit \xff", ContinuationRequest("béreit \udcff")),
     (b"* X-FOO", UnknownData("X-FOO")),
-    (b'* QUOTAROOT INBOX ""', UnknownData("QUOTAROOT", ("INBOX", b""))),
+    (b'* X-ROOT INBOX ""', UnknownData("X-ROOT", ("INBOX", b""))),
     (b"* 5 X-FOO (1 NIL (a)) {1}\r\n\n", UnknownData("X-FOO", ((1, None, ("a",)), b"\n"), 5)),
     (b"* VANISHED (EARLIER) 300:310,405", UnknownData("VANISHED", (("EARLIER",), "300:310,405"))),
 ]

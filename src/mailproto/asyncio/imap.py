@@ -26,6 +26,7 @@ from mailproto._imap import (
 from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
 from mailproto.asyncio._driver import ClientDriver
+from mailproto.asyncio._imap_admin import AdminMethods
 from mailproto.asyncio._imap_items import ItemsMethods
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
@@ -208,7 +209,7 @@ class Updates:
 
 
 @final
-class IMAPClient(ItemsMethods):
+class IMAPClient(AdminMethods, ItemsMethods):
     """A client of an IMAP server: await or enter what `connect` returns.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the

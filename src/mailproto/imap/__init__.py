@@ -78,6 +78,17 @@ from mailproto.imap.events import (
     Unchecked,
 )
 from mailproto.imap.ext import _all as _all  # fills the tables of commands, codes and keys
+from mailproto.imap.ext.acl import (
+    ACLData,
+    DeleteACL,
+    GetACL,
+    ListRights,
+    ListRightsData,
+    MyRights,
+    MyRightsData,
+    Rights,
+    SetACL,
+)
 from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
@@ -102,6 +113,7 @@ from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaResource, QuotaRootData, SetQuota
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
@@ -365,6 +377,22 @@ __all__ = [
     "IMAPSession",
     "LiteralSink",
     "MessageToAppend",
+    # extensions that administer a server
+    "ACLData",
+    "DeleteACL",
+    "GetACL",
+    "GetQuota",
+    "GetQuotaRoot",
+    "ListRights",
+    "ListRightsData",
+    "MyRights",
+    "MyRightsData",
+    "QuotaData",
+    "QuotaResource",
+    "QuotaRootData",
+    "Rights",
+    "SetACL",
+    "SetQuota",
     # literals and unknown values
     "Content",
     "Omitted",

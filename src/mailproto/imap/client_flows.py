@@ -90,6 +90,7 @@ __all__ = [
     "enable",
     "exchange",
     "identify",
+    "last_of",
     "list_mailboxes",
     "list_subscribed",
     "literal_of",
@@ -212,7 +213,7 @@ def data_of(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> tuple[DataT, .
     return tuple(event for event in session.take(inbox) if isinstance(event, kind))
 
 
-def _last(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> DataT:
+def last_of(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> DataT:
     """Return the last answer. Raises ItemMissing if there was none."""
     found = data_of(session, inbox, kind)
     if not found:
@@ -246,7 +247,7 @@ def exchange(session: Inboxes, command: Command | bytes) -> Flow[Exchange]:
 def capabilities(session: Inboxes) -> Flow[Capabilities]:
     """Ask for the capabilities."""
     inbox = yield from run(session, Capability())
-    return _last(session, inbox, CapabilityData).capabilities
+    return last_of(session, inbox, CapabilityData).capabilities
 
 
 def select(session: Inboxes, mailbox: str, *, is_read_only: bool = False) -> Flow[MailboxView]:
@@ -278,13 +279,13 @@ def list_subscribed(session: Inboxes, reference: str, pattern: str) -> Flow[tupl
 def mailbox_status(session: Inboxes, mailbox: str, items: Sequence[str]) -> Flow[StatusData]:
     """Return numbers of a mailbox that need not be selected."""
     inbox = yield from run(session, Status(mailbox, tuple(items)))
-    return _last(session, inbox, StatusData)
+    return last_of(session, inbox, StatusData)
 
 
 def namespace(session: Inboxes) -> Flow[NamespaceData]:
     """Return where personal, other users' and shared mailboxes begin (RFC 2342)."""
     inbox = yield from run(session, Namespace())
-    return _last(session, inbox, NamespaceData)
+    return last_of(session, inbox, NamespaceData)
 
 
 def identify(session: Inboxes, parameters: Mapping[str, str | None] | None) -> Flow[IDParameters]:

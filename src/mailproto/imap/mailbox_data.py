@@ -299,6 +299,16 @@ class StatusData(DataResponse):
         """Octets of a message that may be appended at most; None: no limit (RFC 7889)."""
         return None if ("APPENDLIMIT", None) in self.items else self._number("APPENDLIMIT")
 
+    @property
+    def deleted(self) -> int:
+        """How many messages are `\\Deleted` (RFC 9208)."""
+        return self._number("DELETED")
+
+    @property
+    def deleted_storage(self) -> int:
+        """Octets that an EXPUNGE would free, or about so many (RFC 9208)."""
+        return self._number("DELETED-STORAGE")
+
     # "STATUS" SP mailbox SP "(" [status-att-list] ")"
     @classmethod
     def parse(cls, cursor: Cursor) -> StatusData:

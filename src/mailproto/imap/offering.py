@@ -31,6 +31,7 @@ DEFAULT_CAPABILITIES: Final = Capabilities(
 CARRIED_CAPABILITIES: Final = Capabilities(
     (
         *DEFAULT_CAPABILITIES,
+        "ACL",
         "APPENDLIMIT",
         "BINARY",
         "CATENATE",
@@ -38,6 +39,8 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "MULTIAPPEND",
         "OBJECTID",
         "PREVIEW",
+        "QUOTA",
+        "QUOTASET",
         "REPLACE",
         "SAVEDATE",
         "SEARCH=FUZZY",

@@ -111,7 +111,19 @@ _ROWS: Final = (
     CommandRow(name="MOVE", legal=_SELECTED, takes_numbers=True, answers=("COPYUID",), capability="MOVE"),
 )
 
-COMMAND_ROWS: Final[dict[str, CommandRow]] = {row.name: row for row in _ROWS}
+# Commands that administer a server.
+_ADMIN_ROWS: Final = (
+    CommandRow(name="SETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
+    CommandRow(name="DELETEACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
+    CommandRow(name="GETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
+    CommandRow(name="LISTRIGHTS", legal=_AFTER_LOGIN, answers=("LISTRIGHTS",), capability="ACL"),
+    CommandRow(name="MYRIGHTS", legal=_AFTER_LOGIN, answers=("MYRIGHTS",), capability="ACL"),
+    CommandRow(name="GETQUOTA", legal=_AFTER_LOGIN, answers=("QUOTA",), capability="QUOTA"),
+    CommandRow(name="GETQUOTAROOT", legal=_AFTER_LOGIN, answers=("QUOTAROOT", "QUOTA"), capability="QUOTA"),
+    CommandRow(name="SETQUOTA", legal=_AFTER_LOGIN, answers=("QUOTA",), capability="QUOTASET"),
+)
+
+COMMAND_ROWS: Final[dict[str, CommandRow]] = {row.name: row for row in (*_ROWS, *_ADMIN_ROWS)}
 """Row by name; the file of an extension adds its own with `COMMAND_ROWS[row.name] = row`."""
 
 ANYTIME: Final = CommandRow(name="", legal=_ANY)

@@ -64,6 +64,7 @@ from mailproto.imap.view import MailboxView
 from mailproto.limits import IMAPLimits
 from mailproto.sasl._mechanism import ClientMechanism
 from mailproto.sync._driver import ClientDriver
+from mailproto.sync._imap_admin import AdminMethods
 from mailproto.sync._imap_items import ItemsMethods
 from mailproto.sync._server import Server
 
@@ -219,7 +220,7 @@ class SelectedMailbox:
 
 
 @final
-class IMAPClient(ItemsMethods):
+class IMAPClient(AdminMethods, ItemsMethods):
     """A client of an IMAP server: made by `connect`, and a context manager that says LOGOUT.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the

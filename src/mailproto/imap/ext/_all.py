@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailproto.imap.ext import (
+    acl,
     appendlimit,
     binary,
     catenate,
@@ -17,6 +18,7 @@ from mailproto.imap.ext import (
     namespace,
     objectid,
     preview,
+    quota,
     replace,
     savedate,
     status_size,
@@ -30,6 +32,7 @@ from mailproto.imap.ext import (
 __all__ = ["EXTENSIONS"]
 
 EXTENSIONS = (
+    acl,
     appendlimit,
     binary,
     catenate,
@@ -44,6 +47,7 @@ EXTENSIONS = (
     namespace,
     objectid,
     preview,
+    quota,
     replace,
     savedate,
     status_size,

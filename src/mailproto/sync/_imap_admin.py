@@ -1,0 +1,63 @@
+"""The methods of IMAPClient for extensions that administer a server: quotas, rights, metadata, URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from mailproto.flow import Flow
+from mailproto.imap import admin_flows as flows
+from mailproto.imap.ext.acl import ACLData, ListRightsData, Rights
+from mailproto.imap.ext.quota import QuotaData
+from mailproto.imap.inbox import Inboxes
+
+__all__ = ["AdminMethods"]
+
+ResultT = TypeVar("ResultT")
+
+
+class AdminMethods:
+    """What `IMAPClient` has of these extensions."""
+
+    _session: Inboxes
+
+    def _run(self, flow: Flow[ResultT]) -> ResultT:
+        raise NotImplementedError
+
+    def get_quota(self, root: str) -> QuotaData:
+        """Return what a quota root uses and may use (RFC 9208)."""
+        return self._run(flows.get_quota(self._session, root))
+
+    def get_quota_root(self, mailbox: str) -> tuple[QuotaData, ...]:
+        """Return the quota roots of a mailbox, with what each uses and may use (RFC 9208)."""
+        return self._run(flows.get_quota_root(self._session, mailbox))
+
+    def set_quota(self, root: str, limits: Mapping[str, int] | Iterable[tuple[str, int]]) -> QuotaData:
+        """Replace all limits of a quota root: "STORAGE" in units of 1,024 octets, "MESSAGE", ...
+
+        Returns what holds now, as far as the server says: it may have rounded a limit.
+        """
+        return self._run(flows.set_quota(self._session, root, limits))
+
+    def set_acl(self, mailbox: str, identifier: str, rights: str | Iterable[str]) -> None:
+        """Give *identifier* these rights, "lrswi" or single ones; "+w" adds, "-w" removes (RFC 4314)."""
+        self._run(flows.set_acl(self._session, mailbox, identifier, rights))
+
+    def delete_acl(self, mailbox: str, identifier: str) -> None:
+        """Remove *identifier* and its rights from a mailbox (RFC 4314)."""
+        self._run(flows.delete_acl(self._session, mailbox, identifier))
+
+    def get_acl(self, mailbox: str) -> ACLData:
+        """Return all identifiers of a mailbox and their rights (RFC 4314).
+
+        The rights `c` and `d` of RFC 2086 are left out where the server has those that they stand for.
+        """
+        return self._run(flows.get_acl(self._session, mailbox))
+
+    def list_rights(self, mailbox: str, identifier: str) -> ListRightsData:
+        """Return the rights that *identifier* always has, and those it can be given (RFC 4314)."""
+        return self._run(flows.list_rights(self._session, mailbox, identifier))
+
+    def my_rights(self, mailbox: str) -> Rights:
+        """Return what the user who has logged in may do with a mailbox: a set of characters (RFC 4314)."""
+        return self._run(flows.my_rights(self._session, mailbox))
