@@ -58,6 +58,7 @@ from mailproto.imap.ext.acl import (
 )
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
+from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
@@ -303,6 +304,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
     st.builds(UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
     st.builds(XList, mailboxes, mailboxes),
+    st.builds(Compress, atoms),
     st.builds(GetQuota, texts),
     st.builds(SetACL, mailboxes, texts, rights, st.sampled_from(StoreAction)),
     st.builds(DeleteACL, mailboxes, texts),

@@ -128,7 +128,7 @@ class Endpoint(ABC, Generic[EventT]):
             event = self._next_event()
         except RemoteProtocolError as error:
             self._failure = error
-            self._input.clear()
+            self._drop_input()
             raise
         if event is not None:
             self._progress += 1
@@ -136,6 +136,10 @@ class Endpoint(ABC, Generic[EventT]):
 
     @abstractmethod
     def _next_event(self) -> EventT | None: ...
+
+    def _drop_input(self) -> None:
+        """Drop what was received and not consumed."""
+        self._input.clear()
 
     def data_to_send(self) -> list[bytes]:
         """Drain what is queued, in order; large chunks are the objects that were given."""

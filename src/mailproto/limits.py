@@ -120,6 +120,10 @@ class IMAPLimits:
     """Bad commands before a server says BYE and closes."""
     max_buffered: int = 262_144
     """Octets received and not consumed before a driver stops reading."""
+    max_inflate: int = 65_536
+    """Octets that compressed ones are inflated to at a time (RFC 4978)."""
+    max_inflate_ratio: int = 200
+    """Octets that one compressed one may become, in the mean of all, once more than 64 MiB came of them."""
     max_unsent: int = 65_536
     """Octets queued and not sent before a flow waits."""
     min_body_progress: int = 1_024

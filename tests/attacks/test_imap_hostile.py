@@ -82,6 +82,15 @@ COMMANDS = [
     b"a UID REPLACE * x (\\Seen) {3}\r\nabc\r\n",
     b"a FETCH 1 (BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])\r\n",
     b'a XLIST "" {1+}\r\n%\r\n',
+    b"a COMPRESS DEFLATE\r\n",
+    b"a GETQUOTA {1+}\r\nx\r\n",
+    b"a GETQUOTAROOT INBOX\r\n",
+    b'a SETQUOTA "" (STORAGE 512)\r\n',
+    b"a SETACL INBOX {5+}\r\nsmith +lr\r\n",
+    b"a DELETEACL INBOX smith\r\n",
+    b"a GETACL INBOX\r\n",
+    b"a LISTRIGHTS INBOX smith\r\n",
+    b"a MYRIGHTS INBOX\r\n",
     b"a UID STORE 1:* +X-GM-LABELS (\\Inbox {3+}\r\na b)\r\n",
 ]
 RESPONSES = [

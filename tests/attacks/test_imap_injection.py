@@ -54,6 +54,7 @@ from mailproto.imap.ext.acl import (
     SetACL,
 )
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
+from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
@@ -144,6 +145,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "GETQUOTAROOT mailbox": GetQuotaRoot,
     "SETQUOTA root": lambda evil: SetQuota(evil, (("STORAGE", 1),)),
     "SETQUOTA resource": lambda evil: SetQuota("x", ((evil, 1),)),
+    "COMPRESS mechanism": lambda evil: Compress(evil),
     "XLIST reference": lambda evil: XList(evil, "*"),
     "XLIST pattern": lambda evil: XList("", evil),
     "SEARCH object id": lambda evil: Search(EmailID(evil)),

@@ -22,7 +22,7 @@ from mailproto.store import MemoryStore, StoreSession
 from support_imap_server import OFFERED, TLS, USERS, Client, Signal
 from support_store import MESSAGE, Plain
 
-AFTER_LOGIN = b"IMAP4rev1 CHILDREN ENABLE ID IDLE LITERAL+ MOVE NAMESPACE UIDPLUS UNSELECT"
+AFTER_LOGIN = b"IMAP4rev1 CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE LITERAL+ MOVE NAMESPACE UIDPLUS UNSELECT"
 LOGGED_IN = b"a OK [CAPABILITY %b] logged in\r\n" % AFTER_LOGIN
 REFUSED = b"a NO [AUTHENTICATIONFAILED] the credentials were not accepted\r\n"
 SERVER_BUG = b"a NO [SERVERBUG] internal error\r\n"
@@ -37,7 +37,7 @@ def outside(**options: object) -> Client:
 
 def test_the_greeting_says_what_is_offered() -> None:
     assert outside().greeting == (
-        b"* OK [CAPABILITY IMAP4rev1 AUTH=LOGIN AUTH=PLAIN CHILDREN ENABLE ID IDLE LITERAL+ MOVE NAMESPACE"
+        b"* OK [CAPABILITY IMAP4rev1 AUTH=LOGIN AUTH=PLAIN CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE LITERAL+ MOVE NAMESPACE"
         b" SASL-IR UIDPLUS UNSELECT] ready\r\n"
     )
 
@@ -89,7 +89,7 @@ def test_commands_that_need_no_login() -> None:
         b'a OK completed\r\n* ID ("name" "test" "version" NIL)\r\nb OK completed\r\n'
     )
     assert client.say(b"c CAPABILITY\r\n") == (
-        b"* CAPABILITY IMAP4rev1 AUTH=LOGIN AUTH=PLAIN CHILDREN ENABLE ID IDLE LITERAL+ MOVE NAMESPACE"
+        b"* CAPABILITY IMAP4rev1 AUTH=LOGIN AUTH=PLAIN CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE LITERAL+ MOVE NAMESPACE"
         b" SASL-IR UIDPLUS UNSELECT\r\nc OK completed\r\n"
     )
     assert client.say(b"d LOGOUT\r\n") == b"* BYE logging out\r\nd OK completed\r\n"

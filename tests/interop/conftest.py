@@ -38,6 +38,10 @@ state_dir = {base}/run
 log_path = {base}/dovecot.log
 listen = 127.0.0.1
 protocols = imap lmtp
+mail_plugins = zlib
+protocol imap {{
+  mail_plugins = zlib imap_zlib
+}}
 postmaster_address = postmaster@example.org
 ssl = yes
 ssl_cert = <{base}/cert.pem

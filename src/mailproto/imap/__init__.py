@@ -92,6 +92,7 @@ from mailproto.imap.ext.acl import (
 from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
+from mailproto.imap.ext.compress import COMPRESSIONACTIVE, Compress
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
@@ -230,8 +231,10 @@ __all__ = [
     "Capability",
     "Catenate",
     "Check",
+    "COMPRESSIONACTIVE",
     "Close",
     "Command",
+    "Compress",
     "Copy",
     "CopyUIDCode",
     "Create",

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Final, Never, TypeAlias
 
 import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which responses are read
-from mailproto._connection import Endpoint
 from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemoteProtocolError, excerpt
+from mailproto.imap._endpoint import IMAPEndpoint
 from mailproto.imap._grammar import TAG
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import CapabilityCode
@@ -39,6 +39,7 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
+from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
@@ -71,7 +72,7 @@ IDLE_TIMEOUT: Final = 29 * 60.0
 
 _UNCHECKED: Final = re.compile(rb"(%b) +((?:UID +)?[A-Z0-9-]+)?" % TAG.pattern, re.IGNORECASE)
 
-_GATED: Final = (Authenticate, Idle, StartTLS)
+_GATED: Final = (Authenticate, Compress, Idle, StartTLS)
 """Commands behind whose line a gate stands."""
 
 ClientEvent: TypeAlias = (
@@ -103,7 +104,7 @@ class _Pending:
         self.view: MailboxView | None = None
 
 
-class IMAPClientConnection(Endpoint[ClientEvent]):
+class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     """An IMAP client without IO: commands in, octets out; octets in, events out.
 
     The first event is the greeting: `Ok`, `PreAuth` or `Bye` (see `greeting`). `wants` after `next_event`
@@ -122,7 +123,6 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
         "_idle",
         "_is_over",
         "_is_tls",
-        "_limits",
         "_next_state",
         "_next_tag",
         "_outgoing",
@@ -135,8 +135,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
     )
 
     def __init__(self, limits: IMAPLimits | None = None, *, strict: bool = False) -> None:
-        super().__init__()
-        self._limits = limits or IMAPLimits()
+        super().__init__(limits or IMAPLimits())
         self._strict = strict
         self._framer = Framer(self._input, self._limits, strict=strict)
         self._outgoing: Outgoing[_Pending] = Outgoing(self._queue, self._want_literal)
@@ -280,6 +279,8 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
         self._check_row(row, command)
         if isinstance(command, Login | Authenticate):
             self._check_login(command)
+        elif isinstance(command, Compress):
+            self._check_compress(command)
         reason = self.conflict(command)
         if reason is not None:
             raise LocalProtocolError(reason)
@@ -308,7 +309,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
 
     def _reason_of_exchange(self) -> str | None:
         last = next(reversed(self._pending.values()), None)
-        if last is not None and isinstance(last.command, Authenticate | StartTLS):
+        if last is not None and isinstance(last.command, Authenticate | Compress | StartTLS):
             return f"expected the answer to {last.row.name} first"
         return None
 
@@ -325,6 +326,12 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
                 raise LocalProtocolError("LOGIN: the server offers LOGINDISABLED")
         elif command.initial_response is not None and "SASL-IR" not in offered:
             raise LocalProtocolError("AUTHENTICATE: an initial response needs SASL-IR, which is not offered")
+
+    def _check_compress(self, command: Compress) -> None:
+        if self.is_compressed:
+            raise LocalProtocolError("COMPRESS: what is sent is compressed already")
+        if command.mechanism != DEFLATE:
+            raise LocalProtocolError(f"COMPRESS: expected {DEFLATE}, got {command.mechanism[:40]!r}")
 
     def _free_tag(self) -> str:
         while f"A{self._next_tag}" in self._pending:
@@ -406,7 +413,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
         """End without finishing what is half-sent; `wants` is CLOSED."""
         self._is_over = True
         self.receive_eof()
-        self._input.clear()
+        self._drop_input()
         self._challenged = False
         self._outgoing.clear()
 
@@ -422,6 +429,8 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
                 return None
             piece = self._framer.next()
             if piece is None:
+                if self._refill():
+                    continue
                 return self._lose() if self._eof else None
             event = self._take_message(piece) if type(piece) is Message else self._take(piece)
             if event is not None:
@@ -433,7 +442,7 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
             raise RemoteProtocolError(f"expected a TLS handshake, got {self._input.size} octets in the clear")
 
     def _lose(self) -> ConnectionLost:
-        is_whole = self._framer.is_between_messages and not self._input.size
+        is_whole = self._framer.is_between_messages and not self.buffered
         is_answered = self._state is State.LOGOUT or not self._pending
         self._is_over = True
         return ConnectionLost(is_whole and is_answered and self._greeting is not None)
@@ -521,8 +530,9 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
             return self._continue_unchecked(request)
         if isinstance(pending.command, Authenticate):
             return self._challenge(pending, request)
-        if isinstance(pending.command, StartTLS):
-            raise RemoteProtocolError("expected the tagged answer to STARTTLS, got a continuation request")
+        if isinstance(pending.command, StartTLS | Compress):
+            name = pending.command.name
+            raise RemoteProtocolError(f"expected the tagged answer to {name}, got a continuation request")
         is_idle = isinstance(pending.command, Idle)
         self._outgoing.open()
         if not is_idle:
@@ -614,6 +624,8 @@ class IMAPClientConnection(Endpoint[ClientEvent]):
             self._capabilities = None
         if isinstance(pending.command, StartTLS):
             self._tls_due = True
+        elif isinstance(pending.command, Compress):
+            self._compress()
 
     def _recompute(self) -> None:
         self._next_state = self._state

@@ -1,7 +1,7 @@
 """The codec without a connection: what one end sent, as a list of values, for tools, tests and transcripts.
 
-It assumes consent: `+` to each literal and to IDLE, OK to STARTTLS. Order is not judged and nothing raises,
-unless strict. Octets are all in memory: for streams use the connections.
+It assumes consent: `+` to each literal and to IDLE, OK to STARTTLS and COMPRESS. Order is not judged and
+nothing raises, unless strict. Octets are all in memory: for streams use the connections.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mailproto.imap.commands import (
 )
 from mailproto.imap.cursor import ParseError
 from mailproto.imap.events import InvalidCommand, SASLResponse, command_excerpt
+from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
@@ -204,9 +205,9 @@ def parse_commands(
     """Read what a client sent.
 
     *exchanges* is how many SASL responses follow each AUTHENTICATE. *utf8* says that UTF-8 is enabled from
-    the beginning; ENABLE of UTF8=ACCEPT does it for what follows. Behind STARTTLS all is `Opaque`. Offsets
-    of defects count in *data*. Raises RemoteProtocolError for a defect or a malformed command if *strict*;
-    else a malformed one is an `InvalidCommand`.
+    the beginning; ENABLE of UTF8=ACCEPT does it for what follows. Behind STARTTLS and COMPRESS all is
+    `Opaque`. Offsets of defects count in *data*. Raises RemoteProtocolError for a defect or a malformed
+    command if *strict*; else a malformed one is an `InvalidCommand`.
     """
     return list(_commands(_Units(data, strict), exchanges, strict, max_depth, utf8))
 
@@ -226,7 +227,7 @@ def _commands(
         yield replace(tagged, defects=defects) if defects else tagged
         if isinstance(tagged.command, Enable):
             utf8 = utf8 or UTF8_ACCEPT in tagged.command.capabilities
-        if isinstance(tagged.command, StartTLS):
+        if isinstance(tagged.command, StartTLS | Compress):
             yield from [Opaque(units.position)] if units.rest else []
             return
         yield from _lines_behind(units, tagged, exchanges)

@@ -35,6 +35,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "APPENDLIMIT",
         "BINARY",
         "CATENATE",
+        "COMPRESS=DEFLATE",
         "FILTERS",
         "MULTIAPPEND",
         "OBJECTID",

@@ -1,8 +1,8 @@
 """Which commands may be in flight together (RFC 3501 section 5.5).
 
-Three rules: nothing passes an ENABLE that changes how commands are written (RFC 9755); sequence numbers do
-not pass a command that lets the server expunge; and of two commands whose answers could not be told apart
-the second waits.
+Four rules: some commands are alone; nothing passes an ENABLE that changes how commands are written (RFC
+9755); sequence numbers do not pass a command that lets the server expunge; and of two commands whose answers
+could not be told apart the second waits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ __all__ = ["conflict"]
 def conflict(command: Command, pending: Iterable[Command]) -> str | None:
     """Return why *command* has to wait for one of *pending*, or None if it need not."""
     takes_numbers = _takes_numbers(command)
+    is_alone = row_of(command.name).is_alone
     for other in pending:
+        if is_alone or row_of(other.name).is_alone:
+            return f"{command.name}: {other.name} is in progress, and one of them has to be alone"
         if isinstance(other, Enable) and UTF8_ACCEPT in other.capabilities:
             return f"{command.name}: how it is written depends on the answer to the ENABLE in progress"
         if takes_numbers and not row_of(other.name).keeps_numbers:

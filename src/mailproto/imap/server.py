@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which commands are read
-from mailproto._connection import Endpoint
 from mailproto._secret import Secret
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from mailproto.imap._endpoint import IMAPEndpoint
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import TOOBIG
 from mailproto.imap.commands import (
@@ -39,6 +39,7 @@ from mailproto.imap.events import (
     SASLResponse,
     command_excerpt,
 )
+from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
@@ -109,7 +110,7 @@ _REPLY_MODES: Final = (_Mode.GREETING, _Mode.ANSWER, _Mode.OFFER)
 _LINE_MODES: Final = (_Mode.SASL, _Mode.IDLE)
 
 
-class IMAPServerConnection(Endpoint[ServerEvent]):
+class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     """An IMAP server without IO: octets in, one command at a time out; answers in, octets out.
 
     First `send_greeting`. After a `TaggedCommand`, `InvalidCommand`, `LiteralOffered`, `SASLResponse` or
@@ -144,7 +145,6 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         "_invalid",
         "_is_secret",
         "_is_tls",
-        "_limits",
         "_mode",
         "_offer",
         "_outgoing",
@@ -160,8 +160,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         allow_cleartext: bool = False,
         strict: bool = False,
     ) -> None:
-        super().__init__()
-        self._limits = limits or IMAPLimits()
+        super().__init__(limits or IMAPLimits())
         self._strict = strict
         self._allow_cleartext = allow_cleartext
         self._all_capabilities = Capabilities(capabilities)
@@ -349,7 +348,7 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
     def _close(self) -> None:
         """End: nothing is read any more, and what still comes is dropped."""
         self.receive_eof()
-        self._input.clear()
+        self._drop_input()
         self._mode = _Mode.CLOSED
         self._command = None
         self._enter(State.LOGOUT)
@@ -402,6 +401,8 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         if isinstance(command.command, StartTLS) and isinstance(status, Ok):
             self._mode = _Mode.TLS
             self._discarded += self._input.clear()
+        elif isinstance(command.command, Compress) and isinstance(status, Ok):
+            self._compress()
 
     def _lose_patience(self) -> None:
         if self._bad_commands >= self._limits.max_bad_commands:
@@ -509,18 +510,22 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         while self._mode is _Mode.COMMAND:
             piece = self._framer.next()
             if piece is None:
+                if self._refill():
+                    continue
                 break
             event = self._take(piece)
             if event is not None:
                 return event
-        if self._mode in _LINE_MODES:
+        while self._mode in _LINE_MODES:
             event = self._take_line()
             if event is not None:
                 return event
+            if not self._refill():
+                break
         return self._lose() if self._eof and self.wants is Wants.DATA else None
 
     def _lose(self) -> ConnectionLost:
-        is_whole = self._framer.is_between_messages and not self._input.size
+        is_whole = self._framer.is_between_messages and not self.buffered
         is_clean = is_whole and self._mode is _Mode.COMMAND
         self._close()
         return ConnectionLost(is_clean)
@@ -600,9 +605,17 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
         return tagged
 
     def _refusal_of(self, command: Command) -> No | Bad | None:
-        return refusal_of_command(
+        refusal = refusal_of_command(
             command, self._state, self._capabilities, self._all_capabilities, enabled=self._enabled
         )
+        if refusal is None and isinstance(command, Compress):
+            return self._refusal_of_compress(command)
+        return refusal
+
+    def _refusal_of_compress(self, command: Compress) -> Bad | None:
+        if command.mechanism != DEFLATE:
+            return Bad(f"expected {DEFLATE}")
+        return Bad("what is sent is compressed already") if self.is_compressed else None
 
     def _take_mark(self, mark: Mark) -> ServerEvent | None:
         start = self._framer.start

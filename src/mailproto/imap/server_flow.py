@@ -55,6 +55,7 @@ from mailproto.imap.events import (
     LiteralOffered,
     SASLResponse,
 )
+from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.responses import CapabilityData, IDData
@@ -381,6 +382,10 @@ class _Server:
         self._channel = yield from start_tls()
         self._offer()
 
+    def _compress(self, tag: str, command: Command) -> Flow[None]:
+        yield from ()
+        self._conn.complete(tag, Ok("compressed from here on"))
+
     def _login(self, tag: str, command: Command) -> Flow[None]:
         login = cast(Login, command)
         answer = yield from self._ask(Verify(login.user_id, login.password))
@@ -556,6 +561,7 @@ _COMMANDS: Final[dict[type, Callable[[_Server, str, Command], Flow[None]]]] = {
     ID: _Server._id,
     Logout: _Server._logout,
     StartTLS: _Server._start_tls,
+    Compress: _Server._compress,
     Login: _Server._login,
     Authenticate: _Server._authenticate,
     Idle: _Server._idle,

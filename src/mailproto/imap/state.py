@@ -70,6 +70,8 @@ _ROWS: Final = (
     CommandRow(name="ID", legal=_ANY, answers=("ID",), capability="ID"),
     CommandRow(name="LOGOUT", legal=_ANY, after_ok=State.LOGOUT),
     CommandRow(name="STARTTLS", legal=_BEFORE_LOGIN, is_alone=True, capability="STARTTLS"),
+    # Not before login: for who is not known a server spends no memory on it.
+    CommandRow(name="COMPRESS", legal=_AFTER_LOGIN, is_alone=True, capability="COMPRESS=DEFLATE"),
     CommandRow(name="AUTHENTICATE", legal=_BEFORE_LOGIN, after_ok=State.AUTHENTICATED),
     CommandRow(name="LOGIN", legal=_BEFORE_LOGIN, after_ok=State.AUTHENTICATED),
     # RFC 5161 section 3.1: "The ENABLE command is only valid in the authenticated state".

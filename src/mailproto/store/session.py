@@ -35,6 +35,7 @@ __all__ = ["CAPABILITIES", "StoreSession"]
 CAPABILITIES: Final = (
     "IMAP4rev1",
     "CHILDREN",
+    "COMPRESS=DEFLATE",
     "ENABLE",
     "ID",
     "IDLE",

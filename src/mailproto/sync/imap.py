@@ -45,6 +45,7 @@ from mailproto.imap.commands import (
     Unsubscribe,
 )
 from mailproto.imap.downloads import Downloading, SectionLike
+from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
@@ -399,6 +400,13 @@ class IMAPClient(AdminMethods, ItemsMethods):
     def enable(self, *capabilities: str) -> frozenset[str]:
         """Switch extensions on and return those that are on now (RFC 5161)."""
         return self._run(flows.enable(self._session, capabilities))
+
+    def compress(self) -> None:
+        """Let both ends compress all that follows (COMPRESS=DEFLATE, RFC 4978).
+
+        Raises LocalProtocolError if the server does not offer it, and if it was done already.
+        """
+        self._run(flows.run(self._session, Compress()))
 
     def capability(self) -> Capabilities:
         """Ask the server what it offers."""
