@@ -96,6 +96,7 @@ from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList
 from mailproto.imap.fetch import ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection, FetchItem
+from mailproto.imap.parameters import Parameters, UnknownParameter
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
 from mailproto.imap.values import Value
@@ -134,6 +135,17 @@ values: st.SearchStrategy[Value] = st.recursive(
     lambda inner: st.lists(inner, max_size=4).map(tuple),
     max_leaves=12,
 )
+
+_labels = st.text("ABC-_.:19", min_size=1, max_size=6).map("X-{}".format)
+_parameter_values = (
+    st.none()
+    | st.integers(0, 10**9)
+    | st.tuples(numbers, numbers).map(lambda pair: f"{pair[0]}:{pair[1]},*")
+    | st.lists(values, max_size=3).map(tuple)
+)
+unknown_parameters = st.lists(
+    st.builds(UnknownParameter, _labels, _parameter_values), max_size=3, unique_by=lambda each: each.name
+).map(tuple)
 
 _simple_keys: list[Callable[[], SearchKey]] = [
     search.All,
@@ -286,11 +298,24 @@ _bare: list[Callable[[], Command]] = [
 _on_mailbox: list[Callable[[str], Command]] = [Select, Examine, Create, Delete, Subscribe, Unsubscribe]
 _on_mailbox += [GetQuotaRoot, GetACL, MyRights]
 
+_with_parameters: st.SearchStrategy[Callable[[str, Parameters], Command]] = st.sampled_from(
+    [Select, Examine, Create]
+)
+
 commands: st.SearchStrategy[Command] = st.one_of(
     st.sampled_from(_bare).map(lambda command: command()),
     st.builds(lambda command, mailbox: command(mailbox), st.sampled_from(_on_mailbox), mailboxes),
-    st.builds(Rename, mailboxes, mailboxes),
+    st.builds(lambda kind, *rest: kind(*rest), _with_parameters, mailboxes, unknown_parameters),
+    st.builds(Rename, mailboxes, mailboxes, unknown_parameters),
     st.builds(List, mailboxes, mailboxes),
+    st.builds(
+        List,
+        mailboxes,
+        mailboxes,
+        more_patterns=st.lists(mailboxes, max_size=3).map(tuple),
+        selection=st.none() | unknown_parameters,
+        returning=st.none() | unknown_parameters,
+    ),
     st.builds(LSub, mailboxes, mailboxes),
     st.builds(Status, mailboxes, st.lists(atoms, min_size=1, max_size=5).map(tuple)),
     st.builds(Login, texts, texts.map(Secret)),
@@ -300,7 +325,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Replace, numbers, mailboxes, append_messages),
     st.builds(UIDReplace, numbers, mailboxes, append_messages),
     st.builds(Store, sequence_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
-    st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
+    st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, modifiers=unknown_parameters),
     st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
     st.builds(UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
     st.builds(XList, mailboxes, mailboxes),
@@ -310,7 +335,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(DeleteACL, mailboxes, texts),
     st.builds(ListRights, mailboxes, texts),
     st.builds(SetQuota, texts, quota_limits),
-    st.builds(Fetch, sequence_sets, _items),
+    st.builds(Fetch, sequence_sets, _items, modifiers=unknown_parameters),
     st.builds(UIDFetch, uid_sets, _items),
     st.builds(Copy, sequence_sets, mailboxes),
     st.builds(UIDCopy, uid_sets, mailboxes),
@@ -318,7 +343,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(UIDMove, uid_sets, mailboxes),
     st.builds(UIDExpunge, uid_sets),
     st.builds(Search, keys),
-    st.builds(UIDSearch, keys),
+    st.builds(UIDSearch, keys, returning=st.none() | unknown_parameters),
     st.builds(Enable, st.lists(atoms, min_size=1, max_size=4).map(Capabilities)),
     st.builds(ID, id_parameters),
     st.builds(UnknownCommand, atoms.map("X{}".format), st.lists(values, max_size=4).map(tuple)),

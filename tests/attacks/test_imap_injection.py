@@ -76,6 +76,7 @@ from mailproto.imap.ext.uidplus import UIDExpunge
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import BodySection, OtherItem
+from mailproto.imap.parameters import UnknownParameter
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
@@ -101,7 +102,10 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "AUTHENTICATE": lambda evil: Authenticate(evil),
     "AUTHENTICATE response": lambda evil: Authenticate("X", Secret(evil.encode())),
     "SELECT": Select,
+    "SELECT parameter": lambda evil: Select("x", (UnknownParameter(evil),)),
+    "SELECT parameter value": lambda evil: Select("x", (UnknownParameter("X", evil),)),
     "EXAMINE": Examine,
+    "EXAMINE parameter list": lambda evil: Examine("x", (UnknownParameter("X", (evil.encode(),)),)),
     "CREATE": Create,
     "DELETE": Delete,
     "RENAME from": lambda evil: Rename(evil, "x"),
@@ -110,6 +114,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "UNSUBSCRIBE": Unsubscribe,
     "LIST reference": lambda evil: List(evil, "*"),
     "LIST pattern": lambda evil: List("", evil),
+    "LIST patterns": lambda evil: List("", "%", more_patterns=(evil,)),
     "LSUB reference": lambda evil: LSub(evil, "*"),
     "LSUB pattern": lambda evil: LSub("", evil),
     "STATUS mailbox": lambda evil: Status(evil, ("MESSAGES",)),

@@ -84,7 +84,7 @@ def test_what_the_server_does_not_offer_is_not_sent() -> None:
         flows.mailbox_status(line.session, "x", ("MAILBOXID",)),
         Fetching(line.session, SequenceSet("1"), (EMAILID,)).fill(),
     ):
-        with pytest.raises(LocalProtocolError, match="the server does not offer OBJECTID"):
+        with pytest.raises(LocalProtocolError, match="needs OBJECTID, which is not offered"):
             answer(flow, line)
     assert line.sent() == []
     line.conn.receive_data(b"* CAPABILITY IMAP4rev1 OBJECTID\r\n")

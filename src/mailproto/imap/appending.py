@@ -17,6 +17,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.dates import check_date_time, parse_date_time, write_date_time
 from mailproto.imap.flags import flag_set, parse_flag_list, write_flag_list
+from mailproto.imap.needs import Need
 from mailproto.imap.values import Streamed, check_octets
 from mailproto.imap.writer import Writer
 
@@ -155,6 +156,11 @@ class AppendMessage:
     def capability(self) -> str:
         """What a server must offer for its form; "" for a literal."""
         return self.message.capability if isinstance(self.message, AppendData) else ""
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What a server must offer for its form."""
+        return (Need("this form of a message", (self.capability,)),) if self.capability else ()
 
     @classmethod
     def of_parsed(cls, message: AppendOctets, flags: frozenset[str], internal_date: datetime | None) -> Self:

@@ -43,6 +43,7 @@ from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
+from mailproto.imap.needs import with_implied
 from mailproto.imap.outgoing import Outgoing
 from mailproto.imap.pipelining import conflict
 from mailproto.imap.responses import (
@@ -181,7 +182,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
 
     @property
     def enabled(self) -> frozenset[str]:
-        """What ENABLED responses have named, in upper case (RFC 5161)."""
+        """What ENABLED responses have named, in upper case, with what that implies (RFC 5161).
+
+        What commands enable by their arguments is among it: after `FETCH 1 MODSEQ`, CONDSTORE.
+        """
         return self._enabled
 
     @property
@@ -521,7 +525,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         return response
 
     def _take_enabled(self, response: EnabledData) -> ClientEvent:
-        self._enabled |= frozenset(response.capabilities)
+        self._enabled |= with_implied(response.capabilities)
         return response
 
     def _take_continuation(self, request: ContinuationRequest) -> ClientEvent | None:
@@ -626,6 +630,9 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             self._tls_due = True
         elif isinstance(pending.command, Compress):
             self._compress()
+        if isinstance(pending.command, Command):
+            needs = pending.command.needs
+            self._enabled |= with_implied(need.enables for need in needs if need.enables)
 
     def _recompute(self) -> None:
         self._next_state = self._state

@@ -15,6 +15,7 @@ from typing import ClassVar, Final, Protocol, Self, TypeVar, final
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap._grammar import ATOM, TAG
 from mailproto.imap.cursor import Cursor, ParseError
+from mailproto.imap.needs import Need
 from mailproto.imap.values import MAX_DEPTH, Message, Streamed, Value, check_value
 from mailproto.imap.writer import Writer
 
@@ -55,6 +56,11 @@ class Command(ABC):
     @abstractmethod
     def write(self, writer: Writer) -> None:
         """Write what follows the name, with its leading space."""
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What its arguments ask of the server, beside the capability of the command itself."""
+        return ()
 
 
 class _CommandClass(Protocol):

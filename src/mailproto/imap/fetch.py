@@ -20,6 +20,7 @@ from mailproto.imap.cursor import MAX_NUMBER, Cursor
 from mailproto.imap.dates import check_date_time, parse_date_time, write_date_time
 from mailproto.imap.envelope import parse_envelope, write_envelope
 from mailproto.imap.flags import flag_set, parse_flag_list, write_flag_list
+from mailproto.imap.needs import Need
 from mailproto.imap.sections import Section, Specifier, parse_section, section_key, write_section
 from mailproto.imap.values import Content, Omitted, Streamed, Value, check_octets, check_value
 from mailproto.imap.writer import Writer
@@ -54,6 +55,7 @@ __all__ = [
     "check_content",
     "check_fetch_items",
     "check_partial",
+    "needs_of_items",
     "parse_content",
     "parse_fetch_items",
     "parse_partial",
@@ -115,7 +117,8 @@ def _unchanged(value: T_co) -> T_co:  # type: ignore[misc]  # the identity
 class NamedItem(FetchItem[T_co]):
     """An item that is a name: how its value is read, written, and checked when it is answered.
 
-    `check` returns the value as it travels, or raises LocalProtocolError. `needs` is its `capability`.
+    `check` returns the value as it travels, or raises LocalProtocolError. `needs` is its `capability`. A
+    FETCH with it switches `enables` on, as if by ENABLE.
     """
 
     name: str
@@ -123,6 +126,7 @@ class NamedItem(FetchItem[T_co]):
     write_value: Callable[[Writer, T_co], None] = field(compare=False)
     check: Callable[[T_co], T_co] = field(default=_unchanged, compare=False, kw_only=True)
     needs: str = field(default="", compare=False, kw_only=True)
+    enables: str = field(default="", compare=False, kw_only=True)
 
     @property
     def capability(self) -> str:
@@ -423,6 +427,15 @@ def check_fetch_items(items: Iterable[FetchItem[object]]) -> tuple[FetchItem[obj
         if not isinstance(item, FetchItem):
             raise LocalProtocolError(f"expected a fetch item, got {type(item).__name__}")
     return checked
+
+
+def needs_of_items(items: Iterable[FetchItem[object]]) -> tuple[Need, ...]:
+    """Return what a server must offer for *items*; of an unknown one nobody can say."""
+    return tuple(
+        Need(item.key, (item.capability,), enables=getattr(item, "enables", ""))
+        for item in items
+        if item.capability
+    )
 
 
 # fetch           = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /

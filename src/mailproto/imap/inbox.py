@@ -34,12 +34,13 @@ from mailproto.imap.events import (
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
-from mailproto.imap.needs import missing
+from mailproto.imap.needs import reason_against
 from mailproto.imap.responses import (
     DataResponse,
     ExpungeData,
     UnreadResponse,
 )
+from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
 from mailproto.imap.updates import Alert, News, news_of
 from mailproto.limits import IMAPLimits
@@ -183,7 +184,11 @@ class Inboxes:
         connection to itself until `release`, or until it is completed. An IDLE in progress is ended first.
         Raises LocalProtocolError, which names it, if the server lacks a capability that it needs.
         """
-        self._check_offered(command)
+        if self._reason_against(command) is not None:
+            # What the server offers may have come and not been looked at.
+            self.pump()
+            if (reason := self._reason_against(command)) is not None:
+                raise LocalProtocolError(f"{command.name}: {reason}")
         yield from self.wait_to_send(command)
         while is_exclusive and (rival := self._rival(keys)) is not None:
             yield from self.wait(rival, is_whole=True)
@@ -198,14 +203,14 @@ class Inboxes:
             self._exclusive = inbox
         return self._add(inbox)
 
-    def _check_offered(self, command: Command) -> None:
-        if missing(command, self.conn.capabilities or Capabilities()) is None:
-            return
-        # What the server offers may have come and not been looked at.
-        self.pump()
-        lacking = missing(command, self.conn.capabilities or Capabilities())
-        if lacking is not None:
-            raise LocalProtocolError(f"{command.name}: the server does not offer {lacking}")
+    def _reason_against(self, command: Command) -> str | None:
+        """Say why the server would refuse *command*; what no module knows is the caller's business."""
+        offered = self.conn.capabilities or Capabilities()
+        capability = row_of(command.name).capability
+        if capability and not offered.offers(capability):
+            return f"the server does not offer {capability}"
+        needs = (need for need in command.needs if need.capabilities)
+        return reason_against(needs, offered, self.conn.enabled)
 
     def send_exchange(self, command: Command | bytes) -> Flow[Inbox]:
         """Send *command*, or octets as they are; its inbox takes all that answers no other command."""

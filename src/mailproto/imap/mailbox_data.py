@@ -22,6 +22,7 @@ from mailproto.imap._response import (
 from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
 from mailproto.imap.flags import flag_set, parse_flag_list, write_flag_list
 from mailproto.imap.mailbox import check_mailbox, parse_bare_mailbox, parse_mailbox, write_mailbox
+from mailproto.imap.needs import Need
 from mailproto.imap.values import Value, check_value
 from mailproto.imap.writer import Writer
 
@@ -200,7 +201,8 @@ class LSubData(MailboxListData):
 class StatusItem:
     """A STATUS item of an extension: how its value is read, written, and checked.
 
-    `check` raises LocalProtocolError. `capability` is what a server must offer for it.
+    `check` raises LocalProtocolError. `capability` is what a server must offer for it, "" if nothing. A
+    STATUS with it switches `enables` on, as if by ENABLE.
     """
 
     name: str
@@ -208,6 +210,12 @@ class StatusItem:
     parse_value: Callable[[Cursor], Value] = field(compare=False)
     write_value: Callable[[Writer, Value], None] = field(compare=False)
     check: Callable[[Value], object] = field(compare=False)
+    enables: str = field(default="", compare=False)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the server must offer for it."""
+        return (Need(self.name, (self.capability,), enables=self.enables),) if self.capability else ()
 
 
 STATUS_VALUES: Final[dict[str, StatusItem]] = {}

@@ -1,84 +1,49 @@
-"""Which capabilities a server must offer for a command: that of its row, and those of its arguments.
+"""What an argument of a command asks of the server: a capability, or an extension that is switched on.
 
-A server refuses what needs more than it offers; the flows of a client do not send it.
+A command, a fetch item, a search key and a parameter each say what they need. A server refuses what it does
+not offer (RFC 4466 section 2: "must be rejected with a BAD response"), a client does not send it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final, Never
+from collections.abc import Container, Iterable
+from typing import Final, NamedTuple
 
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.commands import Append, Command, Fetch, Search, Status, UIDFetch, UIDSearch
-from mailproto.imap.ext import gmail, multiappend
-from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
-from mailproto.imap.ext.multiappend import MultiAppend
-from mailproto.imap.ext.replace import Replace, UIDReplace
-from mailproto.imap.mailbox_data import STATUS_VALUES
-from mailproto.imap.search import SearchKey
-from mailproto.imap.state import row_of
 
-__all__ = ["ARGUMENT_NEEDS", "missing"]
+__all__ = ["IMPLIED", "Need", "reason_against", "with_implied"]
+
+IMPLIED: Final = {"QRESYNC": "CONDSTORE"}
+"""What is switched on with another extension (RFC 7162 section 3.2.3)."""
 
 
-def missing(command: Command, offered: Capabilities) -> str | None:
-    """Return a capability that *command* needs and that is not *offered*, or None."""
-    return next((name for name in _needs(command) if name and not offered.offers(name)), None)
+class Need(NamedTuple):
+    """What one argument needs.
+
+    `name` is that of the argument. One of `capabilities` must be offered; there is none for an argument that
+    no module knows. `enabled` must have been switched on by ENABLE before, unless it is "". `enables` is what
+    a command with the argument switches on, as if by ENABLE.
+    """
+
+    name: str
+    capabilities: tuple[str, ...]
+    enabled: str = ""
+    enables: str = ""
 
 
-def _needs(command: Command) -> Iterator[str]:
-    yield row_of(command.name).capability
-    arguments = ARGUMENT_NEEDS.get(type(command))
-    if arguments is not None:
-        yield from arguments(command)  # type: ignore[arg-type]  # the table is keyed by the type
+def reason_against(needs: Iterable[Need], offered: Capabilities, enabled: Container[str]) -> str | None:
+    """Return why an argument with one of *needs* cannot be used now; None if all can."""
+    for need in needs:
+        if not need.capabilities:
+            return f"{need.name} is not known"
+        if not any(offered.offers(capability) for capability in need.capabilities):
+            return f"{need.name} needs {' or '.join(need.capabilities)}, which is not offered"
+        if need.enabled and need.enabled not in enabled:
+            return f"{need.name} needs ENABLE {need.enabled} before"
+    return None
 
 
-def _of_append(command: Append) -> Iterator[str]:
-    yield command.entry.capability
-
-
-def _of_append_of_several(command: MultiAppend) -> Iterator[str]:
-    yield multiappend.CAPABILITY
-    yield from (message.capability for message in command.messages)
-
-
-def _of_replace(command: Replace | UIDReplace) -> Iterator[str]:
-    yield command.message.capability
-
-
-def _of_items(command: Fetch | UIDFetch) -> Iterator[str]:
-    return (item.capability for item in command.items)
-
-
-def _of_labels(command: StoreLabels | UIDStoreLabels) -> Iterator[str]:
-    yield gmail.CAPABILITY
-
-
-def _of_status(command: Status) -> Iterator[str]:
-    return (STATUS_VALUES[item].capability for item in command.items if item in STATUS_VALUES)
-
-
-def _of_search(command: Search | UIDSearch) -> Iterator[str]:
-    return _of_key(command.key)
-
-
-def _of_key(key: SearchKey) -> Iterator[str]:
-    yield key.capability
-    for child in key.children:
-        yield from _of_key(child)
-
-
-ARGUMENT_NEEDS: Final[dict[type[Command], Callable[[Never], Iterator[str]]]] = {
-    Append: _of_append,
-    MultiAppend: _of_append_of_several,
-    Replace: _of_replace,
-    UIDReplace: _of_replace,
-    Fetch: _of_items,
-    UIDFetch: _of_items,
-    Search: _of_search,
-    UIDSearch: _of_search,
-    Status: _of_status,
-    StoreLabels: _of_labels,
-    UIDStoreLabels: _of_labels,
-}
-"""Kind of command -> the capabilities that its arguments need, "" for none; extensions add their rows."""
+def with_implied(names: Iterable[str]) -> frozenset[str]:
+    """Return *names*, in upper case, with what is switched on together with them."""
+    known = frozenset(names)
+    return known | {IMPLIED[name] for name in known if name in IMPLIED}

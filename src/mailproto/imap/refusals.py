@@ -12,7 +12,7 @@ from mailproto.imap.codes import CANNOT, PRIVACYREQUIRED, TOOBIG
 from mailproto.imap.commands import Authenticate, Command, Login, UnknownCommand
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Mark
-from mailproto.imap.needs import missing
+from mailproto.imap.needs import reason_against
 from mailproto.imap.state import State, row_of
 from mailproto.imap.status import Bad, No
 from mailproto.imap.writer import MAX_MINUS, LiteralForm
@@ -43,12 +43,13 @@ def refusal_of_command(
     """
     if isinstance(command, UnknownCommand):
         return Bad("unknown command")
-    refusal = _refusal_of_name(command.name, state, offered, enabled) or _refusal_of_arguments(
-        command, offered
-    )
-    if refusal is None and isinstance(command, Authenticate):
+    refusal = _refusal_of_name(command.name, state, offered, enabled)
+    if refusal is not None:
+        return refusal
+    if isinstance(command, Authenticate):
         return _refusal_of_mechanism(command, offered, known)
-    return refusal
+    reason = reason_against(command.needs, offered, enabled)
+    return None if reason is None else Bad(f"{command.name}: {reason}")
 
 
 def _refusal_of_name(
@@ -69,11 +70,6 @@ def _refusal_of_name(
 def _may_need_utf8(name: str, state: State) -> bool:
     """Whether a server of UTF8=ONLY refuses the command until UTF-8 is enabled (RFC 9755 section 7)."""
     return state is not State.NOT_AUTHENTICATED and name not in _WITHOUT_UTF8
-
-
-def _refusal_of_arguments(command: Command, offered: Capabilities) -> Bad | None:
-    lacking = missing(command, offered)
-    return None if lacking is None else Bad(f"{command.name} with these arguments needs {lacking}")
 
 
 def _refusal_of_mechanism(

@@ -23,6 +23,7 @@ from mailproto.imap.charset import CHARSETS, codec_of, decoded, encoded
 from mailproto.imap.cursor import MAX_NUMBER, Cursor
 from mailproto.imap.dates import check_date, parse_date, write_date
 from mailproto.imap.flags import keyword, parse_flag
+from mailproto.imap.needs import Need
 from mailproto.imap.sequence import SequenceSet, UIDSet, parse_sequence_set, write_sequence_set
 from mailproto.imap.values import MAX_DEPTH, Value, check_octets, check_value, nesting
 from mailproto.imap.writer import Writer
@@ -80,8 +81,11 @@ __all__ = [
     "any_of",
     "check_charset",
     "check_key",
+    "parse_charset",
+    "parse_keys",
     "parse_search_keys",
     "register_key",
+    "write_keys",
     "write_search_keys",
 ]
 
@@ -89,11 +93,13 @@ __all__ = [
 class SearchKey(ABC):
     """One key, or several joined: `a & b`, `a | b`, `~a`.
 
-    `capability` is what a server must offer for it, "" if it is one of RFC 3501.
+    `capability` is what a server must offer for it, "" if it is one of RFC 3501. A command with it switches
+    `enables` on, as if by ENABLE.
     """
 
     __slots__ = ()
     capability: ClassVar[str] = ""
+    enables: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -113,6 +119,12 @@ class SearchKey(ABC):
     def texts(self) -> tuple[str | bytes, ...]:
         """The strings that the charset of the command applies to, not those of the children."""
         return ()
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the server must offer for this key and for those inside."""
+        own = (Need(self.name, (self.capability,), enables=self.enables),) if self.capability else ()
+        return (*own, *(need for child in self.children for need in child.needs))
 
     @property
     def depth(self) -> int:
@@ -896,17 +908,23 @@ def parse_search_keys(cursor: Cursor) -> tuple[SearchKey, str | None]:
     if cursor.accept_word(b"CHARSET "):
         if cursor.utf8:
             raise cursor.error("no charset where UTF-8 is enabled", start)
-        charset = _parse_charset(cursor)
+        charset = parse_charset(cursor)
         cursor.sp()
+    return parse_keys(cursor, charset), charset
+
+
+def parse_keys(cursor: Cursor, charset: str | None) -> SearchKey:
+    """Read `search-key *(SP search-key)` up to the end or a closing parenthesis, which is left."""
     reader = KeyReader(cursor, codec_of("UTF-8" if cursor.utf8 else charset), cursor.max_depth)
     keys = [reader.key()]
-    while not cursor.is_at_end:
+    while cursor.peek() not in (b"", b")"):
         cursor.sp()
         keys.append(reader.key())
-    return _joined(keys), charset
+    return _joined(keys)
 
 
-def _parse_charset(cursor: Cursor) -> str:
+def parse_charset(cursor: Cursor) -> str:
+    """Read the name of a charset, an `astring` in ASCII; returned in upper case."""
     start = cursor.position
     octets = cursor.astring()
     if not octets.isascii():
@@ -927,6 +945,11 @@ def write_search_keys(writer: Writer, key: SearchKey, charset: str | None) -> No
         writer.write(b" CHARSET ")
         writer.astring(charset.encode("ascii"))
     writer.write(b" ")
+    write_keys(writer, key, charset)
+
+
+def write_keys(writer: Writer, key: SearchKey, charset: str | None) -> None:
+    """Write `search-key *(SP search-key)`."""
     if isinstance(key, And):
         key.write_bare(writer, codec_of(charset))
     else:

@@ -43,6 +43,7 @@ from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
+from mailproto.imap.needs import with_implied
 from mailproto.imap.offering import DEFAULT_CAPABILITIES, capabilities_offered
 from mailproto.imap.outgoing import Outgoing
 from mailproto.imap.refusals import refusal_of_command, refusal_of_literal
@@ -236,7 +237,11 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
     @property
     def enabled(self) -> frozenset[str]:
-        """What the client has enabled, in upper case: the names of EnabledData that were sent (RFC 5161)."""
+        """What the client has enabled, in upper case (RFC 5161).
+
+        The names of EnabledData that were sent, with what they imply, and what commands have enabled by their
+        arguments: after `FETCH 1 MODSEQ` there is CONDSTORE (RFC 7162 section 3.1).
+        """
         return self._enabled
 
     @property
@@ -324,7 +329,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             raise LocalProtocolError("EXPUNGE: not allowed now (RFC 3501 section 7.4.1)")
         self._put(serialize_response(response, utf8=self.is_utf8))
         if isinstance(response, EnabledData):
-            self._enabled |= frozenset(response.capabilities)
+            self._enabled |= with_implied(response.capabilities)
         elif isinstance(response, Bye):
             self._leave()
 
@@ -394,6 +399,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             self._move(command, status)
 
     def _move(self, command: TaggedCommand, status: Ok | No | Bad) -> None:
+        if isinstance(status, Ok):
+            self._enabled |= with_implied(need.enables for need in command.command.needs if need.enables)
         row = row_of(command.command.name)
         after = {Ok: row.after_ok, No: row.after_no}.get(type(status))
         if after is not None:

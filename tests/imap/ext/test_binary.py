@@ -299,9 +299,9 @@ def test_a_large_message_is_not_offered_where_binary_is_not() -> None:
     server = logged_in_server(SMALL, capabilities=["IMAP4rev1"])
     (event,) = feed(server, b"a APPEND x ~{12}\r\n")
     assert isinstance(event, InvalidCommand)
-    assert event.status == Bad("APPEND with these arguments needs BINARY")
+    assert event.status == Bad("APPEND: this form of a message needs BINARY, which is not offered")
     server.complete("a", event.status)
-    assert sent(server) == b"a BAD APPEND with these arguments needs BINARY\r\n"
+    assert sent(server) == b"a BAD APPEND: this form of a message needs BINARY, which is not offered\r\n"
     assert feed(server, b"b NOOP\r\n") != []
 
 

@@ -14,11 +14,13 @@ from typing import ClassVar, Final, Self, final
 from mailproto.errors import LocalProtocolError
 from mailproto.imap import utf7
 from mailproto.imap.command import COMMANDS, Command
-from mailproto.imap.commands import SetCommand, SetT, Store, StoreAction, UIDStore
+from mailproto.imap.commands import SetCommand, Store, StoreAction, UIDStore
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.fetch import NamedItem, register_item
 from mailproto.imap.flags import FLAG_EXTENSION
 from mailproto.imap.mailbox import name_octets, name_of
+from mailproto.imap.message_commands import SetT
+from mailproto.imap.needs import Need
 from mailproto.imap.search import KeyReader, SearchKey, TextKey, register_key
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.writer import Writer
@@ -224,6 +226,11 @@ class StoreLabelsCommand(SetCommand[SetT]):
         suffix = ".SILENT" if self.silent else ""
         writer.write(f" {self.action.value}X-GM-LABELS{suffix} ".encode("ascii"))
         _write_labels(writer, self.labels)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """X-GM-EXT-1."""
+        return (Need("X-GM-LABELS", (CAPABILITY,)),)
 
 
 @final

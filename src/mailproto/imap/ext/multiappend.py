@@ -11,6 +11,7 @@ from mailproto.imap.command import COMMANDS, Command
 from mailproto.imap.commands import Append
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
+from mailproto.imap.needs import Need
 from mailproto.imap.values import Streamed
 from mailproto.imap.writer import Writer
 
@@ -41,6 +42,12 @@ class MultiAppend(Command):
     def streamed(self) -> tuple[Streamed, ...]:
         """The literals of all messages that travel in chunks, in order."""
         return tuple(literal for message in self.messages for literal in message.streamed)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """MULTIAPPEND, and what the forms of the messages need."""
+        several = Need("an APPEND of several messages", (CAPABILITY,))
+        return (several, *(need for message in self.messages for need in message.needs))
 
     @classmethod
     def of_parsed(cls, mailbox: str, messages: tuple[AppendMessage, ...]) -> Self:

@@ -10,6 +10,7 @@ from mailproto.imap.appending import AppendMessage
 from mailproto.imap.command import STREAMED_COMMANDS, Command, register_command
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
+from mailproto.imap.needs import Need
 from mailproto.imap.sequence import STAR
 from mailproto.imap.values import Streamed
 from mailproto.imap.writer import Writer
@@ -39,6 +40,11 @@ class ReplaceCommand(Command):
     def streamed(self) -> tuple[Streamed, ...]:
         """The literals of the message that travel in chunks, in order."""
         return self.message.streamed
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the form of the message needs."""
+        return self.message.needs
 
     # replace        = "REPLACE" SP seq-number SP mailbox append-message
     @classmethod

@@ -1,0 +1,248 @@
+"""The commands on messages: FETCH, STORE, COPY and their UID forms (RFC 3501 sections 6.4.5 to 6.4.8)."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, Self, TypeVar, cast, final
+
+from mailproto.errors import LocalProtocolError
+from mailproto.imap.command import Command, register_command
+from mailproto.imap.cursor import Cursor
+from mailproto.imap.fetch import (
+    FetchItem,
+    check_fetch_items,
+    needs_of_items,
+    parse_fetch_items,
+    write_fetch_items,
+)
+from mailproto.imap.flags import flag_set, parse_flag, parse_flag_list, write_flag_list
+from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
+from mailproto.imap.needs import Need
+from mailproto.imap.parameters import FETCH_MODIFIERS, STORE_MODIFIERS, Parameters, needs_of
+from mailproto.imap.sequence import (
+    NumberSet,
+    SequenceSet,
+    UIDSet,
+    parse_sequence_set,
+    write_sequence_set,
+)
+from mailproto.imap.writer import Writer
+
+__all__ = [
+    "Copy",
+    "Fetch",
+    "SetCommand",
+    "Store",
+    "StoreAction",
+    "ToMailboxCommand",
+    "UIDCopy",
+    "UIDFetch",
+    "UIDStore",
+]
+
+SetT = TypeVar("SetT", bound=NumberSet)
+
+
+@dataclass(frozen=True, slots=True)
+class SetCommand(Command, Generic[SetT]):
+    """A command on messages: `sequence_set` is a `SequenceSet`, in the UID commands a `UIDSet`."""
+
+    sequence_set: SetT
+    _kind: ClassVar[type[NumberSet]]
+
+    def __post_init__(self) -> None:
+        _check_set(self.sequence_set, self._kind)
+
+    @classmethod
+    def _parse_set(cls, cursor: Cursor) -> SetT:
+        cursor.sp()
+        return cast("SetT", parse_sequence_set(cursor, cls._kind))
+
+    def _write_set(self, writer: Writer) -> None:
+        writer.write(b" ")
+        write_sequence_set(writer, self.sequence_set)
+
+
+def _check_set(numbers: object, kind: type[NumberSet]) -> None:
+    if not isinstance(numbers, kind):
+        raise LocalProtocolError(f"expected a {kind.__name__}, got {type(numbers).__name__}")
+    if not numbers:
+        raise LocalProtocolError(f"expected a {kind.__name__} that is not empty")
+
+
+@dataclass(frozen=True, slots=True)
+class _FetchCommand(SetCommand[SetT]):
+    items: tuple[FetchItem[object], ...]
+    modifiers: Parameters = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        SetCommand.__post_init__(self)
+        object.__setattr__(self, "items", check_fetch_items(self.items))
+        object.__setattr__(self, "modifiers", FETCH_MODIFIERS.check(self.modifiers))
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> Self:
+        """Read `SP sequence-set SP`, a macro, a `fetch-att` or a list of them, and `[fetch-modifiers]`."""
+        numbers = cls._parse_set(cursor)
+        cursor.sp()
+        items = parse_fetch_items(cursor)
+        return cls(numbers, items, modifiers=FETCH_MODIFIERS.accept(cursor))
+
+    def write(self, writer: Writer) -> None:
+        """Write the set, the items and the modifiers."""
+        self._write_set(writer)
+        writer.write(b" ")
+        write_fetch_items(writer, self.items)
+        FETCH_MODIFIERS.write_any(writer, self.modifiers)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the items and the modifiers need."""
+        return needs_of_items(self.items) + needs_of(self.modifiers)
+
+
+@final
+@register_command
+class Fetch(_FetchCommand[SequenceSet]):
+    """FETCH: items of messages (section 6.4.5). Macros come as the items that they stand for."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "FETCH"
+    _kind = SequenceSet
+
+
+@final
+@register_command
+class UIDFetch(_FetchCommand[UIDSet]):
+    """UID FETCH: items of messages by UID (section 6.4.8)."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "UID FETCH"
+    _kind = UIDSet
+
+
+class StoreAction(enum.Enum):
+    """What STORE does with the flags; the value is the sign on the wire."""
+
+    REPLACE = ""
+    ADD = "+"
+    REMOVE = "-"
+
+
+# store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+_STORE_ITEM = re.compile(rb"([+-]?)FLAGS(\.SILENT)?(?= )", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _StoreCommand(SetCommand[SetT]):
+    action: StoreAction
+    flags: frozenset[str]
+    silent: bool = field(default=False, kw_only=True)
+    modifiers: Parameters = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        SetCommand.__post_init__(self)
+        if not isinstance(self.action, StoreAction):
+            raise LocalProtocolError(f"expected a StoreAction, got {type(self.action).__name__}")
+        object.__setattr__(self, "flags", flag_set(self.flags))
+        object.__setattr__(self, "modifiers", STORE_MODIFIERS.check(self.modifiers))
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> Self:
+        """Read `SP sequence-set [store-modifiers] SP store-att-flags`."""
+        numbers = cls._parse_set(cursor)
+        modifiers = STORE_MODIFIERS.accept(cursor)
+        cursor.sp()
+        sign, silent = cursor.expect_match(_STORE_ITEM, "FLAGS, +FLAGS or -FLAGS").groups()
+        cursor.sp()
+        action = StoreAction(sign.decode("ascii"))
+        flags = _parse_flags(cursor)
+        return cls(numbers, action, flags, silent=silent is not None, modifiers=modifiers)
+
+    def write(self, writer: Writer) -> None:
+        """Write the set, the modifiers, the item and the flags in parentheses."""
+        self._write_set(writer)
+        STORE_MODIFIERS.write_any(writer, self.modifiers)
+        suffix = ".SILENT" if self.silent else ""
+        writer.write(f" {self.action.value}FLAGS{suffix} ".encode("ascii"))
+        write_flag_list(writer, self.flags)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the modifiers need."""
+        return needs_of(self.modifiers)
+
+
+def _parse_flags(cursor: Cursor) -> frozenset[str]:
+    if cursor.peek() == b"(":
+        return parse_flag_list(cursor)
+    flags = [parse_flag(cursor)]
+    while cursor.accept(b" "):
+        flags.append(parse_flag(cursor))
+    return frozenset(flags)
+
+
+@final
+@register_command
+class Store(_StoreCommand[SequenceSet]):
+    """STORE: change flags (section 6.4.6); `silent` asks for no FETCH responses."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "STORE"
+    _kind = SequenceSet
+
+
+@final
+@register_command
+class UIDStore(_StoreCommand[UIDSet]):
+    """UID STORE: change flags by UID (section 6.4.8)."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "UID STORE"
+    _kind = UIDSet
+
+
+@dataclass(frozen=True, slots=True)
+class ToMailboxCommand(SetCommand[SetT]):
+    """A command that brings messages to another mailbox."""
+
+    mailbox: str
+
+    def __post_init__(self) -> None:
+        SetCommand.__post_init__(self)
+        object.__setattr__(self, "mailbox", check_mailbox(self.mailbox))
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> Self:
+        """Read `SP sequence-set SP mailbox`."""
+        numbers = cls._parse_set(cursor)
+        cursor.sp()
+        return cls(numbers, parse_mailbox(cursor))
+
+    def write(self, writer: Writer) -> None:
+        """Write the set and the mailbox."""
+        self._write_set(writer)
+        writer.write(b" ")
+        write_mailbox(writer, self.mailbox)
+
+
+@final
+@register_command
+class Copy(ToMailboxCommand[SequenceSet]):
+    """COPY: add messages to the end of a mailbox (section 6.4.7)."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "COPY"
+    _kind = SequenceSet
+
+
+@final
+@register_command
+class UIDCopy(ToMailboxCommand[UIDSet]):
+    """UID COPY: add messages, by UID, to the end of a mailbox (section 6.4.8)."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "UID COPY"
+    _kind = UIDSet
