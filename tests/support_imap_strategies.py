@@ -59,6 +59,7 @@ from mailproto.imap.ext.acl import (
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import Compress
+from mailproto.imap.ext.condstore import HighestModSeqCode, ModifiedCode, ModSeq
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
@@ -80,6 +81,7 @@ from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.qresync import QResync
 from mailproto.imap.ext.quota import (
     GetQuota,
     GetQuotaRoot,
@@ -362,4 +364,24 @@ response_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     extension_codes,
     st.builds(AppendUIDCode, numbers, known_uid_sets),
     st.builds(lambda validity, uids: CopyUIDCode(validity, uids, uids), numbers, known_uid_sets),
+)
+
+# RFC 7162
+
+mod_seqs = st.integers(1, 2**63 - 1)
+_settable_flags = (atoms | atoms.map("\\{}".format)).filter(lambda flag: flag.lower() != "\\recent")
+condstore_keys: st.SearchStrategy[SearchKey] = st.one_of(
+    st.builds(ModSeq, mod_seqs | st.just(0)),
+    st.builds(ModSeq, mod_seqs, _settable_flags, st.sampled_from(["priv", "shared", "all"])),
+)
+qresyncs = st.builds(
+    QResync,
+    numbers,
+    mod_seqs,
+    st.none() | known_uid_sets,
+    matches=st.none()
+    | st.sets(numbers, min_size=1, max_size=5).map(lambda some: (SequenceSet.of(some), UIDSet.of(some))),
+)
+condstore_codes: st.SearchStrategy[ResponseCode] = st.one_of(
+    st.builds(HighestModSeqCode, mod_seqs), st.builds(ModifiedCode, known_uid_sets)
 )

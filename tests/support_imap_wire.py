@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from mailproto.imap.codec import serialize
 from mailproto.imap.commands import Command, TaggedCommand, parse_command, write_command
 from mailproto.imap.cursor import Cursor
+from mailproto.imap.responses import Response, parse_response
 from mailproto.imap.values import Content, Message
 from mailproto.imap.writer import LiteralForm, Writer
 
@@ -56,3 +58,20 @@ def parse_octets(octets: bytes) -> Command:
     assert tagged.tag == "a"
     assert tagged.defects == ()
     return tagged.command
+
+
+def read_response(octets: bytes, *, strict: bool = True) -> Response:
+    """Return the response of a line without its CRLF."""
+    return parse_response(frame(octets + b"\r\n"), strict=strict)
+
+
+def check_command(octets: bytes, command: Command) -> None:
+    """Assert that the line `a ` + *octets* is *command* in both directions."""
+    assert parse_octets(b"a " + octets + b"\r\n") == command
+    assert command_octets(command) == b"a " + octets + b"\r\n"
+
+
+def check_response(octets: bytes, response: Response) -> None:
+    """Assert that *octets*, without CRLF, are *response* in both directions, without a defect."""
+    assert read_response(octets) == response
+    assert serialize(response) == octets + b"\r\n"

@@ -55,6 +55,7 @@ from mailproto.imap.ext.acl import (
 )
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import Compress
+from mailproto.imap.ext.condstore import ModSeq
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
@@ -133,6 +134,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "UID REPLACE flag": lambda evil: UIDReplace(1, "x", AppendMessage(b"", frozenset({evil}))),
     "SEARCH text": lambda evil: Search(From(evil)),
     "SEARCH field": lambda evil: Search(Header(evil, "x")),
+    "SEARCH flag of a mod-sequence": lambda evil: Search(ModSeq(5, evil)),
     "SEARCH keyword": lambda evil: Search(Keyword(evil)),
     "SEARCH filter": lambda evil: Search(Filter(evil)),
     "SEARCH raw": lambda evil: Search(GmailRaw(evil)),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mailproto.errors import Defect, ItemMissing, LocalProtocolError
 from mailproto.imap.cursor import ParseError
+from mailproto.imap.ext.condstore import MODSEQ
 from mailproto.imap.fetch import (
     BODY,
     BODYSTRUCTURE,
@@ -85,7 +86,7 @@ CASES: list[tuple[bytes, FetchData]] = [
         FetchData(
             12,
             OtherItem("X-LABELS").answer(("\\Inbox", b"a b")),
-            OtherItem("MODSEQ").answer((5,)),
+            MODSEQ.answer(5),
             OtherItem("X.SIZE[1.2]").answer(7),
             OtherItem("X").answer(None),
         ),

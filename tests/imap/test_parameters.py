@@ -147,9 +147,9 @@ def test_a_table_knows_its_own_parameters_only() -> None:
     assert here.parse(cursor_at(b"(one)")) == (one,)
     assert one.needs == (Need("ONE", ("CAP",)),)
     with pytest.raises(LocalProtocolError, match="parameter of Y"):
-        elsewhere.check((one,))
+        elsewhere.check((one,), "X")
     with pytest.raises(LocalProtocolError, match="ONE: expected the parameter of X of this name"):
-        here.check((UnknownParameter("ONE"),))
+        here.check((UnknownParameter("ONE"),), "X")
 
 
 def test_a_row_may_be_a_function_of_what_follows() -> None:

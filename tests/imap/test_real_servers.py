@@ -14,13 +14,14 @@ from mailproto.imap.codes import (
     AUTHENTICATIONFAILED,
     CapabilityCode,
     PermanentFlagsCode,
-    SimpleCode,
     UIDNextCode,
     UIDValidityCode,
     UnknownCode,
     UnseenCode,
 )
+from mailproto.imap.ext.condstore import MODSEQ, NOMODSEQ, HighestModSeqCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, X_GM_MSGID, X_GM_THRID
+from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.quota import QuotaData, QuotaResource
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
 from mailproto.imap.fetch import (
@@ -32,7 +33,6 @@ from mailproto.imap.fetch import (
     RFC822_SIZE,
     UID,
     BodySection,
-    OtherItem,
 )
 from mailproto.imap.responses import (
     CapabilityData,
@@ -47,7 +47,6 @@ from mailproto.imap.responses import (
     SearchData,
     StatusData,
     TaggedStatus,
-    UnknownData,
 )
 from mailproto.imap.sequence import UIDSet
 from mailproto.imap.status import Bad, Bye, No, Ok
@@ -91,7 +90,7 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
     (
         "Dovecot with CONDSTORE",
         b"* OK [HIGHESTMODSEQ 1254] Highest",
-        Ok("Highest", UnknownCode("HIGHESTMODSEQ", b"1254")),
+        Ok("Highest", HighestModSeqCode(1254)),
     ),
     (
         "Dovecot appends",
@@ -126,7 +125,7 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
             FLAGS.answer(frozenset({"\\Seen", "NonJunk"})),
             INTERNALDATE.answer(datetime(2023, 7, 17, 8, 44, 25, tzinfo=CEST)),
             RFC822_SIZE.answer(4_286),
-            OtherItem("MODSEQ").answer((77,)),
+            MODSEQ.answer(77),
         ),
     ),
     (
@@ -217,7 +216,7 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
     (
         "Cyrus has no moving sequence numbers",
         b"* OK [NOMODSEQ] Sorry",
-        Ok("Sorry", SimpleCode("NOMODSEQ")),
+        Ok("Sorry", NOMODSEQ),
     ),
     (
         "iCloud greets",
@@ -248,7 +247,7 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
     (
         "a server with QRESYNC",
         b"* VANISHED (EARLIER) 41,43:116",
-        UnknownData("VANISHED", (("EARLIER",), "41,43:116")),
+        VanishedData(UIDSet("41,43:116"), is_earlier=True),
     ),
     (
         "a server with quotas",

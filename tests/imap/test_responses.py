@@ -53,7 +53,7 @@ CASES: list[tuple[bytes, Response]] = [
     (b"* X-FOO", UnknownData("X-FOO")),
     (b'* X-ROOT INBOX ""', UnknownData("X-ROOT", ("INBOX", b""))),
     (b"* 5 X-FOO (1 NIL (a)) {1}\r\n\n", UnknownData("X-FOO", ((1, None, ("a",)), b"\n"), 5)),
-    (b"* VANISHED (EARLIER) 300:310,405", UnknownData("VANISHED", (("EARLIER",), "300:310,405"))),
+    (b"* X-GONE (EARLIER) 300:310,405", UnknownData("X-GONE", (("EARLIER",), "300:310,405"))),
 ]
 
 OTHER_SPELLINGS: list[tuple[bytes, Response]] = [

@@ -5,9 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailproto._ranges import from_numbers
 from mailproto.imap.codes import UIDNOTSTICKY, UIDValidityCode
+from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.fetch import FLAGS, UID
 from mailproto.imap.responses import ExistsData, ExpungeData, FetchData, ListData
+from mailproto.imap.sequence import UIDSet
 from mailproto.imap.status import Ok
 from mailproto.imap.view import MAX_RUNS, MailboxView, NumberMap
 
@@ -32,6 +35,46 @@ def test_the_map_says_what_a_list_says(steps: list[tuple[str, int]]) -> None:
         for index, uid in enumerate(uids, start=1):
             assert numbers.uid(index) == (uid if uid in known else None)
             assert numbers.sequence_number(uid) == (index if uid in known else None)
+
+
+GONE = st.lists(st.lists(st.integers(1, 30), max_size=8), max_size=6)
+
+
+@given(st.sets(st.integers(1, 30)), GONE)
+def test_what_vanishes_is_as_in_a_list(told: set[int], steps: list[list[int]]) -> None:
+    uids = [10 * number for number in range(1, 31)]
+    known = {10 * number for number in told}
+    numbers = NumberMap()
+    for number in sorted(told):
+        numbers.put(number, 10 * number)
+    for step in steps:
+        gone = {uids[number - 1] for number in step if number <= len(uids)}
+        numbers.vanish(from_numbers(gone))
+        uids = [uid for uid in uids if uid not in gone]
+        known -= gone
+        assert len(numbers) == len(known)
+        for index, uid in enumerate(uids, start=1):
+            assert numbers.uid(index) == (uid if uid in known else None)
+
+
+def test_what_cannot_have_vanished_empties_the_map() -> None:
+    for gone in (((15, 15),), ((1, 9),), ((1, 2**32 - 1),)):
+        numbers = NumberMap()
+        numbers.put(1, 10)
+        numbers.put(2, 20)
+        numbers.vanish(gone)
+        assert len(numbers) == 0
+
+
+def test_vanished_and_earlier() -> None:
+    view = MailboxView("x", is_read_only=False)
+    view.feed(VanishedData(UIDSet("1")))
+    view.feed(ExistsData(5))
+    view.feed(FetchData(5, UID.answer(50)))
+    view.feed(VanishedData(UIDSet("10,30"), is_earlier=True))
+    assert (view.exists, view.sequence_number(50)) == (5, 5)
+    view.feed(VanishedData(UIDSet("10,30")))
+    assert (view.exists, view.sequence_number(50)) == (3, 3)
 
 
 def test_what_contradicts_empties_the_map() -> None:

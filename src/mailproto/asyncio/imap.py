@@ -28,6 +28,7 @@ from mailproto._secret import Secret
 from mailproto.asyncio._driver import ClientDriver
 from mailproto.asyncio._imap_admin import AdminMethods
 from mailproto.asyncio._imap_items import ItemsMethods
+from mailproto.asyncio._imap_modifiers import ModifierMethods
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
 from mailproto.asyncio._sharing import TaskSharing
@@ -49,8 +50,10 @@ from mailproto.imap.commands import (
     UIDCopy,
     Unsubscribe,
 )
+from mailproto.imap.condstore_flows import fetch_modifiers
 from mailproto.imap.downloads import Downloading, SectionLike
 from mailproto.imap.ext.compress import Compress
+from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
@@ -107,6 +110,11 @@ class Messages:
     async def all(self) -> list[FetchData]:
         """Read to the end and return all that was not taken yet."""
         return [message async for message in self]
+
+    @property
+    def vanished(self) -> UIDSet:
+        """The UIDs that the server said are gone, as far as the answer has been read (RFC 7162)."""
+        return self._fetching.vanished
 
     def close(self) -> None:
         """Want no more; without IO."""
@@ -210,7 +218,7 @@ class Updates:
 
 
 @final
-class IMAPClient(AdminMethods, ItemsMethods):
+class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
     """A client of an IMAP server: await or enter what `connect` returns.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
@@ -351,13 +359,18 @@ class IMAPClient(AdminMethods, ItemsMethods):
             )
         )
 
-    async def select(self, mailbox: str) -> MailboxView:
-        """Select *mailbox*; the result is kept up to date while it is selected."""
-        return await self._run(flows.select(self._session, mailbox))
+    async def select(self, mailbox: str, *, condstore: bool = False) -> MailboxView:
+        """Select *mailbox*; the result is kept up to date while it is selected.
 
-    async def examine(self, mailbox: str) -> MailboxView:
-        """Select *mailbox* to read it only."""
-        return await self._run(flows.select(self._session, mailbox, is_read_only=True))
+        With *condstore* the server tells mod-sequences from now on (RFC 7162).
+        """
+        parameters = (CONDSTORE,) if condstore else ()
+        return await self._run(flows.select(self._session, mailbox, parameters=parameters))
+
+    async def examine(self, mailbox: str, *, condstore: bool = False) -> MailboxView:
+        """Select *mailbox* to read it only; *condstore* as for `select`."""
+        parameters = (CONDSTORE,) if condstore else ()
+        return await self._run(flows.select(self._session, mailbox, is_read_only=True, parameters=parameters))
 
     def selected(self, mailbox: str) -> Opening[MailboxView]:
         """Select *mailbox* unless it is, and hold it: until the end of the block no other one is selected."""
@@ -443,16 +456,30 @@ class IMAPClient(AdminMethods, ItemsMethods):
         """Ask the server what it offers."""
         return await self._run(flows.capabilities(self._session))
 
-    def fetch(self, sequence_set: SequenceSet | Numbers, *items: Items) -> Messages:
-        """Iterate over *items* of the messages with these sequence numbers."""
-        return self._fetch(flows.sequence_set(sequence_set), items)
+    def fetch(
+        self, sequence_set: SequenceSet | Numbers, *items: Items, changed_since: int | None = None
+    ) -> Messages:
+        """Iterate over *items* of the messages with these sequence numbers.
 
-    def uid_fetch(self, uids: UIDSet | Numbers, *items: Items) -> Messages:
-        """Iterate over *items* of the messages with these UIDs; the set may be `1:*`."""
-        return self._fetch(flows.uid_set(uids), items)
+        With *changed_since* only of those whose mod-sequence is greater (RFC 7162).
+        """
+        numbers = flows.sequence_set(sequence_set)
+        return Messages(self._driver, Fetching(self._session, numbers, items, fetch_modifiers(changed_since)))
 
-    def _fetch(self, numbers: SequenceSet | UIDSet, items: tuple[Items, ...]) -> Messages:
-        return Messages(self._driver, Fetching(self._session, numbers, items))
+    def uid_fetch(
+        self,
+        uids: UIDSet | Numbers,
+        *items: Items,
+        changed_since: int | None = None,
+        vanished: bool = False,
+    ) -> Messages:
+        """Iterate over *items* of the messages with these UIDs; the set may be `1:*`.
+
+        *changed_since* as for `fetch`. With *vanished* beside it the result's `vanished` has, once all is
+        read, the UIDs of those that are gone since; this needs `enable("QRESYNC")` before.
+        """
+        modifiers = fetch_modifiers(changed_since, vanished=vanished)
+        return Messages(self._driver, Fetching(self._session, flows.uid_set(uids), items, modifiers))
 
     def download(
         self, uid: UIDSet | Numbers, section: SectionLike = "", *, decode: bool = False

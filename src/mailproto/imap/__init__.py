@@ -63,6 +63,7 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.condstore_flows import Resynced, Stored
 from mailproto.imap.events import (
     CommandCompleted,
     ConnectionLost,
@@ -93,6 +94,17 @@ from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import COMPRESSIONACTIVE, Compress
+from mailproto.imap.ext.condstore import (
+    CONDSTORE,
+    HIGHESTMODSEQ,
+    MODSEQ,
+    NOMODSEQ,
+    ChangedSince,
+    HighestModSeqCode,
+    ModifiedCode,
+    ModSeq,
+    UnchangedSince,
+)
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
@@ -114,6 +126,7 @@ from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
+from mailproto.imap.ext.qresync import VANISHED, QResync, VanishedData
 from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaResource, QuotaRootData, SetQuota
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
@@ -143,6 +156,7 @@ from mailproto.imap.fetch import (
     SectionData,
 )
 from mailproto.imap.items_flows import MessageToAppend
+from mailproto.imap.parameters import Parameter, SimpleParameter, UnknownParameter
 from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
 from mailproto.imap.responses import (
     CapabilityData,
@@ -175,7 +189,15 @@ from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection, Se
 from mailproto.imap.session import IMAPSession, LiteralSink
 from mailproto.imap.state import State
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
-from mailproto.imap.updates import Alert, Expunged, FlagsChanged, MailboxChanged, NewMessages, Update
+from mailproto.imap.updates import (
+    Alert,
+    Expunged,
+    FlagsChanged,
+    MailboxChanged,
+    NewMessages,
+    Update,
+    Vanished,
+)
 from mailproto.imap.values import Content, Omitted, Streamed, Value
 from mailproto.imap.view import MailboxView
 
@@ -207,6 +229,7 @@ __all__ = [
     "SASLResponse",
     "Unchecked",
     "Update",
+    "Vanished",
     # the codec alone
     "Done",
     "Incomplete",
@@ -396,6 +419,25 @@ __all__ = [
     "Rights",
     "SetACL",
     "SetQuota",
+    # parameters, modifiers and options
+    "Parameter",
+    "SimpleParameter",
+    "UnknownParameter",
+    # CONDSTORE and QRESYNC
+    "CONDSTORE",
+    "ChangedSince",
+    "HIGHESTMODSEQ",
+    "HighestModSeqCode",
+    "MODSEQ",
+    "ModSeq",
+    "ModifiedCode",
+    "NOMODSEQ",
+    "QResync",
+    "Resynced",
+    "Stored",
+    "UnchangedSince",
+    "VANISHED",
+    "VanishedData",
     # literals and unknown values
     "Content",
     "Omitted",

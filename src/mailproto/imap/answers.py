@@ -8,10 +8,11 @@ from typing import Any, Final, final
 from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Command, SetCommand, Status
 from mailproto.imap.events import Unchecked
+from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.quirks import is_left_out
 from mailproto.imap.responses import StatusData
-from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.sequence import SequenceSet, UIDSet, count_below
 from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, No, Ok
 
@@ -49,7 +50,8 @@ class Inbox:
         if isinstance(command, Command):
             answers = row_of(command.name).answers + _ALSO_ANSWERS.get(command.name, ())
             # A FETCH response is offered to the inboxes that can tell whether it is an answer.
-            self._names = frozenset(answers) - {"FETCH"}
+            asked = (answer for option in command.options for answer in option.answers)
+            self._names = frozenset(answers) - {"FETCH"} | frozenset(asked)
 
     @property
     def name(self) -> str:
@@ -171,6 +173,16 @@ class FetchInbox(Inbox):
                 for number, data in self._partial.items()
                 if number != sequence_number
             }
+
+    def vanish(self, uids: UIDSet) -> None:
+        """The same as `expunge` for VANISHED: of what waits for its rest, the UID says where it was."""
+        waiting, self._partial = self._partial, {}
+        for number, data in waiting.items():
+            uid = data.get(UID)
+            if uid is None:
+                self._partial[number] = data
+            elif uid not in uids:
+                self._partial[number - count_below(uids, uid)] = data
 
     def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
         """Note the tagged status: what waits for its rest is an answer if it has more than flags."""

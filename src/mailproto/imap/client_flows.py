@@ -57,6 +57,7 @@ from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
 from mailproto.imap.fetch import FLAGS
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.parameters import Parameters
 from mailproto.imap.quirks import is_throttled
 from mailproto.imap.responses import (
     CapabilityData,
@@ -250,9 +251,11 @@ def capabilities(session: Inboxes) -> Flow[Capabilities]:
     return last_of(session, inbox, CapabilityData).capabilities
 
 
-def select(session: Inboxes, mailbox: str, *, is_read_only: bool = False) -> Flow[MailboxView]:
+def select(
+    session: Inboxes, mailbox: str, *, is_read_only: bool = False, parameters: Parameters = ()
+) -> Flow[MailboxView]:
     """Select *mailbox* and return what is known of it, which the connection keeps up to date."""
-    command = (Examine if is_read_only else Select)(mailbox)
+    command = (Examine if is_read_only else Select)(mailbox, parameters)
     yield from run(session, command)
     return cast(MailboxView, session.conn.view)
 

@@ -16,6 +16,7 @@ from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap._grammar import ATOM, TAG
 from mailproto.imap.cursor import Cursor, ParseError
 from mailproto.imap.needs import Need
+from mailproto.imap.parameters import Parameters, needs_of
 from mailproto.imap.values import MAX_DEPTH, Message, Streamed, Value, check_value
 from mailproto.imap.writer import Writer
 
@@ -58,9 +59,14 @@ class Command(ABC):
         """Write what follows the name, with its leading space."""
 
     @property
+    def options(self) -> Parameters:
+        """All that extensions have added to its arguments: parameters, modifiers, options."""
+        return ()
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """What its arguments ask of the server, beside the capability of the command itself."""
-        return ()
+        return needs_of(self.options)
 
 
 class _CommandClass(Protocol):

@@ -14,9 +14,11 @@ from mailproto.flow import Flow, Flush
 from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import raise_refusal
 from mailproto.imap.commands import Fetch, UIDFetch
+from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.fetch import FetchItem, check_fetch_items
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.parameters import Parameters
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
 
 __all__ = ["Fetching", "Items", "Windows"]
@@ -89,7 +91,8 @@ def _bounded(uids: UIDSet, uid_next: int | None) -> Ranges:
 class Fetching:
     """The results of FETCH or UID FETCH, in the order in which they come.
 
-    `ready` holds what has come. `is_finished` says that nothing more will.
+    `ready` holds what has come, `vanished` the UIDs of those that the server says are gone (RFC 7162 section
+    3.2.6). `is_finished` says that nothing more will come.
     """
 
     __slots__ = (
@@ -97,14 +100,22 @@ class Fetching:
         "_inbox",
         "_items",
         "_keys",
+        "_modifiers",
         "_place",
         "_session",
         "_windows",
         "is_finished",
         "ready",
+        "vanished",
     )
 
-    def __init__(self, session: Inboxes, numbers: SequenceSet | UIDSet, items: tuple[Items, ...]) -> None:
+    def __init__(
+        self,
+        session: Inboxes,
+        numbers: SequenceSet | UIDSet,
+        items: tuple[Items, ...],
+        modifiers: Parameters = (),
+    ) -> None:
         self._session = session
         self._items = check_fetch_items(_flattened(items))
         self._keys = frozenset(item.key for item in self._items)
@@ -117,7 +128,9 @@ class Fetching:
         self._place: tuple[str, int | None] | None = None
         self._found: int | None = None
         self._inbox: Inbox | None = None
+        self._modifiers = modifiers
         self.ready: deque[FetchData] = deque()
+        self.vanished: UIDSet = UIDSet()
         self.is_finished: bool = not numbers
 
     def fill(self) -> Flow[None]:
@@ -137,7 +150,11 @@ class Fetching:
         yield from self._session.wait(inbox)
         events = self._session.take(inbox)
         self._found = len(events) + cast(int, self._found)
-        self.ready.extend(cast("list[FetchData]", events))
+        for event in events:
+            if isinstance(event, VanishedData):
+                self.vanished |= event.uids
+            else:
+                self.ready.append(cast(FetchData, event))
         if inbox.status is not None:
             self._inbox = None
             raise_refusal(inbox)
@@ -164,9 +181,11 @@ class Fetching:
 
     def _next_command(self) -> Fetch | UIDFetch | None:
         if isinstance(self._windows, list):
-            return Fetch(self._windows.pop(), self._items) if self._windows else None
+            if not self._windows:
+                return None
+            return Fetch(self._windows.pop(), self._items, modifiers=self._modifiers)
         uids = self._windows.next(self._found)
-        return None if uids is None else UIDFetch(uids, self._items)
+        return None if uids is None else UIDFetch(uids, self._items, modifiers=self._modifiers)
 
     def close(self) -> None:
         """Want no more: what is still on its way is thrown away as it comes."""

@@ -20,7 +20,7 @@ from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ExistsData
 from mailproto.imap.sequence import SequenceSet, UIDSet
-from mailproto.imap.updates import Expunged, NewMessages, Update
+from mailproto.imap.updates import Expunged, NewMessages, Update, Vanished
 
 __all__ = ["Idling", "poll", "take_news"]
 
@@ -63,6 +63,11 @@ def _read(session: Inboxes) -> tuple[list[Update], int | None]:
             session.known_exists = max(0, session.known_exists - 1)
             if first_new is not None and event.sequence_number < first_new:
                 first_new -= 1
+        elif isinstance(event, Vanished):
+            # Where they stood is not known; that it was below the new ones makes sure that none is missed.
+            session.known_exists = max(0, session.known_exists - len(event.uids))
+            if first_new is not None:
+                first_new = max(1, first_new - len(event.uids))
     return updates, first_new if first_new is not None and first_new <= session.known_exists else None
 
 

@@ -31,6 +31,7 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
+from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
@@ -509,6 +510,19 @@ class Inboxes:
             inbox.expunge(cast(ExpungeData, event).sequence_number)
         return self._route_data(event)
 
+    def _route_vanished(self, event: ClientEvent) -> Inbox | None:
+        """Give what vanished earlier to the command that asked, and tell what vanishes now."""
+        vanished = cast(VanishedData, event)
+        if vanished.is_earlier:
+            return self._route_data(event)
+        for inbox in self._fetching:
+            inbox.vanish(vanished.uids)
+        collecting = next((inbox for inbox in self._open.values() if isinstance(inbox, ExchangeInbox)), None)
+        if collecting is not None:
+            collecting.put(event)
+        self._note(event)
+        return collecting
+
     def _route_status(self, event: ClientEvent) -> Inbox | None:
         status = cast("Ok | No | Bad | Bye | PreAuth", event)
         if isinstance(status, Bye):
@@ -630,6 +644,7 @@ _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
     LiteralEnded: Inboxes._end_literal,
     ConnectionLost: Inboxes._lose,
     ExpungeData: Inboxes._route_expunge,
+    VanishedData: Inboxes._route_vanished,
     UnreadResponse: Inboxes._route_unread,
     **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), Inboxes._route_status),
 }

@@ -75,7 +75,7 @@ class _ParameterCommand(MailboxCommand):
 
     def __post_init__(self) -> None:
         MailboxCommand.__post_init__(self)
-        object.__setattr__(self, "parameters", self._table.check(self.parameters))
+        object.__setattr__(self, "parameters", self._table.check(self.parameters, self.name))
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
@@ -89,9 +89,9 @@ class _ParameterCommand(MailboxCommand):
         self._table.write_any(writer, self.parameters)
 
     @property
-    def needs(self) -> tuple[Need, ...]:
-        """What the parameters need."""
-        return needs_of(self.parameters)
+    def options(self) -> Parameters:
+        """The parameters."""
+        return self.parameters
 
 
 @final
@@ -165,7 +165,7 @@ class Rename(Command):
     def __post_init__(self) -> None:
         object.__setattr__(self, "mailbox", check_mailbox(self.mailbox))
         object.__setattr__(self, "new", check_mailbox(self.new))
-        object.__setattr__(self, "parameters", RENAME_PARAMETERS.check(self.parameters))
+        object.__setattr__(self, "parameters", RENAME_PARAMETERS.check(self.parameters, self.name))
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
@@ -184,9 +184,9 @@ class Rename(Command):
         RENAME_PARAMETERS.write_any(writer, self.parameters)
 
     @property
-    def needs(self) -> tuple[Need, ...]:
-        """What the parameters need."""
-        return needs_of(self.parameters)
+    def options(self) -> Parameters:
+        """The parameters."""
+        return self.parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +248,9 @@ class List(Command):
         for pattern in self.patterns:
             check_list_mailbox(pattern)
         if self.selection is not None:
-            object.__setattr__(self, "selection", LIST_SELECTIONS.check(self.selection))
+            object.__setattr__(self, "selection", LIST_SELECTIONS.check(self.selection, self.name))
         if self.returning is not None:
-            object.__setattr__(self, "returning", LIST_RETURNS.check(self.returning))
+            object.__setattr__(self, "returning", LIST_RETURNS.check(self.returning, self.name))
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -293,9 +293,14 @@ class List(Command):
             LIST_RETURNS.write(writer, self.returning)
 
     @property
+    def options(self) -> Parameters:
+        """The options for selection and those of RETURN."""
+        return (self.selection or ()) + (self.returning or ())
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """What the options need; of an extended LIST without any, LIST-EXTENDED."""
-        needs = needs_of(self.selection) + needs_of(self.returning)
+        needs = needs_of(self.options)
         has_needs = bool(needs) and not self.more_patterns
         return needs if has_needs or not self.is_extended else (*needs, _EXTENDED)
 

@@ -6,7 +6,7 @@ LIST attributes of CHILDREN (RFC 3348) are among them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, final
 
@@ -19,7 +19,7 @@ from mailproto.imap._response import (
     register_numbered,
     register_response,
 )
-from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
+from mailproto.imap.cursor import MAX_NUMBER, MAX_NUMBER64, Cursor, ParseError
 from mailproto.imap.flags import flag_set, parse_flag_list, write_flag_list
 from mailproto.imap.mailbox import check_mailbox, parse_bare_mailbox, parse_mailbox, write_mailbox
 from mailproto.imap.needs import Need
@@ -38,9 +38,12 @@ __all__ = [
     "StatusData",
     "StatusItem",
     "check_delimiter",
+    "check_found",
     "parse_delimiter",
     "register_status_item",
+    "parse_found",
     "write_delimiter",
+    "write_found",
 ]
 
 _ATTRIBUTES: Final = (
@@ -317,6 +320,10 @@ class StatusData(DataResponse):
         """Octets that an EXPUNGE would free, or about so many (RFC 9208)."""
         return self._number("DELETED-STORAGE")
 
+    def highest_mod_seq(self) -> int:
+        """The highest mod-sequence, 0 if the mailbox has none (RFC 7162 section 3.1.7)."""
+        return self._number("HIGHESTMODSEQ")
+
     # "STATUS" SP mailbox SP "(" [status-att-list] ")"
     @classmethod
     def parse(cls, cursor: Cursor) -> StatusData:
@@ -406,8 +413,10 @@ def _checked_status_item(item: object, value: Value) -> tuple[str, Value]:
     return item.upper(), value
 
 
-# "SEARCH" *(SP nz-number)
-_SEARCH: Final = re.compile(rb"(?: [1-9][0-9]{0,9})*\Z")
+# "SEARCH" [1*(SP nz-number) SP search-sort-mod-seq]
+# search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"
+_SEARCH: Final = re.compile(rb"(?: [1-9][0-9]{0,9})*(?=\Z| \()")
+_MOD_SEQ: Final = re.compile(rb" \(MODSEQ ([0-9]{1,19})\)", re.IGNORECASE)
 _SEARCH_NUMBER: Final = re.compile(rb" +([0-9]{1,20})(?![^ ])")
 
 
@@ -415,28 +424,67 @@ _SEARCH_NUMBER: Final = re.compile(rb" +([0-9]{1,20})(?![^ ])")
 @register_response
 @dataclass(frozen=True, slots=True)
 class SearchData(DataResponse):
-    """SEARCH: the messages that were found, sequence numbers or UIDs as asked, in the order of the server."""
+    """SEARCH: the messages that were found, sequence numbers or UIDs as asked, in the order of the server.
+
+    `mod_seq` is the highest mod-sequence of these, if the keys had MODSEQ (RFC 7162 section 3.1.5).
+    """
 
     name: ClassVar[str] = "SEARCH"
     numbers: tuple[int, ...] = ()
+    mod_seq: int | None = field(default=None, kw_only=True)
     defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "numbers", tuple(self.numbers))
-        for number in self.numbers:
-            check_sequence_number(number)
+        object.__setattr__(self, "numbers", check_found(self.numbers, self.mod_seq))
 
     @classmethod
     def parse(cls, cursor: Cursor) -> SearchData:
-        """Read `*(SP nz-number)`. Spaces too many, and 0 or numbers above 32 bits, are defects."""
+        """Read `[1*(SP nz-number) [SP search-sort-mod-seq]]`.
+
+        Spaces too many, and 0 or numbers above 32 bits, are defects.
+        """
+        numbers, mod_seq = parse_found(cursor)
         new = cls.__new__(cls)
-        object.__setattr__(new, "numbers", _parse_numbers(cursor))
+        object.__setattr__(new, "numbers", numbers)
+        object.__setattr__(new, "mod_seq", mod_seq)
         object.__setattr__(new, "defects", ())
         return new
 
     def write(self, writer: Writer) -> None:
-        """Write the name and the numbers."""
-        writer.write(" ".join(["SEARCH", *map(str, self.numbers)]).encode("ascii"))
+        """Write the name, the numbers, and the mod-sequence if there is one."""
+        writer.write(b"SEARCH")
+        write_found(writer, self.numbers, self.mod_seq)
+
+
+def check_found(numbers: Iterable[int], mod_seq: int | None) -> tuple[int, ...]:
+    """Return *numbers* as a tuple. Raises LocalProtocolError for what SEARCH and SORT cannot answer."""
+    found = tuple(numbers)
+    for number in found:
+        check_sequence_number(number)
+    if mod_seq is not None and (type(mod_seq) is not int or not 1 <= mod_seq <= MAX_NUMBER64 or not found):
+        raise LocalProtocolError(f"expected a mod-sequence beside numbers, got {str(mod_seq)[:40]}")
+    return found
+
+
+def parse_found(cursor: Cursor) -> tuple[tuple[int, ...], int | None]:
+    """Read `[1*(SP nz-number) [SP search-sort-mod-seq]]`: what SEARCH and SORT answer."""
+    numbers = _parse_numbers(cursor)
+    start = cursor.position
+    match = cursor.accept_match(_MOD_SEQ)
+    if match is None:
+        return numbers, None
+    mod_seq = int(match[1])
+    if numbers and 1 <= mod_seq <= MAX_NUMBER64:
+        return numbers, mod_seq
+    cursor.defect("a mod-sequence only beside numbers", start)
+    return numbers, None
+
+
+def write_found(writer: Writer, numbers: tuple[int, ...], mod_seq: int | None) -> None:
+    """Write `[1*(SP nz-number) [SP search-sort-mod-seq]]`."""
+    writer.write("".join([f" {number}" for number in numbers]).encode("ascii"))
+    if mod_seq is not None:
+        writer.write(b" (MODSEQ %d)" % mod_seq)
 
 
 def _parse_numbers(cursor: Cursor) -> tuple[int, ...]:
@@ -456,7 +504,8 @@ def _parse_loose_numbers(cursor: Cursor) -> tuple[int, ...]:
         number = int(match[1])
         if 1 <= number <= MAX_NUMBER:
             numbers.append(number)
-    cursor.accept_match(_SPACE)
+    if cursor.text.find(b"(", cursor.position) < 0:
+        cursor.accept_match(_SPACE)
     return tuple(numbers)
 
 

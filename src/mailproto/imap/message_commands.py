@@ -80,7 +80,7 @@ class _FetchCommand(SetCommand[SetT]):
     def __post_init__(self) -> None:
         SetCommand.__post_init__(self)
         object.__setattr__(self, "items", check_fetch_items(self.items))
-        object.__setattr__(self, "modifiers", FETCH_MODIFIERS.check(self.modifiers))
+        object.__setattr__(self, "modifiers", FETCH_MODIFIERS.check(self.modifiers, self.name))
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
@@ -96,6 +96,11 @@ class _FetchCommand(SetCommand[SetT]):
         writer.write(b" ")
         write_fetch_items(writer, self.items)
         FETCH_MODIFIERS.write_any(writer, self.modifiers)
+
+    @property
+    def options(self) -> Parameters:
+        """The modifiers."""
+        return self.modifiers
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -147,7 +152,7 @@ class _StoreCommand(SetCommand[SetT]):
         if not isinstance(self.action, StoreAction):
             raise LocalProtocolError(f"expected a StoreAction, got {type(self.action).__name__}")
         object.__setattr__(self, "flags", flag_set(self.flags))
-        object.__setattr__(self, "modifiers", STORE_MODIFIERS.check(self.modifiers))
+        object.__setattr__(self, "modifiers", STORE_MODIFIERS.check(self.modifiers, self.name))
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
@@ -170,9 +175,9 @@ class _StoreCommand(SetCommand[SetT]):
         write_flag_list(writer, self.flags)
 
     @property
-    def needs(self) -> tuple[Need, ...]:
-        """What the modifiers need."""
-        return needs_of(self.modifiers)
+    def options(self) -> Parameters:
+        """The modifiers."""
+        return self.modifiers
 
 
 def _parse_flags(cursor: Cursor) -> frozenset[str]:

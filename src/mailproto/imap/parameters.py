@@ -61,13 +61,30 @@ class Parameter(ABC):
         """Write what follows the name, with its leading space."""
 
     @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the responses that answer a command because of it."""
+        return ()
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """What the server must offer for it."""
         return (Need(self.name, self.capabilities, self.enabled, self.enables),)
 
+    def check_beside(  # noqa: B027  # most parameters stand anywhere
+        self, others: Parameters, command: str
+    ) -> None:
+        """Raise LocalProtocolError if it cannot stand in *command*, a name, beside *others*."""
+
 
 Parameters: TypeAlias = tuple[Parameter, ...]
 """What stands in one list."""
+
+Check: TypeAlias = Callable[[Parameters, str], None]
+"""Raises LocalProtocolError if a parameter cannot stand beside these, in the command of that name."""
+
+
+def _fits(others: Parameters, command: str) -> None:
+    """Accept: most parameters stand beside all others."""
 
 
 @final
@@ -77,9 +94,15 @@ class SimpleParameter(Parameter):
 
     name: str = field()
     needs: tuple[Need, ...] = field(compare=False, repr=False)
+    answers: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    check: Check = field(default=_fits, compare=False, repr=False)
 
     def write(self, writer: Writer) -> None:
         """Write nothing: there is nothing behind the name."""
+
+    def check_beside(self, others: Parameters, command: str) -> None:
+        """Raise LocalProtocolError if it cannot stand in *command* beside *others*."""
+        self.check(others, command)
 
 
 # tagged-ext-simple = sequence-set / number
@@ -162,20 +185,34 @@ class ParameterTable:
         self._kinds.add(kind)
         return kind
 
-    def simple(self, name: str, *capabilities: str, enabled: str = "", enables: str = "") -> SimpleParameter:
+    def simple(
+        self,
+        name: str,
+        *capabilities: str,
+        enabled: str = "",
+        enables: str = "",
+        answers: tuple[str, ...] = (),
+        check: Check = _fits,
+    ) -> SimpleParameter:
         """Add the row of a name without a value and return the parameter."""
-        parameter = SimpleParameter(name, (Need(name, capabilities, enabled, enables),))
+        needs = (Need(name, capabilities, enabled, enables),)
+        parameter = SimpleParameter(name, needs, answers, check)
         self.rows[name] = lambda cursor: parameter
         self._kinds.add(parameter)
         return parameter
 
-    def check(self, parameters: Iterable[Parameter]) -> Parameters:
-        """Return *parameters* as a tuple. Raises LocalProtocolError for one of elsewhere, or one twice."""
+    def check(self, parameters: Iterable[Parameter], command: str) -> Parameters:
+        """Return *parameters* of *command* as a tuple.
+
+        Raises LocalProtocolError for one of elsewhere, one twice, or one that cannot stand there.
+        """
         checked = tuple(parameters)
         for parameter in checked:
             self._check_one(parameter)
         if len({parameter.name for parameter in checked}) < len(checked):
             raise LocalProtocolError(f"expected each {self._place} once")
+        for parameter in checked:
+            parameter.check_beside(checked, command)
         return checked
 
     def _check_one(self, parameter: object) -> None:
@@ -188,7 +225,7 @@ class ParameterTable:
             raise LocalProtocolError(f"expected a {self._place}, got {str(parameter)[:40]}")
 
     def parse(self, cursor: Cursor) -> Parameters:
-        """Read `"(" parameter *(SP parameter) ")"`."""
+        """Read `"(" parameter *(SP parameter) ")"`; the constructor of the command checks the whole."""
         cursor.expect(b"(")
         parameters: list[Parameter] = []
         if self._least == 0 and cursor.accept(b")"):
@@ -197,7 +234,7 @@ class ParameterTable:
             if parameters:
                 cursor.sp()
             parameters.append(self._parse_one(cursor))
-        return self.check(parameters)
+        return tuple(parameters)
 
     def _parse_one(self, cursor: Cursor) -> Parameter:
         name = cursor.word()

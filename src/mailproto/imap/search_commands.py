@@ -17,9 +17,9 @@ __all__ = ["Search", "UIDSearch", "check_returning", "parse_returning", "write_r
 _RETURN: Final = Need("RETURN", ("ESEARCH",))
 
 
-def check_returning(returning: Parameters | None) -> Parameters | None:
+def check_returning(returning: Parameters | None, command: str) -> Parameters | None:
     """Return *returning* as a tuple of options of `SEARCH_RETURNS`. Raises LocalProtocolError."""
-    return None if returning is None else SEARCH_RETURNS.check(returning)
+    return None if returning is None else SEARCH_RETURNS.check(returning, command)
 
 
 def parse_returning(cursor: Cursor) -> Parameters | None:
@@ -43,7 +43,7 @@ class _SearchCommand(Command):
     def __post_init__(self) -> None:
         check_key(self.key)
         object.__setattr__(self, "charset", check_charset(self.key, self.charset))
-        object.__setattr__(self, "returning", check_returning(self.returning))
+        object.__setattr__(self, "returning", check_returning(self.returning, self.name))
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
@@ -57,11 +57,14 @@ class _SearchCommand(Command):
         write_search_keys(writer, self.key, self.charset)
 
     @property
+    def options(self) -> Parameters:
+        """The options of RETURN."""
+        return self.returning or ()
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """What the options and the keys need; `RETURN ()` needs ESEARCH."""
-        returning = needs_of(self.returning)
-        if self.returning == ():
-            returning = (_RETURN,)
+        returning = (_RETURN,) if self.returning == () else needs_of(self.options)
         return returning + self.key.needs
 
 

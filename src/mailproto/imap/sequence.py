@@ -22,6 +22,7 @@ __all__ = [
     "SequenceSet",
     "UIDSet",
     "check_known",
+    "count_below",
     "parse_sequence_set",
     "parse_uid_range_set",
     "write_sequence_set",
@@ -174,6 +175,11 @@ class UIDSet(NumberSet):
 
 
 SetT = TypeVar("SetT", bound=NumberSet)
+
+
+def count_below(numbers: NumberSet, number: int) -> int:
+    """Return how many of *numbers*, in which no `*` stands, are less than *number*."""
+    return _ranges.count(_ranges.intersection(numbers.merged, ((0, number - 1),)))
 
 
 def check_known(numbers: object, kind: type[NumberSet]) -> None:

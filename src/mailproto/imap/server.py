@@ -39,8 +39,10 @@ from mailproto.imap.events import (
     SASLResponse,
     command_excerpt,
 )
+from mailproto.imap.expunging import reason_not_to_expunge
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
 from mailproto.imap.needs import with_implied
@@ -88,7 +90,10 @@ AUTOLOGOUT: Final = 30 * 60.0
 LOGIN_TIMEOUT: Final = 180.0
 """Seconds that a connection may stay without login; RFC 9051 section 5.4 grants nothing before it."""
 
-_ABOUT_MESSAGES: Final = (ExistsData, ExpungeData, FetchData, PreparedFetch, RecentData)
+_ABOUT_MESSAGES: Final = (ExistsData, ExpungeData, FetchData, PreparedFetch, RecentData, VanishedData)
+
+_ABOUT_MOD_SEQS: Final = {"NOMODSEQ": False, "HIGHESTMODSEQ": True, "CLOSED": True}
+"""Code of an untagged OK -> whether the mailbox that is selected has mod-sequences."""
 
 _NAME: Final = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]+) ((?:UID )?[A-Z0-9-]+)', re.IGNORECASE)
 _SECRETS: Final = re.compile(rb"\S* *(?:LOGIN|AUTHENTICATE +\S+)(?= )", re.IGNORECASE)
@@ -142,6 +147,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         "_discarded",
         "_enabled",
         "_framer",
+        "_has_mod_seqs",
         "_has_said_bye",
         "_invalid",
         "_is_secret",
@@ -173,6 +179,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._invalid: InvalidCommand | None = None
         self._offer: tuple[str, Mark] | None = None
         self._enabled: frozenset[str] = frozenset()
+        self._has_mod_seqs = True
         self._bad_commands = 0
         self._discarded = 0
         self._has_said_bye = False
@@ -226,7 +233,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
     @property
     def may_expunge(self) -> bool:
-        """Whether ExpungeData may be sent now (RFC 3501 section 7.4.1).
+        """Whether ExpungeData or VanishedData may be sent now (RFC 3501 section 7.4.1).
 
         Not when no command is in progress, nor during FETCH, STORE, SEARCH and those that leave the mailbox.
         """
@@ -317,18 +324,21 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         """Queue an untagged response or status.
 
         A FetchData with `Streamed(size)` in it owes these octets: `send_literal`. Raises LocalProtocolError
-        while a literal is owed, for EXPUNGE when not `may_expunge`, for mailbox data when none is selected.
-        `Bye` outside of LOGOUT ends the session.
+        while a literal is owed, for EXPUNGE and VANISHED when not `may_expunge`, for the one of them that the
+        session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none is selected. `Bye`
+        outside of LOGOUT ends the session.
         """
         self._check_can_send()
         if isinstance(response, TaggedStatus | ContinuationRequest):
             raise LocalProtocolError(f"expected an untagged response, got {type(response).__name__}")
         if isinstance(response, _ABOUT_MESSAGES):
             self._check_is_selected(type(response).__name__)
-        if isinstance(response, ExpungeData) and not self.may_expunge:
-            raise LocalProtocolError("EXPUNGE: not allowed now (RFC 3501 section 7.4.1)")
+        if isinstance(response, ExpungeData | VanishedData):
+            self._check_expunge(response)
         self._put(serialize_response(response, utf8=self.is_utf8))
-        if isinstance(response, EnabledData):
+        if isinstance(response, Ok) and response.code_name in _ABOUT_MOD_SEQS:
+            self._has_mod_seqs = _ABOUT_MOD_SEQS[response.code_name]
+        elif isinstance(response, EnabledData):
             self._enabled |= with_implied(response.capabilities)
         elif isinstance(response, Bye):
             self._leave()
@@ -343,6 +353,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         is_selecting = self._command is not None and isinstance(self._command.command, Select | Examine)
         if self._state is not State.SELECTED and not is_selecting:
             raise LocalProtocolError(f"{name}: expected a selected mailbox")
+
+    def _check_expunge(self, response: ExpungeData | VanishedData) -> None:
+        reason = reason_not_to_expunge(
+            response,
+            self._command.command if self._command is not None else None,
+            self._enabled,
+            may_expunge=self.may_expunge,
+            has_mod_seqs=self._has_mod_seqs,
+        )
+        if reason is not None:
+            raise LocalProtocolError(reason)
 
     def _leave(self) -> None:
         """Note that BYE was said: the end, unless LOGOUT is still to be completed."""
@@ -609,6 +630,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             tagged = replace(tagged, defects=self._framer.take_defects() + tagged.defects)
         self._command = tagged
         self._mode = _Mode.ANSWER
+        if isinstance(tagged.command, Select | Examine):
+            self._has_mod_seqs = True
         return tagged
 
     def _refusal_of(self, command: Command) -> No | Bad | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast, final
 
+from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.fetch import FLAGS, UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.responses import (
@@ -29,6 +30,7 @@ __all__ = [
     "NewMessages",
     "News",
     "Update",
+    "Vanished",
     "news_of",
 ]
 
@@ -49,6 +51,14 @@ class Expunged:
 
     sequence_number: int
     uid: int | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """Messages are gone: their UIDs, as a server tells it after ENABLE QRESYNC (RFC 7162)."""
+
+    uids: UIDSet
 
 
 @final
@@ -77,7 +87,7 @@ class Alert:
     text: str
 
 
-Update: TypeAlias = NewMessages | Expunged | FlagsChanged | MailboxChanged | Alert
+Update: TypeAlias = NewMessages | Expunged | Vanished | FlagsChanged | MailboxChanged | Alert
 
 News: TypeAlias = Update | ExistsData
 """What a response that answers no command says; EXISTS stands for new messages whose UIDs are not known."""
@@ -104,6 +114,11 @@ def _expunged(event: object, view: MailboxView | None) -> News | None:
     return Expunged(number, None if view is None else view.expunged_uid)
 
 
+def _vanished(event: object, _view: MailboxView | None) -> News | None:
+    vanished = cast(VanishedData, event)
+    return None if vanished.is_earlier else Vanished(vanished.uids)
+
+
 def _alert(event: object, _view: MailboxView | None) -> News | None:
     return Alert(cast(StatusResponse, event).text)
 
@@ -123,6 +138,7 @@ def _nothing(_event: object, _view: MailboxView | None) -> News | None:
 _NEWS: Final[dict[type, Callable[[object, MailboxView | None], News | None]]] = {
     FetchData: _flags_changed,
     ExpungeData: _expunged,
+    VanishedData: _vanished,
     ExistsData: _exists,
     RecentData: _nothing,
     CapabilityData: _nothing,

@@ -11,6 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import Final, Never, final
 
+from mailproto import _ranges
+from mailproto._ranges import Ranges
 from mailproto.imap.codes import (
     PermanentFlagsCode,
     ResponseCode,
@@ -19,7 +21,9 @@ from mailproto.imap.codes import (
     UIDValidityCode,
     UnseenCode,
 )
+from mailproto.imap.ext.condstore import NOMODSEQ, HighestModSeqCode
 from mailproto.imap.ext.objectid import MailboxIDCode
+from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.fetch import UID
 from mailproto.imap.responses import ExistsData, ExpungeData, FetchData, FlagsData, RecentData, Response
 from mailproto.imap.status import Bad, No, Ok, StatusResponse
@@ -48,6 +52,19 @@ class _Run:
 
 def _first(run: _Run) -> int:
     return run.first
+
+
+def _left_of(run: _Run, gone: Ranges) -> _Run | None:
+    """Return what *gone* leaves of *run*, at its new numbers; None if it cannot be so."""
+    low, high = run.uids[0], run.uids[-1]
+    first = run.first - _ranges.count(_ranges.intersection(gone, ((0, low - 1),)))
+    inside = _ranges.intersection(gone, ((low, high),))
+    uids = array("I", [uid for uid in run.uids if not _ranges.contains(inside, uid)]) if inside else run.uids
+    if len(run.uids) - len(uids) != _ranges.count(inside) or first < 1:
+        return None
+    left = _Run(first, low)
+    left.uids = uids
+    return left
 
 
 def _first_uid(run: _Run) -> int:
@@ -142,6 +159,26 @@ class NumberMap:
                 index -= 1
         self._join(index)
 
+    def vanish(self, gone: Ranges) -> None:
+        """Drop the messages with these UIDs (ascending, disjoint); those above each move down by one.
+
+        A message that is gone stood between two neighbours of a run only if the run had it: else the map is
+        wrong, and emptied.
+        """
+        kept: list[_Run] = []
+        for run in self._runs:
+            left = _left_of(run, gone)
+            if left is None:
+                self._runs.clear()
+                return
+            if not left.uids:
+                continue
+            if kept and kept[-1].end == left.first:
+                kept[-1].uids.extend(left.uids)
+            else:
+                kept.append(left)
+        self._runs = kept
+
     def truncate(self, count: int) -> None:
         """Forget the numbers above *count*."""
         while self._runs and self._runs[-1].end > count + 1:
@@ -169,13 +206,17 @@ class MailboxView:
     `mailbox` is the name as it was selected. `is_read_only` follows EXAMINE and the READ-ONLY and READ-WRITE
     codes. `unseen` is the first unseen message as SELECT told it. `permanent_flags` holds "\\*" if new
     keywords can be made. `mailbox_id` is the object identifier of RFC 8474. `expunged_uid` is that of the
-    last EXPUNGE, if it was known. The connection keeps it; applications only read.
+    last EXPUNGE, if it was known. `highest_mod_seq` is as HIGHESTMODSEQ told it last (RFC 7162);
+    `has_mod_seqs` is False after NOMODSEQ, None while nothing was said. The connection keeps it; applications
+    only read.
     """
 
     __slots__ = (
         "exists",
         "expunged_uid",
         "flags",
+        "has_mod_seqs",
+        "highest_mod_seq",
         "is_read_only",
         "mailbox",
         "mailbox_id",
@@ -199,6 +240,8 @@ class MailboxView:
         self.uid_next: int | None = None
         self.uid_validity: int | None = None
         self.uid_not_sticky: bool = False
+        self.highest_mod_seq: int | None = None
+        self.has_mod_seqs: bool | None = None
         self.flags: frozenset[str] = frozenset()
         self.permanent_flags: frozenset[str] | None = None
         self.numbers: NumberMap = NumberMap()
@@ -244,6 +287,15 @@ def _expunge(view: MailboxView, response: ExpungeData) -> None:
     view.numbers.expunge(response.sequence_number)
 
 
+def _vanished(view: MailboxView, response: VanishedData) -> None:
+    # Section 3.2.10.1: for what vanished earlier a client "MUST NOT decrement message sequence numbers".
+    if response.is_earlier:
+        return
+    if view.exists is not None:
+        view.exists = max(0, view.exists - len(response.uids))
+    view.numbers.vanish(response.uids.merged)
+
+
 def _status(view: MailboxView, status: StatusResponse) -> None:
     update = _UPDATES_BY_CODE.get(type(status.code))
     if update is not None:
@@ -272,9 +324,16 @@ def _permanent_flags(view: MailboxView, code: PermanentFlagsCode) -> None:
     view.permanent_flags = code.flags
 
 
+def _highest_mod_seq(view: MailboxView, code: HighestModSeqCode) -> None:
+    view.highest_mod_seq = code.mod_seq
+    view.has_mod_seqs = True
+
+
 def _simple(view: MailboxView, code: SimpleCode) -> None:
     if code.name == "UIDNOTSTICKY":
         view.uid_not_sticky = True
+    elif code == NOMODSEQ:
+        view.has_mod_seqs = False
     else:
         view.is_read_only = _READ_ONLY.get(code.name, view.is_read_only)
 
@@ -287,6 +346,7 @@ _UPDATES: Final[dict[type, Callable[[MailboxView, Never], None]]] = {
     RecentData: _recent,
     FlagsData: _flags,
     ExpungeData: _expunge,
+    VanishedData: _vanished,
     **dict.fromkeys((Ok, No, Bad), _status),
 }
 _UPDATES_BY_CODE: Final[dict[type[ResponseCode] | type[None], Callable[[MailboxView, Never], None]]] = {
@@ -295,5 +355,6 @@ _UPDATES_BY_CODE: Final[dict[type[ResponseCode] | type[None], Callable[[MailboxV
     UnseenCode: _unseen,
     PermanentFlagsCode: _permanent_flags,
     MailboxIDCode: _mailbox_id,
+    HighestModSeqCode: _highest_mod_seq,
     SimpleCode: _simple,
 }

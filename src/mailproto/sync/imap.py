@@ -44,8 +44,10 @@ from mailproto.imap.commands import (
     UIDCopy,
     Unsubscribe,
 )
+from mailproto.imap.condstore_flows import fetch_modifiers
 from mailproto.imap.downloads import Downloading, SectionLike
 from mailproto.imap.ext.compress import Compress
+from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
@@ -67,6 +69,7 @@ from mailproto.sasl._mechanism import ClientMechanism
 from mailproto.sync._driver import ClientDriver
 from mailproto.sync._imap_admin import AdminMethods
 from mailproto.sync._imap_items import ItemsMethods
+from mailproto.sync._imap_modifiers import ModifierMethods
 from mailproto.sync._server import Server
 
 ResultT = TypeVar("ResultT")
@@ -99,6 +102,11 @@ class Messages:
     def all(self) -> list[FetchData]:
         """Read to the end and return all that was not taken yet."""
         return list(self)
+
+    @property
+    def vanished(self) -> UIDSet:
+        """The UIDs that the server said are gone, as far as the answer has been read (RFC 7162)."""
+        return self._fetching.vanished
 
     def close(self) -> None:
         """Want no more; without IO."""
@@ -221,7 +229,7 @@ class SelectedMailbox:
 
 
 @final
-class IMAPClient(AdminMethods, ItemsMethods):
+class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
     """A client of an IMAP server: made by `connect`, and a context manager that says LOGOUT.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
@@ -333,13 +341,18 @@ class IMAPClient(AdminMethods, ItemsMethods):
             )
         )
 
-    def select(self, mailbox: str) -> MailboxView:
-        """Select *mailbox*; the result is kept up to date while it is selected."""
-        return self._run(flows.select(self._session, mailbox))
+    def select(self, mailbox: str, *, condstore: bool = False) -> MailboxView:
+        """Select *mailbox*; the result is kept up to date while it is selected.
 
-    def examine(self, mailbox: str) -> MailboxView:
-        """Select *mailbox* to read it only."""
-        return self._run(flows.select(self._session, mailbox, is_read_only=True))
+        With *condstore* the server tells mod-sequences from now on (RFC 7162).
+        """
+        parameters = (CONDSTORE,) if condstore else ()
+        return self._run(flows.select(self._session, mailbox, parameters=parameters))
+
+    def examine(self, mailbox: str, *, condstore: bool = False) -> MailboxView:
+        """Select *mailbox* to read it only; *condstore* as for `select`."""
+        parameters = (CONDSTORE,) if condstore else ()
+        return self._run(flows.select(self._session, mailbox, is_read_only=True, parameters=parameters))
 
     def selected(self, mailbox: str) -> SelectedMailbox:
         """Select *mailbox* unless it is, and hold it: until the end of the block no other one is selected."""
@@ -412,16 +425,30 @@ class IMAPClient(AdminMethods, ItemsMethods):
         """Ask the server what it offers."""
         return self._run(flows.capabilities(self._session))
 
-    def fetch(self, sequence_set: SequenceSet | Numbers, *items: Items) -> Messages:
-        """Iterate over *items* of the messages with these sequence numbers."""
-        return self._fetch(flows.sequence_set(sequence_set), items)
+    def fetch(
+        self, sequence_set: SequenceSet | Numbers, *items: Items, changed_since: int | None = None
+    ) -> Messages:
+        """Iterate over *items* of the messages with these sequence numbers.
 
-    def uid_fetch(self, uids: UIDSet | Numbers, *items: Items) -> Messages:
-        """Iterate over *items* of the messages with these UIDs; the set may be `1:*`."""
-        return self._fetch(flows.uid_set(uids), items)
+        With *changed_since* only of those whose mod-sequence is greater (RFC 7162).
+        """
+        numbers = flows.sequence_set(sequence_set)
+        return Messages(self._driver, Fetching(self._session, numbers, items, fetch_modifiers(changed_since)))
 
-    def _fetch(self, numbers: SequenceSet | UIDSet, items: tuple[Items, ...]) -> Messages:
-        return Messages(self._driver, Fetching(self._session, numbers, items))
+    def uid_fetch(
+        self,
+        uids: UIDSet | Numbers,
+        *items: Items,
+        changed_since: int | None = None,
+        vanished: bool = False,
+    ) -> Messages:
+        """Iterate over *items* of the messages with these UIDs; the set may be `1:*`.
+
+        *changed_since* as for `fetch`. With *vanished* beside it the result's `vanished` has, once all is
+        read, the UIDs of those that are gone since; this needs `enable("QRESYNC")` before.
+        """
+        modifiers = fetch_modifiers(changed_since, vanished=vanished)
+        return Messages(self._driver, Fetching(self._session, flows.uid_set(uids), items, modifiers))
 
     def download(self, uid: UIDSet | Numbers, section: SectionLike = "", *, decode: bool = False) -> Download:
         """Stream one part of the message with this UID: "" is all of it, "2" or "1.3" a part, "HEADER" ...

@@ -1,0 +1,76 @@
+"""Methods of `IMAPClient` for extensions of the base commands; `mailproto.sync` has the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailproto.asyncio._driver import ClientDriver
+from mailproto.imap import client_flows as flows
+from mailproto.imap import condstore_flows
+from mailproto.imap.client_flows import Numbers
+from mailproto.imap.commands import StoreAction
+from mailproto.imap.condstore_flows import Resynced, Stored
+from mailproto.imap.ext.qresync import QResync
+from mailproto.imap.inbox import Inboxes
+from mailproto.imap.sequence import SequenceSet, UIDSet
+
+__all__ = ["ModifierMethods"]
+
+
+class ModifierMethods:
+    """What `IMAPClient` inherits: it has the driver and the session."""
+
+    _driver: ClientDriver
+    _session: Inboxes
+
+    async def resync(
+        self,
+        mailbox: str,
+        uid_validity: int,
+        mod_seq: int,
+        known_uids: UIDSet | Numbers | None = None,
+        *,
+        matches: tuple[SequenceSet, UIDSet] | None = None,
+        is_read_only: bool = False,
+    ) -> Resynced:
+        """Select *mailbox* and return what happened since it was seen with *mod_seq* (QRESYNC, RFC 7162).
+
+        It needs `enable("QRESYNC")` before. *known_uids* limits the answer to these messages; *matches* is a
+        sample of sequence numbers and the UIDs that they had.
+        """
+        uids = None if known_uids is None else flows.uid_set(known_uids)
+        known = QResync(uid_validity, mod_seq, uids, matches=matches)
+        flow = condstore_flows.resync(self._session, mailbox, known, is_read_only=is_read_only)
+        return await self._driver.run(flow)
+
+    async def store_unchanged(
+        self,
+        sequence_set: SequenceSet | Numbers,
+        unchanged_since: int,
+        action: StoreAction | str,
+        flags: str | Iterable[str],
+        *,
+        silent: bool = False,
+    ) -> Stored:
+        """Change flags, as `store`, of messages that did not change after a mod-sequence (RFC 7162)."""
+        numbers = flows.sequence_set(sequence_set)
+        command = flows.store_command(numbers, flows.store_action(action), flags, silent=silent)
+        return await self._driver.run(
+            condstore_flows.store_unchanged(self._session, command, unchanged_since)
+        )
+
+    async def uid_store_unchanged(
+        self,
+        uids: UIDSet | Numbers,
+        unchanged_since: int,
+        action: StoreAction | str,
+        flags: str | Iterable[str],
+        *,
+        silent: bool = False,
+    ) -> Stored:
+        """Change flags by UID, as `store_unchanged`."""
+        numbers = flows.uid_set(uids)
+        command = flows.store_command(numbers, flows.store_action(action), flags, silent=silent)
+        return await self._driver.run(
+            condstore_flows.store_unchanged(self._session, command, unchanged_since)
+        )

@@ -1,0 +1,77 @@
+"""The client's procedures of CONDSTORE and QRESYNC (RFC 7162), as those of `mailproto.imap.client_flows`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast, final
+
+from mailproto.flow import Flow
+from mailproto.imap.client_flows import run
+from mailproto.imap.commands import Examine, Select, Store, UIDStore
+from mailproto.imap.ext.condstore import ChangedSince, ModifiedCode, UnchangedSince
+from mailproto.imap.ext.qresync import VANISHED, QResync, VanishedData
+from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.inbox import Inboxes
+from mailproto.imap.parameters import Parameters
+from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
+from mailproto.imap.view import MailboxView
+
+__all__ = ["Resynced", "Stored", "fetch_modifiers", "resync", "store_unchanged"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resynced:
+    """What happened to a mailbox since it was seen last (RFC 7162 section 3.2.5).
+
+    Nothing is told if `view.uid_validity` is another one than was known, or `view.has_mod_seqs` is False:
+    then all that was known of the mailbox is to be forgotten.
+    """
+
+    view: MailboxView
+    vanished: UIDSet
+    changed: tuple[FetchData, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a STORE with UNCHANGEDSINCE did (RFC 7162 section 3.1.3).
+
+    `messages` have their new flags or mod-sequences. `modified` are those that others had changed, and that
+    are as they were: sequence numbers, or UIDs after UID STORE.
+    """
+
+    messages: tuple[FetchData, ...]
+    modified: NumberSet
+
+
+def fetch_modifiers(changed_since: int | None, *, vanished: bool = False) -> Parameters:
+    """Return the modifiers of a FETCH that wants only what changed since a mod-sequence."""
+    changed: Parameters = () if changed_since is None else (ChangedSince(changed_since),)
+    return (*changed, VANISHED) if vanished else changed
+
+
+def resync(session: Inboxes, mailbox: str, known: QResync, *, is_read_only: bool = False) -> Flow[Resynced]:
+    """Select *mailbox* and return what happened there since what is *known* of it."""
+    inbox = yield from run(session, (Examine if is_read_only else Select)(mailbox, (known,)))
+    events = session.take(inbox)
+    gone = UIDSet.from_ranges(
+        pair for event in events if isinstance(event, VanishedData) for pair in event.uids.ranges
+    )
+    changed = tuple(event for event in events if isinstance(event, FetchData))
+    return Resynced(cast(MailboxView, session.conn.view), gone, changed)
+
+
+def store_unchanged(session: Inboxes, command: Store | UIDStore, mod_seq: int) -> Flow[Stored]:
+    """Carry out *command*, a STORE without modifiers, on the messages that did not change after *mod_seq*.
+
+    Section 3.1.3: a server tells the new mod-sequences even if the command is silent.
+    """
+    command = replace(command, modifiers=(UnchangedSince(mod_seq),))
+    inbox = yield from run(session, command, frozenset({"MODSEQ" if command.silent else "FLAGS"}))
+    messages = tuple(event for event in session.take(inbox) if isinstance(event, FetchData))
+    code = inbox.status.code if inbox.status is not None else None
+    kind = UIDSet if isinstance(command, UIDStore) else SequenceSet
+    numbers = code.numbers.ranges if isinstance(code, ModifiedCode) else ()
+    return Stored(messages, kind.of_parsed(numbers))
