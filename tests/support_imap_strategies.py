@@ -61,6 +61,7 @@ from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPa
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import HighestModSeqCode, ModifiedCode, ModSeq
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
 from mailproto.imap.ext.gmail import (
@@ -80,6 +81,7 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
+from mailproto.imap.ext.partial import Partial, PartialResults
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
 from mailproto.imap.ext.qresync import QResync
 from mailproto.imap.ext.quota import (
@@ -384,4 +386,42 @@ qresyncs = st.builds(
 )
 condstore_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(HighestModSeqCode, mod_seqs), st.builds(ModifiedCode, known_uid_sets)
+)
+
+# RFC 4731 and RFC 9394
+
+partials = st.one_of(
+    st.builds(Partial, numbers, numbers),
+    st.builds(lambda first, last: Partial(-first, -last), numbers, numbers),
+)
+_result_names = atoms.map("X-{}".format)
+
+
+def _results(sets: st.SearchStrategy[SequenceSet] | st.SearchStrategy[UIDSet]) -> st.SearchStrategy[object]:
+    partial_results = st.builds(PartialResults, numbers, numbers, st.none() | sets)
+    return st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from(["MIN", "MAX"]), numbers),
+            st.tuples(st.just("COUNT"), numbers | st.just(0)),
+            st.tuples(st.just("ALL"), sets),
+            st.tuples(st.just("MODSEQ"), mod_seqs),
+            st.tuples(st.just("PARTIAL"), partial_results),
+            st.tuples(_result_names, values),
+        ),
+        max_size=4,
+    ).map(tuple)
+
+
+known_sequence_sets = known_uid_sets.map(lambda uids: SequenceSet.from_ranges(uids.ranges))
+_tags = st.none() | st.text("aA1.-", min_size=1, max_size=5)
+esearch_data: st.SearchStrategy[ESearchData] = st.one_of(
+    st.builds(ESearchData, _tags, _results(known_sequence_sets), st.just(False)),
+    st.builds(
+        ESearchData,
+        _tags,
+        _results(known_uid_sets),
+        st.just(True),
+        mailbox=st.none() | mailboxes,
+        uid_validity=st.none() | numbers,
+    ),
 )

@@ -106,6 +106,7 @@ from mailproto.imap.ext.condstore import (
     UnchangedSince,
 )
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.esearch import COUNT, MAX, MIN, ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
 from mailproto.imap.ext.gmail import (
@@ -125,11 +126,13 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
+from mailproto.imap.ext.partial import Partial, PartialFetch, PartialResults
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
 from mailproto.imap.ext.qresync import VANISHED, QResync, VanishedData
 from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaResource, QuotaRootData, SetQuota
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
+from mailproto.imap.ext.searchres import NOTSAVED, SAVE
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.utf8 import UTF8Message
@@ -438,6 +441,16 @@ __all__ = [
     "UnchangedSince",
     "VANISHED",
     "VanishedData",
+    # ESEARCH, SEARCHRES and PARTIAL
+    "COUNT",
+    "ESearchData",
+    "MAX",
+    "MIN",
+    "NOTSAVED",
+    "Partial",
+    "PartialFetch",
+    "PartialResults",
+    "SAVE",
     # literals and unknown values
     "Content",
     "Omitted",

@@ -8,12 +8,13 @@ from typing import Any, Final, final
 from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Command, SetCommand, Status
 from mailproto.imap.events import Unchecked
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.pipelining import answers_of
 from mailproto.imap.quirks import is_left_out
 from mailproto.imap.responses import StatusData
 from mailproto.imap.sequence import SequenceSet, UIDSet, count_below
-from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, No, Ok
 
 __all__ = ["ExchangeInbox", "FetchInbox", "Inbox"]
@@ -48,10 +49,10 @@ class Inbox:
         self.is_drained: bool = False
         self._names: frozenset[str] = frozenset()
         if isinstance(command, Command):
-            answers = row_of(command.name).answers + _ALSO_ANSWERS.get(command.name, ())
-            # A FETCH response is offered to the inboxes that can tell whether it is an answer.
-            asked = (answer for option in command.options for answer in option.answers)
-            self._names = frozenset(answers) - {"FETCH"} | frozenset(asked)
+            self._names = answers_of(command).union(_ALSO_ANSWERS.get(command.name, ()))
+            if isinstance(command, SetCommand):
+                # A FETCH response is offered to the inboxes that can tell whether it is an answer.
+                self._names -= {"FETCH"}
 
     @property
     def name(self) -> str:
@@ -67,6 +68,8 @@ class Inbox:
         """Whether *event*, a response of this name, answers the command."""
         if isinstance(event, StatusData) and isinstance(self.command, Status):
             return event.mailbox == self.command.mailbox
+        if isinstance(event, ESearchData):
+            return event.tag == self.tag
         return name in self._names
 
     def put(self, event: ClientEvent) -> None:

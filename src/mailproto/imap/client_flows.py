@@ -92,6 +92,7 @@ __all__ = [
     "exchange",
     "identify",
     "last_of",
+    "joined_keys",
     "list_mailboxes",
     "list_subscribed",
     "literal_of",
@@ -315,17 +316,18 @@ def noop(session: Inboxes) -> Flow[None]:
 
 def search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[SequenceSet]:
     """Return the sequence numbers of the messages that all *keys* match."""
-    inbox = yield from run(session, Search(_joined(keys), charset))
+    inbox = yield from run(session, Search(joined_keys(keys), charset))
     return SequenceSet.of(_found(session, inbox))
 
 
 def uid_search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[UIDSet]:
     """Return the UIDs of the messages that all *keys* match."""
-    inbox = yield from run(session, UIDSearch(_joined(keys), charset))
+    inbox = yield from run(session, UIDSearch(joined_keys(keys), charset))
     return UIDSet.of(_found(session, inbox))
 
 
-def _joined(keys: Sequence[SearchKey]) -> SearchKey:
+def joined_keys(keys: Sequence[SearchKey]) -> SearchKey:
+    """Return the key that matches what all *keys* do; all messages if there is none."""
     return all_of(keys) if keys else All()
 
 

@@ -64,6 +64,11 @@ class Command(ABC):
         return ()
 
     @property
+    def answers(self) -> tuple[str, ...] | None:
+        """Names of the responses that answer it; None: those of its row in `mailproto.imap.state`."""
+        return None
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """What its arguments ask of the server, beside the capability of the command itself."""
         return needs_of(self.options)

@@ -8,15 +8,14 @@ from typing import cast, final
 from mailproto.flow import Flow
 from mailproto.imap.client_flows import run
 from mailproto.imap.commands import Examine, Select, Store, UIDStore
-from mailproto.imap.ext.condstore import ChangedSince, ModifiedCode, UnchangedSince
-from mailproto.imap.ext.qresync import VANISHED, QResync, VanishedData
+from mailproto.imap.ext.condstore import ModifiedCode, UnchangedSince
+from mailproto.imap.ext.qresync import QResync, VanishedData
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
-from mailproto.imap.parameters import Parameters
 from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
 from mailproto.imap.view import MailboxView
 
-__all__ = ["Resynced", "Stored", "fetch_modifiers", "resync", "store_unchanged"]
+__all__ = ["Resynced", "Stored", "resync", "store_unchanged"]
 
 
 @final
@@ -44,12 +43,6 @@ class Stored:
 
     messages: tuple[FetchData, ...]
     modified: NumberSet
-
-
-def fetch_modifiers(changed_since: int | None, *, vanished: bool = False) -> Parameters:
-    """Return the modifiers of a FETCH that wants only what changed since a mod-sequence."""
-    changed: Parameters = () if changed_since is None else (ChangedSince(changed_since),)
-    return (*changed, VANISHED) if vanished else changed
 
 
 def resync(session: Inboxes, mailbox: str, known: QResync, *, is_read_only: bool = False) -> Flow[Resynced]:

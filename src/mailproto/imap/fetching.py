@@ -14,14 +14,16 @@ from mailproto.flow import Flow, Flush
 from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import raise_refusal
 from mailproto.imap.commands import Fetch, UIDFetch
-from mailproto.imap.ext.qresync import VanishedData
+from mailproto.imap.ext.condstore import ChangedSince
+from mailproto.imap.ext.partial import PartialFetch
+from mailproto.imap.ext.qresync import VANISHED, VanishedData
 from mailproto.imap.fetch import FetchItem, check_fetch_items
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.parameters import Parameters
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
 
-__all__ = ["Fetching", "Items", "Windows"]
+__all__ = ["Fetching", "Items", "Windows", "fetch_modifiers"]
 
 Items: TypeAlias = FetchItem[object] | tuple[FetchItem[object], ...]
 """An item, or a macro such as ALL, which is several."""
@@ -35,6 +37,15 @@ MAX_RANGES: Final = 500
 LAST_UID: Final = STAR - 1
 
 _FLUSH: Final = Flush()
+
+
+def fetch_modifiers(
+    changed_since: int | None = None, *, vanished: bool = False, partial: tuple[int, int] | None = None
+) -> Parameters:
+    """Return the modifiers of a FETCH: only what changed since a mod-sequence, only a part of the set."""
+    changed: Parameters = () if changed_since is None else (ChangedSince(changed_since),)
+    asked: Parameters = (VANISHED,) if vanished else ()
+    return (*changed, *asked, *(() if partial is None else (PartialFetch(*partial),)))
 
 
 @final
@@ -119,8 +130,9 @@ class Fetching:
         self._session = session
         self._items = check_fetch_items(_flattened(items))
         self._keys = frozenset(item.key for item in self._items)
-        self._windows: Windows | list[SequenceSet]
-        if isinstance(numbers, UIDSet):
+        self._windows: Windows | list[SequenceSet | UIDSet]
+        # PARTIAL counts in the set of one command.
+        if isinstance(numbers, UIDSet) and not any(each.name == "PARTIAL" for each in modifiers):
             view = session.conn.view
             self._windows = Windows(numbers, None if view is None else view.uid_next)
         else:
@@ -180,12 +192,15 @@ class Fetching:
         self._place = place
 
     def _next_command(self) -> Fetch | UIDFetch | None:
-        if isinstance(self._windows, list):
-            if not self._windows:
-                return None
-            return Fetch(self._windows.pop(), self._items, modifiers=self._modifiers)
-        uids = self._windows.next(self._found)
-        return None if uids is None else UIDFetch(uids, self._items, modifiers=self._modifiers)
+        if isinstance(self._windows, Windows):
+            numbers: SequenceSet | UIDSet | None = self._windows.next(self._found)
+        else:
+            numbers = self._windows.pop() if self._windows else None
+        if numbers is None:
+            return None
+        if isinstance(numbers, UIDSet):
+            return UIDFetch(numbers, self._items, modifiers=self._modifiers)
+        return Fetch(numbers, self._items, modifiers=self._modifiers)
 
     def close(self) -> None:
         """Want no more: what is still on its way is thrown away as it comes."""

@@ -64,6 +64,11 @@ class SetCommand(Command, Generic[SetT]):
         writer.write(b" ")
         write_sequence_set(writer, self.sequence_set)
 
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the set and the modifiers need."""
+        return self.sequence_set.needs + needs_of(self.options)
+
 
 def _check_set(numbers: object, kind: type[NumberSet]) -> None:
     if not isinstance(numbers, kind):
@@ -104,8 +109,8 @@ class _FetchCommand(SetCommand[SetT]):
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        """What the items and the modifiers need."""
-        return needs_of_items(self.items) + needs_of(self.modifiers)
+        """What the set, the items and the modifiers need."""
+        return self.sequence_set.needs + needs_of_items(self.items) + needs_of(self.modifiers)
 
 
 @final

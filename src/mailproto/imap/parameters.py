@@ -15,9 +15,9 @@ from typing import ClassVar, Final, Protocol, TypeAlias, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap._grammar import ATOM, NUMBER
-from mailproto.imap.cursor import Cursor
+from mailproto.imap.cursor import Cursor, ParseError
 from mailproto.imap.needs import Need
-from mailproto.imap.values import Value, check_value
+from mailproto.imap.values import Message, Value, check_value
 from mailproto.imap.writer import Writer
 
 __all__ = [
@@ -235,6 +235,19 @@ class ParameterTable:
                 cursor.sp()
             parameters.append(self._parse_one(cursor))
         return tuple(parameters)
+
+    def of(self, parameters: Iterable[Parameter | str]) -> Parameters:
+        """Return *parameters*, of which some may be as they are written. Raises LocalProtocolError."""
+        return tuple(self._read(each) if isinstance(each, str) else each for each in parameters)
+
+    def _read(self, text: str) -> Parameter:
+        cursor = Cursor(Message(text.encode("utf-8", "surrogatepass")), strict=True)
+        try:
+            parameter = self._parse_one(cursor)
+            cursor.expect_end()
+        except ParseError:
+            raise LocalProtocolError(f"expected a {self._place}, got {text[:40]!r}") from None
+        return parameter
 
     def _parse_one(self, cursor: Cursor) -> Parameter:
         name = cursor.word()

@@ -29,7 +29,7 @@ from mailproto.imap.search import SearchKey, SequenceNumbers
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.state import row_of
 
-__all__ = ["conflict"]
+__all__ = ["answers_of", "conflict"]
 
 
 def conflict(command: Command, pending: Iterable[Command]) -> str | None:
@@ -51,20 +51,37 @@ def conflict(command: Command, pending: Iterable[Command]) -> str | None:
 def _takes_numbers(command: Command) -> bool:
     if isinstance(command, Search | UIDSearch):
         return _has_numbers(command.key)
+    # RFC 5182 section 2.1: a server keeps track of what `$` stands for.
+    if isinstance(command, SetCommand) and command.sequence_set.is_saved:
+        return False
     return row_of(command.name).takes_numbers
 
 
 def _has_numbers(key: SearchKey) -> bool:
-    return isinstance(key, SequenceNumbers) or any(map(_has_numbers, key.children))
+    if isinstance(key, SequenceNumbers):
+        return not key.numbers.is_saved
+    return any(map(_has_numbers, key.children))
+
+
+def answers_of(command: Command) -> frozenset[str]:
+    """Return the names of the responses that answer *command*."""
+    answers = command.answers
+    named = row_of(command.name).answers if answers is None else answers
+    return frozenset((*named, *(name for option in command.options for name in option.answers)))
 
 
 def _share_answers(first: Command, second: Command) -> bool:
-    shared = set(row_of(first.name).answers) & set(row_of(second.name).answers)
+    shared = answers_of(first) & answers_of(second)
     return any(_MATCHES.get(answer, _always)(first, second) for answer in shared)
 
 
 def _always(first: Command, second: Command) -> bool:
     return True
+
+
+def _never(first: Command, second: Command) -> bool:
+    """ESEARCH names the tag of its command."""
+    return False
 
 
 def _same_mailbox(first: Command, second: Command) -> bool:
@@ -100,5 +117,6 @@ def _overlap(first: SequenceSet | UIDSet, second: SequenceSet | UIDSet) -> bool:
 _MATCHES: Final[dict[str, Callable[[Command, Command], bool]]] = {
     "STATUS": _same_mailbox,
     "FETCH": _same_messages,
+    "ESEARCH": _never,
 }
 """Name of a response -> whether it could answer both of two commands; always, for a name that is not here."""

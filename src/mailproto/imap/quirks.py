@@ -127,6 +127,13 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk(
         "numbers from 1 on, one space before each", SEVERAL, "Numbers that no message can have are left out."
     ),
+    Quirk("a mod-sequence only beside numbers", SEVERAL, "Nothing was found, and so it says nothing."),
+    Quirk(
+        "a result as its name has it",
+        SEVERAL,
+        "MIN 0 or an empty ALL where nothing was found: the result is left out.",
+        is_left_out=True,
+    ),
     Quirk("parameters within the limits of RFC 2971", SEVERAL, "Longer values and more of them are kept."),
     # Items of FETCH
     Quirk("each item only once", SEVERAL, "The last one counts."),
@@ -140,6 +147,7 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk(
         "a size in digits", SEVERAL, "A size as a floating point number, such as 9.37e+06, or as a string."
     ),
+    Quirk("a mod-sequence of 1 or more", SEVERAL, "0 for a message whose flags never changed; it is 0."),
     Quirk("a day of two characters", SEVERAL, "A day below 10 without its space."),
     Quirk("a second up to 59", SEVERAL, "A leap second; it is read as second 59."),
     Quirk(

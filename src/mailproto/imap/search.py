@@ -192,7 +192,7 @@ class KeyReader:
         octet = cursor.peek()
         if octet == b"(":
             return self.deeper().group()
-        if octet.isdigit() or octet == b"*":
+        if octet in _OF_SETS:
             return SequenceNumbers(parse_sequence_set(cursor, SequenceSet))
         name = cursor.expect_match(ATOM, "a search key").group().decode("ascii").upper()
         row = KEYS.get(name)
@@ -206,6 +206,10 @@ class KeyReader:
             self.cursor.sp()
             keys.append(self.key())
         return _joined(keys)
+
+
+_OF_SETS: Final = {bytes((octet,)) for octet in b"0123456789*$"}
+"""How a key begins that is a set."""
 
 
 def _joined(keys: list[SearchKey]) -> SearchKey:
@@ -655,6 +659,11 @@ class SequenceNumbers(SearchKey):
     def __post_init__(self) -> None:
         _check_set(self.numbers, SequenceSet)
 
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the set needs."""
+        return self.numbers.needs
+
     def write(self, writer: Writer, codec: str | None) -> None:
         """Write the `sequence-set`."""
         write_sequence_set(writer, self.numbers)
@@ -677,6 +686,11 @@ class UID(SearchKey):
         """Read `SP sequence-set`."""
         reader.cursor.sp()
         return cls(parse_sequence_set(reader.cursor, UIDSet))
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the set needs."""
+        return self.uids.needs
 
     def write(self, writer: Writer, codec: str | None) -> None:
         """Write the name and the `sequence-set`."""
@@ -800,7 +814,7 @@ class UnknownKey(SearchKey):
         if not isinstance(self.name, str):
             raise LocalProtocolError(f"expected the name of a key as str, got {type(self.name).__name__}")
         octets = self.name.encode("utf-8", "surrogatepass")
-        if not ATOM.fullmatch(octets) or octets[:1].isdigit() or self.name.upper() in KEYS:
+        if not ATOM.fullmatch(octets) or octets[:1] in _OF_SETS or self.name.upper() in KEYS:
             raise LocalProtocolError(f"expected the name of an unknown key, got {self.name[:40]!r}")
         check_value(self.arguments)
         object.__setattr__(self, "name", self.name.upper())

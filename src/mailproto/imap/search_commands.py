@@ -62,6 +62,11 @@ class _SearchCommand(Command):
         return self.returning or ()
 
     @property
+    def answers(self) -> tuple[str, ...] | None:
+        """ESEARCH, if it is said what to return."""
+        return None if self.returning is None else ("ESEARCH",)
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """What the options and the keys need; `RETURN ()` needs ESEARCH."""
         returning = (_RETURN,) if self.returning == () else needs_of(self.options)

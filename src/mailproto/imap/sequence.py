@@ -14,6 +14,7 @@ from mailproto._ranges import Ranges
 from mailproto.errors import LocalProtocolError
 from mailproto.imap._grammar import SEQUENCE_SET
 from mailproto.imap.cursor import Cursor
+from mailproto.imap.needs import Need
 from mailproto.imap.writer import Writer
 
 __all__ = [
@@ -30,6 +31,15 @@ __all__ = [
 
 STAR: Final = 2**32
 """Stands for `*`, the largest number in use; it sorts above every number."""
+
+
+SAVED: Final = STAR + 1
+"""Stands for `$`, what the server has saved; a set has nothing beside it."""
+
+
+_SIGNS: Final = {STAR: "*", SAVED: "$"}
+
+_SAVED_NEED: Final = Need("$", ("SEARCHRES",))
 
 
 class NumberSet:
@@ -78,15 +88,27 @@ class NumberSet:
 
     @property
     def has_star(self) -> bool:
-        """Whether `*` stands in it, so that only `resolve` can say what it holds."""
-        return any(STAR in pair for pair in self._ranges)
+        """Whether `*` or `$` stands in it, so that only the server can say what it holds."""
+        return any(pair[0] >= STAR or pair[1] >= STAR for pair in self._ranges)
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether it is `$`: what the last SEARCH with SAVE has found (RFC 5182)."""
+        return self._ranges == ((SAVED, SAVED),)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the server must offer for it: SEARCHRES for `$`."""
+        return (_SAVED_NEED,) if self.is_saved else ()
 
     def resolve(self, largest: int) -> Ranges:
         """Return the numbers as ascending, disjoint ranges, with *largest* for `*`.
 
         Numbers above *largest* stay. With *largest* 0 (an empty mailbox) `*` stands for nothing: a range
-        with it is dropped.
+        with it is dropped. Raises LocalProtocolError for `$`.
         """
+        if self.is_saved:
+            raise LocalProtocolError("expected numbers, got $, which the server has saved")
         if largest < 1:
             return _ranges.merge(pair for pair in self._ranges if STAR not in pair)
         return _ranges.merge(
@@ -96,7 +118,7 @@ class NumberSet:
 
     def _counted(self) -> Ranges:
         if self.has_star:
-            raise LocalProtocolError(f"expected numbers only, got {str(self)[:40]}; resolve it first")
+            raise LocalProtocolError(f"expected numbers only, got {str(self)[:40]}")
         return self.merged
 
     def __contains__(self, number: object) -> bool:
@@ -126,6 +148,8 @@ class NumberSet:
     def __or__(self, other: Self) -> Self:
         if type(other) is not type(self):
             return NotImplemented
+        if self.is_saved or other.is_saved:
+            raise LocalProtocolError("expected numbers, got $, which stands alone")
         return self.of_parsed(_ranges.merge(self._ranges + other._ranges))
 
     def __and__(self, other: Self) -> Self:
@@ -156,7 +180,7 @@ class NumberSet:
 
 @final
 class SequenceSet(NumberSet):
-    """A set of message sequence numbers, from text: `SequenceSet("1:*,5")`, or by `of(numbers)`.
+    """A set of message sequence numbers, from text: `SequenceSet("1:*,5")` or "$", or by `of(numbers)`.
 
     It may be empty, which no command takes. Raises LocalProtocolError for text that is no sequence set.
     """
@@ -166,7 +190,7 @@ class SequenceSet(NumberSet):
 
 @final
 class UIDSet(NumberSet):
-    """A set of unique identifiers, from text: `UIDSet("1:*,5")`, or by `of(uids)`.
+    """A set of unique identifiers, from text: `UIDSet("1:*,5")` or "$", or by `of(uids)`.
 
     It may be empty, which no command takes. Raises LocalProtocolError for text that is no sequence set.
     """
@@ -183,7 +207,7 @@ def count_below(numbers: NumberSet, number: int) -> int:
 
 
 def check_known(numbers: object, kind: type[NumberSet]) -> None:
-    """Raise LocalProtocolError unless *numbers* is a *kind* that is not empty, and has no `*`."""
+    """Raise LocalProtocolError unless *numbers* is a *kind* that is not empty, without `*` and `$`."""
     if not isinstance(numbers, kind) or not numbers or numbers.has_star:
         raise LocalProtocolError(f"expected a {kind.__name__} of numbers, got {str(numbers)[:40]!r}")
 
@@ -217,6 +241,8 @@ def write_sequence_set(writer: Writer, numbers: NumberSet) -> None:
 
 
 def _pairs(octets: bytes) -> Ranges:
+    if octets == b"$":
+        return ((SAVED, SAVED),)
     return tuple([_pair(octet_range) for octet_range in octets.split(b",")])
 
 
@@ -248,7 +274,7 @@ def _out_of_range(number: object) -> LocalProtocolError:
 
 
 def _text(pair: tuple[int, int]) -> str:
-    first, last = ("*" if number == STAR else str(number) for number in pair)
+    first, last = (_SIGNS.get(number) or str(number) for number in pair)
     return first if first == last else f"{first}:{last}"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailproto.imap import client_flows as flows
-from mailproto.imap import condstore_flows
+from mailproto.imap import condstore_flows, search_flows
 from mailproto.imap.client_flows import Numbers
-from mailproto.imap.commands import StoreAction
+from mailproto.imap.commands import Search, StoreAction, UIDSearch
 from mailproto.imap.condstore_flows import Resynced, Stored
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.qresync import QResync
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.search import SearchKey
+from mailproto.imap.search_flows import Returning
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.sync._driver import ClientDriver
 
@@ -70,3 +73,21 @@ class ModifierMethods:
         numbers = flows.uid_set(uids)
         command = flows.store_command(numbers, flows.store_action(action), flags, silent=silent)
         return self._driver.run(condstore_flows.store_unchanged(self._session, command, unchanged_since))
+
+    def esearch(
+        self, *keys: SearchKey, returning: Returning = ("ALL",), charset: str | None = None
+    ) -> ESearchData:
+        """Search, and return what is asked for: "MIN", "MAX", "ALL", "COUNT" (RFC 4731).
+
+        With SEARCHRES also "SAVE": then "$" stands for what was found, in this and in other commands. With
+        PARTIAL also "PARTIAL 1:50", or "PARTIAL -1:-50" for the last ones.
+        """
+        command = search_flows.search_command(Search, keys, returning, charset)
+        return self._driver.run(search_flows.esearch(self._session, command))
+
+    def uid_esearch(
+        self, *keys: SearchKey, returning: Returning = ("ALL",), charset: str | None = None
+    ) -> ESearchData:
+        """Search as `esearch`, and return UIDs."""
+        command = search_flows.search_command(UIDSearch, keys, returning, charset)
+        return self._driver.run(search_flows.esearch(self._session, command))

@@ -44,7 +44,6 @@ from mailproto.imap.commands import (
     UIDCopy,
     Unsubscribe,
 )
-from mailproto.imap.condstore_flows import fetch_modifiers
 from mailproto.imap.downloads import Downloading, SectionLike
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import CONDSTORE
@@ -53,7 +52,7 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch_data import FetchData
-from mailproto.imap.fetching import Fetching, Items
+from mailproto.imap.fetching import Fetching, Items, fetch_modifiers
 from mailproto.imap.holding import Holding
 from mailproto.imap.idling import Idling, poll
 from mailproto.imap.inbox import Inboxes, Solitary
@@ -441,13 +440,15 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         *items: Items,
         changed_since: int | None = None,
         vanished: bool = False,
+        partial: tuple[int, int] | None = None,
     ) -> Messages:
         """Iterate over *items* of the messages with these UIDs; the set may be `1:*`.
 
         *changed_since* as for `fetch`. With *vanished* beside it the result's `vanished` has, once all is
-        read, the UIDs of those that are gone since; this needs `enable("QRESYNC")` before.
+        read, the UIDs of those that are gone since; this needs `enable("QRESYNC")` before. *partial* are two
+        places in the set, (1, 50) for the first fifty, (-1, -50) for the last (RFC 9394).
         """
-        modifiers = fetch_modifiers(changed_since, vanished=vanished)
+        modifiers = fetch_modifiers(changed_since, vanished=vanished, partial=partial)
         return Messages(self._driver, Fetching(self._session, flows.uid_set(uids), items, modifiers))
 
     def download(self, uid: UIDSet | Numbers, section: SectionLike = "", *, decode: bool = False) -> Download:

@@ -229,8 +229,8 @@ class StoreLabelsCommand(SetCommand[SetT]):
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        """X-GM-EXT-1."""
-        return (Need("X-GM-LABELS", (CAPABILITY,)),)
+        """X-GM-EXT-1, and what the set needs."""
+        return (Need("X-GM-LABELS", (CAPABILITY,)), *self.sequence_set.needs)
 
 
 @final

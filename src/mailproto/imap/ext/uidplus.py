@@ -9,6 +9,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.imap.codes import ResponseCode, check_nz_number, register_code
 from mailproto.imap.command import Command, register_command
 from mailproto.imap.cursor import Cursor
+from mailproto.imap.needs import Need
 from mailproto.imap.sequence import UIDSet, parse_sequence_set, parse_uid_range_set, write_sequence_set
 from mailproto.imap.writer import Writer
 
@@ -37,6 +38,11 @@ class UIDExpunge(Command):
         """Write the UIDs."""
         writer.write(b" ")
         write_sequence_set(writer, self.uids)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the set needs."""
+        return self.uids.needs
 
 
 @final
