@@ -60,8 +60,9 @@ from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import HighestModSeqCode, ModifiedCode, ModSeq
+from mailproto.imap.ext.context import UpdateResults
 from mailproto.imap.ext.enable import Enable
-from mailproto.imap.ext.esearch import ESearchData
+from mailproto.imap.ext.esearch import COUNT, MAX, MIN, ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.fuzzy import Fuzzy
 from mailproto.imap.ext.gmail import (
@@ -79,6 +80,7 @@ from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
+from mailproto.imap.ext.multisearch import ESearch
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.partial import Partial, PartialResults
@@ -94,12 +96,15 @@ from mailproto.imap.ext.quota import (
 )
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
+from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
+from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList
 from mailproto.imap.fetch import ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection, FetchItem
+from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import Parameters, UnknownParameter
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
@@ -423,5 +428,57 @@ esearch_data: st.SearchStrategy[ESearchData] = st.one_of(
         st.just(True),
         mailbox=st.none() | mailboxes,
         uid_validity=st.none() | numbers,
+    ),
+)
+
+# RFC 5256, 5267 and 7377
+
+_criteria = st.lists(
+    st.builds(SortCriterion, atoms.filter(lambda name: name.upper() != "REVERSE"), st.booleans()),
+    min_size=1,
+    max_size=4,
+).map(tuple)
+_returning = st.none() | st.lists(
+    st.one_of(st.sampled_from([MIN, MAX, COUNT]), partials, st.just(UpdateResults((UID, FLAGS)))),
+    max_size=3,
+    unique_by=lambda option: option.name,
+).map(tuple)
+sorts = st.builds(
+    lambda kind, *rest, **more: kind(*rest, **more),
+    st.sampled_from([Sort, UIDSort]),
+    _criteria,
+    keys,
+    returning=_returning,
+)
+sort_data = st.builds(SortData, st.lists(numbers, max_size=5).map(tuple)) | st.builds(
+    lambda found, mod_seq: SortData(tuple(found), mod_seq=mod_seq),
+    st.lists(numbers, min_size=1, max_size=5),
+    mod_seqs,
+)
+_lines = st.lists(numbers, min_size=1, max_size=4).map(tuple)
+_branches: st.SearchStrategy[ThreadBranch] = st.recursive(
+    st.builds(ThreadBranch, _lines),
+    lambda inner: st.builds(
+        ThreadBranch, _lines | st.just(()), st.lists(inner, min_size=2, max_size=3).map(tuple)
+    ),
+    max_leaves=8,
+)
+thread_data = st.lists(_branches, max_size=3).map(lambda threads: ThreadData(tuple(threads)))
+mailbox_filters = st.one_of(
+    st.sampled_from([MailboxFilter("selected"), MailboxFilter("inboxes"), MailboxFilter("personal")]),
+    st.builds(
+        MailboxFilter,
+        st.sampled_from(["subtree", "subtree-one", "mailboxes"]),
+        st.lists(mailboxes, min_size=1, max_size=3).map(tuple),
+    ),
+)
+multisearches = st.one_of(
+    st.builds(ESearch, keys, returning=_returning),
+    st.builds(
+        ESearch,
+        keys,
+        sources=st.lists(mailbox_filters, min_size=1, max_size=3).map(tuple),
+        scope=unknown_parameters,
+        returning=_returning,
     ),
 )

@@ -18,8 +18,9 @@ from mailproto.imap.command import COMMANDS as REGISTERED
 from mailproto.imap.commands import Authenticate, Logout, Noop, TaggedCommand
 from mailproto.imap.events import ConnectionLost, IdleDone, InvalidCommand, SASLResponse
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.offering import CARRIED_CAPABILITIES
 from mailproto.imap.responses import FetchData, UnknownData, UnreadResponse
-from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection, ServerEvent
+from mailproto.imap.server import IMAPServerConnection, ServerEvent
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 from support_imap import (
@@ -92,6 +93,13 @@ COMMANDS = [
     b"a LISTRIGHTS INBOX smith\r\n",
     b"a MYRIGHTS INBOX\r\n",
     b"a UID STORE 1:* +X-GM-LABELS (\\Inbox {3+}\r\na b)\r\n",
+    b"a SELECT {3}\r\nfoo (QRESYNC (1 2 1:5 (1:2 7:8)) X-Y (a {1}\r\nb))\r\n",
+    b"a SORT RETURN (COUNT PARTIAL 1:5) (REVERSE DATE) UTF-8 TEXT {1}\r\nx\r\n",
+    b"a UID SORT (SUBJECT) US-ASCII ALL\r\n",
+    b"a THREAD REFERENCES UTF-8 FROM {3}\r\nfoo\r\n",
+    b"a UID THREAD REFERENCES UTF-8 ALL\r\n",
+    b"a ESEARCH IN (mailboxes ({3}\r\nfoo bar) personal) RETURN (ALL) ALL\r\n",
+    b'a CANCELUPDATE "b" "c"\r\n',
 ]
 RESPONSES = [
     b'* 12 FETCH (FLAGS (\\Seen) UID 4 ENVELOPE ("d" "s" (("a" NIL "b" "c")) '
@@ -99,6 +107,8 @@ RESPONSES = [
     b"* 12 FETCH (BODY[1.TEXT]<0> {30}\r\n" + b"m" * 30 + b" UID 3)\r\n",
     b'* LIST (\\Noselect) "/" {3}\r\na/b\r\n',
     b"* OK [BADCHARSET ({5}\r\nUTF-8)] {3}\r\n",
+    b'* ESEARCH (TAG "a" MAILBOX {3}\r\nfoo) UID ALL 1:5 ADDTO (0 7) X (a)\r\n* VANISHED (EARLIER) 1:5\r\n',
+    b"* THREAD (2)(3 6 (4 23)(44 7 96))\r\n* SORT 5 3 (MODSEQ 9)\r\n",
     b"* SEARCH 1 2 3\r\n* 5 EXPUNGE\r\n+ go\r\n",
     b"A1 NO [ALERT] no\r\n",
     b"* 12 FETCH (BINARY[1]<0> ~{30}\r\n" + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
@@ -129,7 +139,7 @@ def serve(server: IMAPServerConnection, *pieces: bytes) -> list[ServerEvent]:
 
 
 def small_server() -> IMAPServerConnection:
-    capabilities = (*DEFAULT_CAPABILITIES, "AUTH=PLAIN")
+    capabilities = (*CARRIED_CAPABILITIES, "AUTH=PLAIN")
     return greeted_server(IMAPLimits(max_inline_literal=20), capabilities=capabilities)
 
 

@@ -56,12 +56,15 @@ from mailproto.imap.ext.acl import (
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import ModSeq
+from mailproto.imap.ext.context import CancelUpdate, NoUpdateCode
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
+from mailproto.imap.ext.multisearch import ESearch
 from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
 from mailproto.imap.ext.preview import PREVIEW
 from mailproto.imap.ext.quota import (
@@ -73,10 +76,13 @@ from mailproto.imap.ext.quota import (
     SetQuota,
 )
 from mailproto.imap.ext.replace import Replace, UIDReplace
+from mailproto.imap.ext.sort import Sort, SortCriterion, UIDSort, sort_criteria
+from mailproto.imap.ext.thread import Thread, UIDThread
 from mailproto.imap.ext.uidplus import UIDExpunge
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import BodySection, OtherItem
+from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import UnknownParameter
 from mailproto.imap.responses import (
     CapabilityData,
@@ -169,6 +175,14 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "UID FETCH section": lambda evil: UIDFetch(UIDSet("1"), (BodySection((), cast("Specifier", evil)),)),
     "UID SEARCH text": lambda evil: UIDSearch(~Text(evil) | Subject(evil)),
     "UID STORE flag": lambda evil: UIDStore(UIDSet("1"), StoreAction.REPLACE, frozenset({evil})),
+    "SORT criterion": lambda evil: Sort((SortCriterion(evil),), Text("x")),
+    "SORT text": lambda evil: Sort((SortCriterion("DATE"),), Text(evil)),
+    "SORT charset": lambda evil: Sort((SortCriterion("DATE"),), Text("x"), evil),
+    "UID SORT criteria": lambda evil: UIDSort(sort_criteria(evil), Text("x")),
+    "THREAD algorithm": lambda evil: Thread(evil, Text("x")),
+    "UID THREAD text": lambda evil: UIDThread("REFERENCES", Text(evil)),
+    "ESEARCH mailbox": lambda evil: ESearch(Text("x"), sources=(MailboxFilter("mailboxes", (evil,)),)),
+    "CANCELUPDATE": lambda evil: CancelUpdate((evil,)),
     "ENABLE": lambda evil: Enable(Capabilities([evil])),
     "ID value": lambda evil: ID((("name", evil),)),
     "ID field": lambda evil: ID(((evil, "x"),)),
@@ -189,6 +203,11 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "permanent flag": lambda evil: Ok("x", PermanentFlagsCode(frozenset({evil}))),
     "capability code": lambda evil: Ok("x", CapabilityCode(Capabilities([evil]))),
     "continuation": ContinuationRequest,
+    "tag of a code": lambda evil: No("x", NoUpdateCode(evil)),
+    "tag of a search": ESearchData,
+    "mailbox of a search": lambda evil: ESearchData("a", mailbox=evil),
+    "result of a search": lambda evil: ESearchData("a", ((evil, 5),)),
+    "value of a search": lambda evil: ESearchData("a", (("X", (evil.encode(),)),)),
     "capability": lambda evil: CapabilityData([evil]),
     "flag": lambda evil: FlagsData(frozenset({evil})),
     "mailbox": lambda evil: ListData(frozenset(), "/", evil),

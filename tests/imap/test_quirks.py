@@ -28,6 +28,7 @@ from mailproto.imap.commands import Authenticate, Noop
 from mailproto.imap.events import CommandCompleted, ContinuationRequested
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.fetch import (
     BODYSTRUCTURE,
@@ -293,6 +294,11 @@ CASES: dict[str, Case] = {
         b'* ESEARCH (TAG "a") MIN 0 COUNT 0',
         [ESearchData("a", (("COUNT", 0),))],
         ["a result as its name has it"],
+    ),
+    "a thread with one branch": (
+        b"* THREAD (1 (2 (3)(4)))",
+        [ThreadData((ThreadBranch((1, 2), (ThreadBranch((3,)), ThreadBranch((4,)))),))],
+        ["a thread that splits into two or more"],
     ),
     "an ID that is too long": (
         b'* ID ("%b" NIL)' % (b"n" * 31),

@@ -10,9 +10,15 @@ from mailproto.imap import condstore_flows, search_flows
 from mailproto.imap.client_flows import Numbers
 from mailproto.imap.commands import Search, StoreAction, UIDSearch
 from mailproto.imap.condstore_flows import Resynced, Stored
+from mailproto.imap.ext.context import CancelUpdate
 from mailproto.imap.ext.esearch import ESearchData
+from mailproto.imap.ext.multisearch import ESearch
 from mailproto.imap.ext.qresync import QResync
+from mailproto.imap.ext.sort import Sort, SortCriteria, UIDSort, sort_criteria
+from mailproto.imap.ext.thread import Thread, ThreadBranch, UIDThread
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.mailbox_filter import MailboxFilter
+from mailproto.imap.parameters import SEARCH_RETURNS
 from mailproto.imap.search import SearchKey
 from mailproto.imap.search_flows import Returning
 from mailproto.imap.sequence import SequenceSet, UIDSet
@@ -95,3 +101,76 @@ class ModifierMethods:
         """Search as `esearch`, and return UIDs."""
         command = search_flows.search_command(UIDSearch, keys, returning, charset)
         return await self._driver.run(search_flows.esearch(self._session, command))
+
+    async def sort(self, criteria: SortCriteria, *keys: SearchKey, charset: str = "UTF-8") -> tuple[int, ...]:
+        """Return the sequence numbers of the messages that all *keys* match, sorted (SORT, RFC 5256).
+
+        *criteria* are as they are written: "REVERSE DATE SUBJECT".
+        """
+        command = Sort(sort_criteria(criteria), flows.joined_keys(keys), charset)
+        return await self._driver.run(search_flows.sort(self._session, command))
+
+    async def uid_sort(
+        self, criteria: SortCriteria, *keys: SearchKey, charset: str = "UTF-8"
+    ) -> tuple[int, ...]:
+        """Return the UIDs of the messages that all *keys* match, sorted as `sort` does."""
+        command = UIDSort(sort_criteria(criteria), flows.joined_keys(keys), charset)
+        return await self._driver.run(search_flows.sort(self._session, command))
+
+    async def esort(
+        self,
+        criteria: SortCriteria,
+        *keys: SearchKey,
+        returning: Returning = ("ALL",),
+        charset: str = "UTF-8",
+    ) -> ESearchData:
+        """Sort, and return what is asked for as `esearch` does (ESORT, RFC 5267).
+
+        The order of `all` is that of `all.in_order()`.
+        """
+        options = SEARCH_RETURNS.of(returning)
+        command = Sort(sort_criteria(criteria), flows.joined_keys(keys), charset, returning=options)
+        return await self._driver.run(search_flows.esearch(self._session, command))
+
+    async def uid_esort(
+        self,
+        criteria: SortCriteria,
+        *keys: SearchKey,
+        returning: Returning = ("ALL",),
+        charset: str = "UTF-8",
+    ) -> ESearchData:
+        """Sort as `esort`, and return UIDs."""
+        options = SEARCH_RETURNS.of(returning)
+        command = UIDSort(sort_criteria(criteria), flows.joined_keys(keys), charset, returning=options)
+        return await self._driver.run(search_flows.esearch(self._session, command))
+
+    async def thread(
+        self, *keys: SearchKey, algorithm: str = "REFERENCES", charset: str = "UTF-8"
+    ) -> tuple[ThreadBranch, ...]:
+        """Return the messages that all *keys* match as threads of sequence numbers (THREAD, RFC 5256)."""
+        command = Thread(algorithm, flows.joined_keys(keys), charset)
+        return await self._driver.run(search_flows.thread(self._session, command))
+
+    async def uid_thread(
+        self, *keys: SearchKey, algorithm: str = "REFERENCES", charset: str = "UTF-8"
+    ) -> tuple[ThreadBranch, ...]:
+        """Return the messages that all *keys* match as threads of UIDs."""
+        command = UIDThread(algorithm, flows.joined_keys(keys), charset)
+        return await self._driver.run(search_flows.thread(self._session, command))
+
+    async def cancel_update(self, *tags: str) -> None:
+        """Want no more updates of the searches with UPDATE that have these tags (RFC 5267)."""
+        await self._driver.run(flows.run(self._session, CancelUpdate(tags)))
+
+    async def search_mailboxes(
+        self,
+        *keys: SearchKey,
+        sources: Iterable[MailboxFilter],
+        returning: Returning = ("ALL",),
+        charset: str | None = None,
+    ) -> tuple[ESearchData, ...]:
+        """Search in several mailboxes at once, and return UIDs by mailbox (MULTISEARCH, RFC 7377)."""
+        options = SEARCH_RETURNS.of(returning)
+        key = flows.joined_keys(keys)
+        command = ESearch(key, charset, sources=tuple(sources), returning=options)
+        return await self._driver.run(search_flows.multisearch(self._session, command))

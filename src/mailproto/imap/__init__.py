@@ -105,6 +105,7 @@ from mailproto.imap.ext.condstore import (
     ModSeq,
     UnchangedSince,
 )
+from mailproto.imap.ext.context import CONTEXT, CancelUpdate, ContextUpdate, NoUpdateCode, UpdateResults
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.esearch import COUNT, MAX, MIN, ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
@@ -124,6 +125,7 @@ from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
+from mailproto.imap.ext.multisearch import ESearch
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.partial import Partial, PartialFetch, PartialResults
@@ -133,6 +135,8 @@ from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaRes
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.searchres import NOTSAVED, SAVE
+from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
+from mailproto.imap.ext.thread import Thread, ThreadBranch, ThreadData, UIDThread
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.utf8 import UTF8Message
@@ -159,6 +163,7 @@ from mailproto.imap.fetch import (
     SectionData,
 )
 from mailproto.imap.items_flows import MessageToAppend
+from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import Parameter, SimpleParameter, UnknownParameter
 from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
 from mailproto.imap.responses import (
@@ -451,6 +456,22 @@ __all__ = [
     "PartialFetch",
     "PartialResults",
     "SAVE",
+    # SORT, THREAD, contexts and searches in several mailboxes
+    "CONTEXT",
+    "CancelUpdate",
+    "ContextUpdate",
+    "ESearch",
+    "MailboxFilter",
+    "NoUpdateCode",
+    "Sort",
+    "SortCriterion",
+    "SortData",
+    "Thread",
+    "ThreadBranch",
+    "ThreadData",
+    "UIDSort",
+    "UIDThread",
+    "UpdateResults",
     # literals and unknown values
     "Content",
     "Omitted",

@@ -320,6 +320,8 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def _check_row(self, row: CommandRow, command: Command) -> None:
         if self._next_state not in row.legal:
             raise LocalProtocolError(f"{command.name}: not legal in the state {self._next_state.value!r}")
+        if command.needs_selected and self._next_state is not State.SELECTED:
+            raise LocalProtocolError(f"{command.name}: expected a selected mailbox")
         if row.is_alone and self._pending:
             raise LocalProtocolError(f"{command.name}: expected nothing else in progress")
 

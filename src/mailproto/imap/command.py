@@ -34,6 +34,7 @@ __all__ = [
     "parse_command",
     "parse_text",
     "register_command",
+    "several",
     "text_octets",
     "write_command",
 ]
@@ -67,6 +68,11 @@ class Command(ABC):
     def answers(self) -> tuple[str, ...] | None:
         """Names of the responses that answer it; None: those of its row in `mailproto.imap.state`."""
         return None
+
+    @property
+    def needs_selected(self) -> bool:
+        """Whether its arguments need a selected mailbox, where the command is legal without one."""
+        return False
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -247,6 +253,13 @@ def checked_atom(atom: object, expected: str) -> str:
     if not ATOM.fullmatch(atom.encode("utf-8", "surrogatepass")):
         raise LocalProtocolError(f"expected {expected}, got {atom[:40]!r}")
     return atom.upper()
+
+
+def several(values: object, expected: str) -> tuple[str, ...]:
+    """Return *values* as a tuple. Raises LocalProtocolError for a string, which is one of *expected*."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise LocalProtocolError(f"expected several {expected}, got {str(values)[:40]!r}")
+    return tuple(values)
 
 
 def checked_atoms(atoms: Iterable[str], expected: str) -> tuple[str, ...]:

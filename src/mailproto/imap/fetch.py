@@ -63,6 +63,7 @@ __all__ = [
     "register_item_reader",
     "write_content",
     "write_fetch_items",
+    "write_item_list",
 ]
 
 T_co = TypeVar("T_co", covariant=True)
@@ -504,7 +505,12 @@ def write_fetch_items(writer: Writer, items: tuple[FetchItem[object], ...]) -> N
     """Write one item bare, several as a list."""
     if len(items) == 1:
         items[0].write(writer)
-        return
+    else:
+        write_item_list(writer, items)
+
+
+def write_item_list(writer: Writer, items: tuple[FetchItem[object], ...]) -> None:
+    """Write `"(" fetch-att *(SP fetch-att) ")"`."""
     for index, item in enumerate(items):
         writer.write(b" " if index else b"(")
         item.write(writer)

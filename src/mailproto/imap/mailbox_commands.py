@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, final
 
-from mailproto.errors import LocalProtocolError
-from mailproto.imap.command import Command, checked_atoms, register_command
+from mailproto.imap.command import Command, checked_atoms, register_command, several
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.mailbox import (
     check_list_mailbox,
@@ -244,7 +242,7 @@ class List(Command):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reference", check_mailbox(self.reference))
-        object.__setattr__(self, "more_patterns", _several(self.more_patterns))
+        object.__setattr__(self, "more_patterns", several(self.more_patterns, "patterns"))
         for pattern in self.patterns:
             check_list_mailbox(pattern)
         if self.selection is not None:
@@ -306,12 +304,6 @@ class List(Command):
 
 
 _EXTENDED: Final = Need("an extended LIST", ("LIST-EXTENDED",))
-
-
-def _several(patterns: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(patterns, str):
-        raise LocalProtocolError(f"expected several patterns, got the string {patterns[:40]!r}")
-    return tuple(patterns)
 
 
 # mbox-or-pat     = list-mailbox / patterns

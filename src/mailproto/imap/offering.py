@@ -50,6 +50,19 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "WITHIN",
         "X-GM-EXT-1",
         "XLIST",
+        "CONDSTORE",
+        "CONTEXT=SEARCH",
+        "CONTEXT=SORT",
+        "ESEARCH",
+        "ESORT",
+        "MULTISEARCH",
+        "PARTIAL",
+        "QRESYNC",
+        "SEARCHRES",
+        "SORT",
+        "SORT=DISPLAY",
+        "THREAD=ORDEREDSUBJECT",
+        "THREAD=REFERENCES",
     )
 )
 """All that the connection can carry; what is not offered by default, an application answers itself."""

@@ -14,18 +14,17 @@ from mailproto._ranges import intersection
 from mailproto.imap.commands import (
     Command,
     Fetch,
-    Search,
     SetCommand,
     Status,
     Store,
     UIDFetch,
-    UIDSearch,
     UIDStore,
 )
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.search import SearchKey, SequenceNumbers
+from mailproto.imap.search_commands import KeyedCommand
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.state import row_of
 
@@ -49,7 +48,7 @@ def conflict(command: Command, pending: Iterable[Command]) -> str | None:
 
 
 def _takes_numbers(command: Command) -> bool:
-    if isinstance(command, Search | UIDSearch):
+    if isinstance(command, KeyedCommand):
         return _has_numbers(command.key)
     # RFC 5182 section 2.1: a server keeps track of what `$` stands for.
     if isinstance(command, SetCommand) and command.sequence_set.is_saved:

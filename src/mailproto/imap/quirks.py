@@ -134,6 +134,7 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "MIN 0 or an empty ALL where nothing was found: the result is left out.",
         is_left_out=True,
     ),
+    Quirk("a thread that splits into two or more", SEVERAL, "A single branch goes on with its line."),
     Quirk("parameters within the limits of RFC 2971", SEVERAL, "Longer values and more of them are kept."),
     # Items of FETCH
     Quirk("each item only once", SEVERAL, "The last one counts."),

@@ -48,6 +48,8 @@ def refusal_of_command(
         return refusal
     if isinstance(command, Authenticate):
         return _refusal_of_mechanism(command, offered, known)
+    if command.needs_selected and state is not State.SELECTED:
+        return Bad(f"{command.name} needs a selected mailbox")
     reason = reason_against(command.needs, offered, enabled)
     return None if reason is None else Bad(f"{command.name}: {reason}")
 

@@ -12,7 +12,7 @@ from mailproto.imap.parameters import SEARCH_RETURNS, Parameters, needs_of
 from mailproto.imap.search import SearchKey, check_charset, check_key, parse_search_keys, write_search_keys
 from mailproto.imap.writer import Writer
 
-__all__ = ["Search", "UIDSearch", "check_returning", "parse_returning", "write_returning"]
+__all__ = ["KeyedCommand", "Search", "UIDSearch", "check_returning", "parse_returning", "write_returning"]
 
 _RETURN: Final = Need("RETURN", ("ESEARCH",))
 
@@ -34,8 +34,16 @@ def write_returning(writer: Writer, returning: Parameters | None) -> None:
         SEARCH_RETURNS.write(writer, returning)
 
 
+class KeyedCommand(Command):
+    """A command that finds messages by a search key."""
+
+    __slots__ = ()
+
+    key: SearchKey
+
+
 @dataclass(frozen=True, slots=True)
-class _SearchCommand(Command):
+class _SearchCommand(KeyedCommand):
     key: SearchKey
     charset: str | None = None
     returning: Parameters | None = field(default=None, kw_only=True)

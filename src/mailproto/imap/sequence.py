@@ -135,6 +135,15 @@ class NumberSet:
         """Yield each number, ascending. Raises LocalProtocolError if `*` stands in it."""
         return _ranges.numbers(self._counted())
 
+    def in_order(self) -> Iterator[int]:
+        """Yield each number in the order in which the ranges are written, those of a range ascending.
+
+        So an ESEARCH answers a SORT (RFC 5267 section 3.2). Raises LocalProtocolError for `*` and `$`.
+        """
+        self._counted()
+        for first, last in self._ranges:
+            yield from range(min(first, last), max(first, last) + 1)
+
     def last(self, size: int) -> Self:
         """Return the set of the greatest *size* numbers."""
         return self.of_parsed(_ranges.tail(self._counted(), size))

@@ -28,6 +28,7 @@ from mailproto.imap.commands import (
     TaggedCommand,
     parse_command,
 )
+from mailproto.imap.contexts import Contexts
 from mailproto.imap.cursor import ParseError
 from mailproto.imap.events import (
     ConnectionLost,
@@ -144,6 +145,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         "_capabilities",
         "_cleartext",
         "_command",
+        "_contexts",
         "_discarded",
         "_enabled",
         "_framer",
@@ -180,6 +182,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._offer: tuple[str, Mark] | None = None
         self._enabled: frozenset[str] = frozenset()
         self._has_mod_seqs = True
+        self._contexts = Contexts()
         self._bad_commands = 0
         self._discarded = 0
         self._has_said_bye = False
@@ -338,6 +341,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._put(serialize_response(response, utf8=self.is_utf8))
         if isinstance(response, Ok) and response.code_name in _ABOUT_MOD_SEQS:
             self._has_mod_seqs = _ABOUT_MOD_SEQS[response.code_name]
+        elif isinstance(response, No):
+            self._contexts.note(response)
         elif isinstance(response, EnabledData):
             self._enabled |= with_implied(response.capabilities)
         elif isinstance(response, Bye):
@@ -422,9 +427,11 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     def _move(self, command: TaggedCommand, status: Ok | No | Bad) -> None:
         if isinstance(status, Ok):
             self._enabled |= with_implied(need.enables for need in command.command.needs if need.enables)
+        self._contexts.complete(command, status)
         row = row_of(command.command.name)
         after = {Ok: row.after_ok, No: row.after_no}.get(type(status))
         if after is not None:
+            self._contexts.clear()
             self._enter(after)
         if isinstance(command.command, StartTLS) and isinstance(status, Ok):
             self._mode = _Mode.TLS
@@ -624,6 +631,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         except ParseError as error:
             return self._refuse(error.tag or "*", Bad(_one_line(str(error))), message.text)
         status = self._refusal_of(tagged.command)
+        status = status or self._contexts.refusal(tagged)
         if status is not None:
             return self._refuse(tagged.tag, status, message.text)
         if self._framer.defects:

@@ -96,6 +96,7 @@ _ROWS: Final = (
     CommandRow(name="NAMESPACE", legal=_AFTER_LOGIN, answers=("NAMESPACE",), capability="NAMESPACE"),
     CommandRow(name="XLIST", legal=_AFTER_LOGIN, answers=("XLIST",), capability="XLIST"),
     CommandRow(name="IDLE", legal=_AFTER_LOGIN, capability="IDLE"),
+    CommandRow(name="ESEARCH", legal=_AFTER_LOGIN, answers=("ESEARCH",), capability="MULTISEARCH"),
     CommandRow(name="CLOSE", legal=_SELECTED, after_ok=State.AUTHENTICATED),
     CommandRow(name="UNSELECT", legal=_SELECTED, after_ok=State.AUTHENTICATED, capability="UNSELECT"),
     *_plain(_SELECTED, "CHECK", "EXPUNGE", "UID COPY"),
@@ -107,6 +108,13 @@ _ROWS: Final = (
     ),
     CommandRow(name="UID MOVE", legal=_SELECTED, answers=("COPYUID",), capability="MOVE"),
     CommandRow(name="SEARCH", legal=_SELECTED, keeps_numbers=True, answers=("SEARCH",)),
+    # RFC 5256 section 3: EXPUNGE is "not permitted while the server is responding to a SORT command, but ...
+    # permitted during a UID SORT command". The capability of THREAD is that of its algorithm.
+    CommandRow(name="SORT", legal=_SELECTED, keeps_numbers=True, answers=("SORT",), capability="SORT"),
+    CommandRow(name="THREAD", legal=_SELECTED, keeps_numbers=True, answers=("THREAD",)),
+    CommandRow(name="UID SORT", legal=_SELECTED, answers=("SORT",), capability="SORT"),
+    *_answered(_SELECTED, ("UID THREAD", "THREAD")),
+    *_plain(_SELECTED, "CANCELUPDATE"),
     CommandRow(name="FETCH", legal=_SELECTED, keeps_numbers=True, takes_numbers=True, answers=("FETCH",)),
     CommandRow(name="STORE", legal=_SELECTED, keeps_numbers=True, takes_numbers=True, answers=("FETCH",)),
     CommandRow(name="COPY", legal=_SELECTED, takes_numbers=True),

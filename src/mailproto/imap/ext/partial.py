@@ -68,7 +68,7 @@ class Partial(_Range):
     @property
     def needs(self) -> tuple[Need, ...]:
         """PARTIAL, or one of the contexts of RFC 5267."""
-        contexts = () if self.first < 0 else ("CONTEXT=SEARCH", "CONTEXT=SORT")
+        contexts = () if self.first < 0 else ("CONTEXT=SEARCH",)
         return (Need(self.name, ("PARTIAL", *contexts)),)
 
     def check_beside(self, others: Parameters, command: str) -> None:
