@@ -19,7 +19,8 @@ from mailproto.imap.commands import Authenticate, Logout, Noop, TaggedCommand
 from mailproto.imap.events import ConnectionLost, IdleDone, InvalidCommand, SASLResponse
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.responses import FetchData, UnknownData, UnreadResponse
-from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection, ServerEvent
+from mailproto.imap.offering import CARRIED_CAPABILITIES
+from mailproto.imap.server import IMAPServerConnection, ServerEvent
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 from support_imap import (
@@ -83,6 +84,16 @@ COMMANDS = [
     b"a FETCH 1 (BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])\r\n",
     b'a XLIST "" {1+}\r\n%\r\n',
     b"a UID STORE 1:* +X-GM-LABELS (\\Inbox {3+}\r\na b)\r\n",
+    b"a GETQUOTA {3}\r\na b\r\n",
+    b"a GETQUOTAROOT {3+}\r\na b\r\n",
+    b'a SETQUOTA "" (STORAGE 512 MESSAGE 5)\r\n',
+    b"a SETACL x {3+}\r\na b +lr\r\n",
+    b"a DELETEACL x {3+}\r\na b\r\n",
+    b"a GETACL {3}\r\na b\r\n",
+    b"a LISTRIGHTS {3+}\r\na b y\r\n",
+    b"a MYRIGHTS x\r\n",
+    b'a GETMETADATA (MAXSIZE 5 X (a {1+}\r\nb) DEPTH 1) "" (/a {4+}\r\n/a b)\r\n',
+    b"a SETMETADATA x (/a {30+}\r\n" + b"m" * 30 + b" /b ~{3+}\r\n\0\0\0 /c NIL)\r\n",
 ]
 RESPONSES = [
     b'* 12 FETCH (FLAGS (\\Seen) UID 4 ENVELOPE ("d" "s" (("a" NIL "b" "c")) '
@@ -92,6 +103,10 @@ RESPONSES = [
     b"* OK [BADCHARSET ({5}\r\nUTF-8)] {3}\r\n",
     b"* SEARCH 1 2 3\r\n* 5 EXPUNGE\r\n+ go\r\n",
     b"A1 NO [ALERT] no\r\n",
+    b'* QUOTA "" (STORAGE 10 512)\r\n* QUOTAROOT {3}\r\na b ""\r\n',
+    b'* ACL x {3}\r\na b lr\r\n* LISTRIGHTS x y "" l r\r\n* MYRIGHTS x lr\r\n',
+    b"* METADATA x (/a {30}\r\n" + b"m" * 30 + b' /b ~{3}\r\n\0\0\0 /c "x")\r\n* METADATA "" /a /b\r\n',
+    b"A1 NO [METADATA MAXSIZE 5] no\r\n",
     b"* 12 FETCH (BINARY[1]<0> ~{30}\r\n" + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
 ]
 
@@ -120,8 +135,12 @@ def serve(server: IMAPServerConnection, *pieces: bytes) -> list[ServerEvent]:
 
 
 def small_server() -> IMAPServerConnection:
-    capabilities = (*DEFAULT_CAPABILITIES, "AUTH=PLAIN")
+    capabilities = (*CARRIED_CAPABILITIES, "AUTH=PLAIN")
     return greeted_server(IMAPLimits(max_inline_literal=20), capabilities=capabilities)
+
+
+def small_selected_server() -> IMAPServerConnection:
+    return selected_server(IMAPLimits(max_inline_literal=20), capabilities=tuple(CARRIED_CAPABILITIES))
 
 
 def test_every_command_is_in_the_table() -> None:
@@ -134,7 +153,7 @@ def test_every_command_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [small_server, lambda: selected_server(IMAPLimits(max_inline_literal=20))],
+    [small_server, small_selected_server],
     ids=["not authenticated", "selected"],
 )
 @pytest.mark.parametrize("command", COMMANDS, ids=repr)
@@ -244,7 +263,7 @@ def test_changed_octets_of_a_dialogue(seed: int) -> None:
             client.send_unchecked(b"A1 X\r\n", replies=9)
             feed(client, bytes(octets))
         else:
-            serve(selected_server(IMAPLimits(max_inline_literal=20)), bytes(octets))
+            serve(small_selected_server(), bytes(octets))
     except RemoteProtocolError:
         pass
 

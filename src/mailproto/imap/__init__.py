@@ -4,6 +4,7 @@ What has general names stands in modules of its own: the keys of SEARCH in `mail
 constants of response codes in `mailproto.imap.codes`, those of flags in `mailproto.imap.flags`.
 """
 
+from mailproto.imap.admin_flows import Metadata
 from mailproto.imap.appending import AppendData, AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
@@ -108,6 +109,15 @@ from mailproto.imap.ext.gmail import (
 )
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.metadata import (
+    Depth,
+    GetMetadata,
+    MetadataChangedData,
+    MetadataCode,
+    MetadataData,
+    MetadataReason,
+    SetMetadata,
+)
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.namespace import Namespace
@@ -146,6 +156,7 @@ from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
+    DataValue,
     EnabledData,
     ExistsData,
     ExpungeData,
@@ -379,12 +390,20 @@ __all__ = [
     "MessageToAppend",
     # extensions that administer a server
     "ACLData",
+    "DataValue",
     "DeleteACL",
+    "Depth",
     "GetACL",
+    "GetMetadata",
     "GetQuota",
     "GetQuotaRoot",
     "ListRights",
     "ListRightsData",
+    "Metadata",
+    "MetadataChangedData",
+    "MetadataCode",
+    "MetadataData",
+    "MetadataReason",
     "MyRights",
     "MyRightsData",
     "QuotaData",
@@ -392,6 +411,7 @@ __all__ = [
     "QuotaRootData",
     "Rights",
     "SetACL",
+    "SetMetadata",
     "SetQuota",
     # literals and unknown values
     "Content",

@@ -10,8 +10,9 @@ from typing import Final, Never
 
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.commands import Append, Command, Fetch, Search, Status, UIDFetch, UIDSearch
-from mailproto.imap.ext import gmail, multiappend
+from mailproto.imap.ext import gmail, metadata, multiappend
 from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
+from mailproto.imap.ext.metadata import GetMetadata, SetMetadata
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.mailbox_data import STATUS_VALUES
@@ -54,6 +55,11 @@ def _of_labels(command: StoreLabels | UIDStoreLabels) -> Iterator[str]:
     yield gmail.CAPABILITY
 
 
+def _of_annotations(command: GetMetadata | SetMetadata) -> Iterator[str]:
+    if command.mailbox:
+        yield metadata.CAPABILITY
+
+
 def _of_status(command: Status) -> Iterator[str]:
     return (STATUS_VALUES[item].capability for item in command.items if item in STATUS_VALUES)
 
@@ -78,6 +84,8 @@ ARGUMENT_NEEDS: Final[dict[type[Command], Callable[[Never], Iterator[str]]]] = {
     Search: _of_search,
     UIDSearch: _of_search,
     Status: _of_status,
+    GetMetadata: _of_annotations,
+    SetMetadata: _of_annotations,
     StoreLabels: _of_labels,
     UIDStoreLabels: _of_labels,
 }

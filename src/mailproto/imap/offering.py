@@ -36,6 +36,8 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "BINARY",
         "CATENATE",
         "FILTERS",
+        "METADATA",
+        "METADATA-SERVER",
         "MULTIAPPEND",
         "OBJECTID",
         "PREVIEW",

@@ -40,6 +40,7 @@ from mailproto.imap.events import (
     command_excerpt,
 )
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.metadata import MetadataChangedData
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
 from mailproto.imap.offering import DEFAULT_CAPABILITIES, capabilities_offered
@@ -85,6 +86,9 @@ AUTOLOGOUT: Final = 30 * 60.0
 
 LOGIN_TIMEOUT: Final = 180.0
 """Seconds that a connection may stay without login; RFC 9051 section 5.4 grants nothing before it."""
+
+_UNASKED_METADATA: Final = frozenset({"METADATA", "METADATA-SERVER"})
+"""What a client has enabled, either of them, that wants to be told of changed annotations."""
 
 _ABOUT_MESSAGES: Final = (ExistsData, ExpungeData, FetchData, PreparedFetch, RecentData)
 
@@ -321,6 +325,8 @@ class IMAPServerConnection(Endpoint[ServerEvent]):
             raise LocalProtocolError(f"expected an untagged response, got {type(response).__name__}")
         if isinstance(response, _ABOUT_MESSAGES):
             self._check_is_selected(type(response).__name__)
+        if isinstance(response, MetadataChangedData) and self._enabled.isdisjoint(_UNASKED_METADATA):
+            raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
         if isinstance(response, ExpungeData) and not self.may_expunge:
             raise LocalProtocolError("EXPUNGE: not allowed now (RFC 3501 section 7.4.1)")
         self._put(serialize_response(response, utf8=self.is_utf8))
