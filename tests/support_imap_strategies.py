@@ -78,6 +78,14 @@ from mailproto.imap.ext.gmail import (
 )
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.metadata import (
+    GetMetadata,
+    MetadataChangedData,
+    MetadataCode,
+    MetadataData,
+    MetadataReason,
+    SetMetadata,
+)
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
@@ -279,6 +287,42 @@ acl_responses: st.SearchStrategy[DataResponse] = st.one_of(
     st.builds(MyRightsData, mailboxes, rights),
 )
 
+entries = st.lists(
+    st.text(
+        st.characters(min_codepoint=0x1A, max_codepoint=0x7F, exclude_characters="%*/"),
+        min_size=1,
+        max_size=8,
+    ),
+    min_size=1,
+    max_size=3,
+).map(lambda parts: "".join(f"/{part}" for part in parts))
+entry_values = st.lists(st.tuples(entries, st.none() | st.binary(max_size=40)), min_size=1, max_size=3).map(
+    tuple
+)
+metadata_commands: st.SearchStrategy[Command] = st.one_of(
+    st.builds(
+        GetMetadata,
+        mailboxes,
+        st.lists(entries, min_size=1, max_size=3).map(tuple),
+        max_size=st.none() | st.integers(0, 2**32 - 1),
+        depth=st.sampled_from([None, 0, 1, "infinity"]),
+        more_options=st.dictionaries(
+            atoms.map("X-{}".format).filter(lambda name: name.replace("-", "").isalnum()).map(str.upper),
+            st.none() | st.integers(0, 2**32) | st.just("1:*") | st.lists(values, max_size=3).map(tuple),
+            max_size=2,
+        ).map(lambda options: tuple(options.items())),
+    ),
+    st.builds(SetMetadata, mailboxes, entry_values),
+)
+metadata_responses: st.SearchStrategy[DataResponse] = st.one_of(
+    st.builds(MetadataData, mailboxes, entry_values),
+    st.builds(MetadataChangedData, mailboxes, st.lists(entries, min_size=1, max_size=3).map(tuple)),
+)
+metadata_codes = st.one_of(
+    st.builds(MetadataCode, st.sampled_from([MetadataReason.TOO_MANY, MetadataReason.NO_PRIVATE])),
+    st.builds(MetadataCode, st.sampled_from([MetadataReason.LONG_ENTRIES, MetadataReason.MAX_SIZE]), numbers),
+)
+
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
     lambda parameters: tuple(parameters.items())
@@ -340,6 +384,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(XList, mailboxes, mailboxes),
     st.builds(Compress, atoms),
     st.builds(GetQuota, texts),
+    metadata_commands,
     st.builds(SetACL, mailboxes, texts, rights, st.sampled_from(StoreAction)),
     st.builds(DeleteACL, mailboxes, texts),
     st.builds(ListRights, mailboxes, texts),
@@ -369,6 +414,7 @@ response_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(codes.CapabilityCode, st.lists(atoms, max_size=4).map(Capabilities)),
     st.builds(codes.BadCharsetCode, st.lists(st.text(ATOM_CHARS + '" ', max_size=9), max_size=3).map(tuple)),
     extension_codes,
+    metadata_codes,
     st.builds(AppendUIDCode, numbers, known_uid_sets),
     st.builds(lambda validity, uids: CopyUIDCode(validity, uids, uids), numbers, known_uid_sets),
 )

@@ -84,15 +84,17 @@ COMMANDS = [
     b"a FETCH 1 (BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])\r\n",
     b'a XLIST "" {1+}\r\n%\r\n',
     b"a COMPRESS DEFLATE\r\n",
-    b"a GETQUOTA {1+}\r\nx\r\n",
-    b"a GETQUOTAROOT INBOX\r\n",
-    b'a SETQUOTA "" (STORAGE 512)\r\n',
-    b"a SETACL INBOX {5+}\r\nsmith +lr\r\n",
-    b"a DELETEACL INBOX smith\r\n",
-    b"a GETACL INBOX\r\n",
-    b"a LISTRIGHTS INBOX smith\r\n",
-    b"a MYRIGHTS INBOX\r\n",
     b"a UID STORE 1:* +X-GM-LABELS (\\Inbox {3+}\r\na b)\r\n",
+    b"a GETQUOTA {3}\r\na b\r\n",
+    b"a GETQUOTAROOT {3+}\r\na b\r\n",
+    b'a SETQUOTA "" (STORAGE 512 MESSAGE 5)\r\n',
+    b"a SETACL x {3+}\r\na b +lr\r\n",
+    b"a DELETEACL x {3+}\r\na b\r\n",
+    b"a GETACL {3}\r\na b\r\n",
+    b"a LISTRIGHTS {3+}\r\na b y\r\n",
+    b"a MYRIGHTS x\r\n",
+    b'a GETMETADATA (MAXSIZE 5 X (a {1+}\r\nb) DEPTH 1) "" (/a {4+}\r\n/a b)\r\n',
+    b"a SETMETADATA x (/a {30+}\r\n" + b"m" * 30 + b" /b ~{3+}\r\n\0\0\0 /c NIL)\r\n",
     b"a SELECT {3}\r\nfoo (QRESYNC (1 2 1:5 (1:2 7:8)) X-Y (a {1}\r\nb))\r\n",
     b"a SORT RETURN (COUNT PARTIAL 1:5) (REVERSE DATE) UTF-8 TEXT {1}\r\nx\r\n",
     b"a UID SORT (SUBJECT) US-ASCII ALL\r\n",
@@ -111,6 +113,10 @@ RESPONSES = [
     b"* THREAD (2)(3 6 (4 23)(44 7 96))\r\n* SORT 5 3 (MODSEQ 9)\r\n",
     b"* SEARCH 1 2 3\r\n* 5 EXPUNGE\r\n+ go\r\n",
     b"A1 NO [ALERT] no\r\n",
+    b'* QUOTA "" (STORAGE 10 512)\r\n* QUOTAROOT {3}\r\na b ""\r\n',
+    b'* ACL x {3}\r\na b lr\r\n* LISTRIGHTS x y "" l r\r\n* MYRIGHTS x lr\r\n',
+    b"* METADATA x (/a {30}\r\n" + b"m" * 30 + b' /b ~{3}\r\n\0\0\0 /c "x")\r\n* METADATA "" /a /b\r\n',
+    b"A1 NO [METADATA MAXSIZE 5] no\r\n",
     b"* 12 FETCH (BINARY[1]<0> ~{30}\r\n" + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
 ]
 
@@ -143,6 +149,10 @@ def small_server() -> IMAPServerConnection:
     return greeted_server(IMAPLimits(max_inline_literal=20), capabilities=capabilities)
 
 
+def small_selected_server() -> IMAPServerConnection:
+    return selected_server(IMAPLimits(max_inline_literal=20), capabilities=tuple(CARRIED_CAPABILITIES))
+
+
 def test_every_command_is_in_the_table() -> None:
     values = [parse_commands(octets, exchanges=1)[0] for octets in COMMANDS]
     assert {value.command.name for value in values if isinstance(value, TaggedCommand)} == {
@@ -153,7 +163,7 @@ def test_every_command_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [small_server, lambda: selected_server(IMAPLimits(max_inline_literal=20))],
+    [small_server, small_selected_server],
     ids=["not authenticated", "selected"],
 )
 @pytest.mark.parametrize("command", COMMANDS, ids=repr)
@@ -263,7 +273,7 @@ def test_changed_octets_of_a_dialogue(seed: int) -> None:
             client.send_unchecked(b"A1 X\r\n", replies=9)
             feed(client, bytes(octets))
         else:
-            serve(selected_server(IMAPLimits(max_inline_literal=20)), bytes(octets))
+            serve(small_selected_server(), bytes(octets))
     except RemoteProtocolError:
         pass
 

@@ -62,6 +62,7 @@ from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.id import ID
+from mailproto.imap.ext.metadata import GetMetadata, MetadataChangedData, MetadataData, SetMetadata
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
@@ -154,6 +155,14 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "GETACL": GetACL,
     "LISTRIGHTS": lambda evil: ListRights(evil, evil),
     "MYRIGHTS": MyRights,
+    "GETMETADATA mailbox": lambda evil: GetMetadata(evil, ("/a",)),
+    "GETMETADATA entry": lambda evil: GetMetadata("x", (f"/{evil}",)),
+    "GETMETADATA option": lambda evil: GetMetadata("x", ("/a",), more_options=((evil, None),)),
+    "GETMETADATA set": lambda evil: GetMetadata("x", ("/a",), more_options=(("X", evil),)),
+    "GETMETADATA value": lambda evil: GetMetadata("x", ("/a",), more_options=(("X", (evil,)),)),
+    "SETMETADATA mailbox": lambda evil: SetMetadata(evil, (("/a", None),)),
+    "SETMETADATA entry": lambda evil: SetMetadata("x", ((f"/{evil}", None),)),
+    "SETMETADATA value": lambda evil: SetMetadata("x", (("/a", evil.encode()),)),
     "GETQUOTA root": GetQuota,
     "GETQUOTAROOT mailbox": GetQuotaRoot,
     "SETQUOTA root": lambda evil: SetQuota(evil, (("STORAGE", 1),)),
@@ -221,6 +230,9 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "acl rights": lambda evil: ACLData("x", (("y", frozenset({evil})),)),
     "listrights": lambda evil: ListRightsData(evil, evil, frozenset("l")),
     "myrights": lambda evil: MyRightsData(evil, frozenset("l")),
+    "metadata": lambda evil: MetadataData(evil, (("/a", evil.encode()),)),
+    "metadata entry": lambda evil: MetadataData("x", ((f"/{evil}", None),)),
+    "metadata changed": lambda evil: MetadataChangedData("x", (f"/{evil}",)),
     "quota root": lambda evil: QuotaData(evil, (QuotaResource("STORAGE", 1, 2),)),
     "quota resource": lambda evil: QuotaData("x", (QuotaResource(evil, 1, 2),)),
     "quota roots": lambda evil: QuotaRootData(evil, (evil, evil)),
@@ -290,8 +302,11 @@ def test_where_no_literal_can_stand(name: str, octet: str) -> None:
         COMMANDS[name](f"1{octet}2")
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"AUTHENTICATE response"}))
-def test_nul_stands_nowhere_but_in_base64(name: str) -> None:
+WITH_NUL = {"AUTHENTICATE response", "SETMETADATA value"}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - WITH_NUL))
+def test_nul_stands_nowhere_but_in_base64_and_literal8(name: str) -> None:
     with pytest.raises(LocalProtocolError):
         serialize(TaggedCommand("a", COMMANDS[name]("1\0002")))
 

@@ -37,7 +37,8 @@ def outside(**options: object) -> Client:
 
 def test_the_greeting_says_what_is_offered() -> None:
     assert outside().greeting == (
-        b"* OK [CAPABILITY IMAP4rev1 AUTH=LOGIN AUTH=PLAIN CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE LITERAL+ MOVE NAMESPACE"
+        b"* OK [CAPABILITY IMAP4rev1 AUTH=LOGIN AUTH=PLAIN CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE"
+        b" LITERAL+ MOVE NAMESPACE"
         b" SASL-IR UIDPLUS UNSELECT] ready\r\n"
     )
 
@@ -89,7 +90,8 @@ def test_commands_that_need_no_login() -> None:
         b'a OK completed\r\n* ID ("name" "test" "version" NIL)\r\nb OK completed\r\n'
     )
     assert client.say(b"c CAPABILITY\r\n") == (
-        b"* CAPABILITY IMAP4rev1 AUTH=LOGIN AUTH=PLAIN CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE LITERAL+ MOVE NAMESPACE"
+        b"* CAPABILITY IMAP4rev1 AUTH=LOGIN AUTH=PLAIN CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE"
+        b" LITERAL+ MOVE NAMESPACE"
         b" SASL-IR UIDPLUS UNSELECT\r\nc OK completed\r\n"
     )
     assert client.say(b"d LOGOUT\r\n") == b"* BYE logging out\r\nd OK completed\r\n"

@@ -42,6 +42,8 @@ LINES = (
     "GETACL x",
     "LISTRIGHTS x y",
     "MYRIGHTS x",
+    "GETMETADATA x /a",
+    "SETMETADATA x (/a NIL)",
     "GETQUOTA x",
     "GETQUOTAROOT x",
     "SETQUOTA x (STORAGE 1)",

@@ -7,7 +7,9 @@ from typing import TypeVar
 
 from mailproto.flow import Flow
 from mailproto.imap import admin_flows as flows
+from mailproto.imap.admin_flows import Metadata
 from mailproto.imap.ext.acl import ACLData, ListRightsData, Rights
+from mailproto.imap.ext.metadata import Depth
 from mailproto.imap.ext.quota import QuotaData
 from mailproto.imap.inbox import Inboxes
 
@@ -61,3 +63,22 @@ class AdminMethods:
     async def my_rights(self, mailbox: str) -> Rights:
         """Return what the user who has logged in may do with a mailbox: a set of characters (RFC 4314)."""
         return await self._run(flows.my_rights(self._session, mailbox))
+
+    async def get_metadata(
+        self, mailbox: str, *entries: str, max_size: int | None = None, depth: Depth | None = None
+    ) -> Metadata:
+        """Return annotations of a mailbox, or of the server if that is "" (METADATA, RFC 5464).
+
+        *depth* 1 also finds the children of the *entries*, "infinity" all that is below them. Values of more
+        octets than *max_size* are left out; `longest` of the result says how many the largest of them has.
+        """
+        flow = flows.get_metadata(self._session, mailbox, entries, max_size=max_size, depth=depth)
+        return await self._run(flow)
+
+    async def set_metadata(self, mailbox: str, values: Mapping[str, bytes | str | None]) -> None:
+        """Set annotations of a mailbox, or of the server if that is "" (METADATA, RFC 5464).
+
+        None removes one; text goes as UTF-8. All are set or none: `IMAPStatusError.code` of a refusal is a
+        `MetadataCode` that says why.
+        """
+        await self._run(flows.set_metadata(self._session, mailbox, values))

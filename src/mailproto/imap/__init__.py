@@ -4,6 +4,7 @@ What has general names stands in modules of its own: the keys of SEARCH in `mail
 constants of response codes in `mailproto.imap.codes`, those of flags in `mailproto.imap.flags`.
 """
 
+from mailproto.imap.admin_flows import Metadata
 from mailproto.imap.appending import AppendData, AppendMessage
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
@@ -123,6 +124,15 @@ from mailproto.imap.ext.gmail import (
 )
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.metadata import (
+    Depth,
+    GetMetadata,
+    MetadataChangedData,
+    MetadataCode,
+    MetadataData,
+    MetadataReason,
+    SetMetadata,
+)
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
@@ -169,6 +179,7 @@ from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
+    DataValue,
     EnabledData,
     ExistsData,
     ExpungeData,
@@ -413,12 +424,20 @@ __all__ = [
     "MessageToAppend",
     # extensions that administer a server
     "ACLData",
+    "DataValue",
     "DeleteACL",
+    "Depth",
     "GetACL",
+    "GetMetadata",
     "GetQuota",
     "GetQuotaRoot",
     "ListRights",
     "ListRightsData",
+    "Metadata",
+    "MetadataChangedData",
+    "MetadataCode",
+    "MetadataData",
+    "MetadataReason",
     "MyRights",
     "MyRightsData",
     "QuotaData",
@@ -426,6 +445,7 @@ __all__ = [
     "QuotaRootData",
     "Rights",
     "SetACL",
+    "SetMetadata",
     "SetQuota",
     # parameters, modifiers and options
     "Parameter",

@@ -6,19 +6,26 @@ Each class adds its row by `register_response` or `register_numbered`, in the mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, Final, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Final, Protocol, Self, TypeAlias, TypeVar, final
 
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap.cursor import MAX_NUMBER, Cursor
+from mailproto.imap.values import Content, Streamed
 from mailproto.imap.writer import Writer
 
 __all__ = [
     "NUMBERED_ROWS",
     "RESPONSE_ROWS",
+    "STREAMED_RESPONSES",
     "DataResponse",
+    "DataValue",
+    "NamedContents",
+    "NamedValues",
     "check_count",
     "check_sequence_number",
+    "filled",
     "register_numbered",
     "register_response",
 ]
@@ -38,6 +45,46 @@ class DataResponse(ABC):
     @abstractmethod
     def write(self, writer: Writer) -> None:
         """Write what stands between `* ` and CRLF."""
+
+
+NamedContents: TypeAlias = tuple[tuple[str, Content | None], ...]
+"""Names and their values, in order; None is NIL."""
+
+
+class NamedValues(DataResponse):
+    """A response with values that have names, each of which may be a literal that streams."""
+
+    __slots__ = ()
+
+    values: NamedContents
+
+    @abstractmethod
+    def filled(self, contents: Iterable[bytes | None]) -> Self:
+        """Return this with *contents*, in order, where literals were streamed; None leaves one as it is."""
+
+
+def filled(values: NamedContents, contents: Iterable[bytes | None]) -> NamedContents:
+    """Return *values* with *contents* in order in place of those that were streamed, except for None."""
+    rest = iter(contents)
+    return tuple((name, _filled(value, rest)) for name, value in values)
+
+
+def _filled(value: Content | None, contents: Iterator[bytes | None]) -> Content | None:
+    octets = next(contents, None) if isinstance(value, Streamed) else None
+    return value if octets is None else octets
+
+
+STREAMED_RESPONSES: Final[set[str]] = set()
+"""Names of the responses that are `NamedValues`; the modules of the RFCs fill it."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DataValue:
+    """Says what a streamed literal is: the value of this *name* in a response of this kind."""
+
+    response: str
+    name: str
 
 
 RESPONSE_ROWS: Final[dict[str, Callable[[Cursor], DataResponse]]] = {}

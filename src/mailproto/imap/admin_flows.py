@@ -5,10 +5,11 @@ Each is a flow as those of `mailproto.imap.client_flows`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, final
 
+from mailproto.errors import ItemMissing
 from mailproto.flow import Flow
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client_flows import data_of, last_of, run
@@ -26,17 +27,29 @@ from mailproto.imap.ext.acl import (
     SetACL,
     right_set,
 )
+from mailproto.imap.ext.metadata import (
+    Depth,
+    GetMetadata,
+    MetadataCode,
+    MetadataData,
+    MetadataReason,
+    SetMetadata,
+)
 from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaRootData, SetQuota
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.values import Content
 
 __all__ = [
+    "Metadata",
     "delete_acl",
     "get_acl",
+    "get_metadata",
     "get_quota",
     "get_quota_root",
     "list_rights",
     "my_rights",
     "set_acl",
+    "set_metadata",
     "set_quota",
 ]
 
@@ -115,3 +128,67 @@ def _known(session: Inboxes, rights: Rights) -> Rights:
     """Leave out the two rights of RFC 2086 where the server has those that they stand for."""
     extra = (session.conn.capabilities or Capabilities()).values("RIGHTS")
     return rights - VIRTUAL_RIGHTS if extra else rights
+
+
+# Metadata.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The annotations that `get_metadata` has found, as pairs of name and value; None is NIL.
+
+    `longest` is how many octets the largest value has that was left out for its size; None if none was.
+    """
+
+    values: tuple[tuple[str, Content | None], ...]
+    longest: int | None = None
+
+    def get(self, entry: str) -> bytes | None:
+        """Return the value of *entry*, whose case does not matter; None where `metadata[entry]` raises."""
+        value = {name.lower(): value for name, value in self.values}.get(entry.lower())
+        return value if isinstance(value, bytes) else None
+
+    def __getitem__(self, entry: str) -> bytes:
+        """Return the value of *entry*. Raises ItemMissing if there is none, or one above `max_section`."""
+        value = self.get(entry)
+        if value is None:
+            raise ItemMissing(entry)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the annotations."""
+        return iter([name for name, _ in self.values])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def get_metadata(
+    session: Inboxes,
+    mailbox: str,
+    entries: Iterable[str],
+    *,
+    max_size: int | None = None,
+    depth: Depth | None = None,
+) -> Flow[Metadata]:
+    """Return annotations of a mailbox, of the server if that is "": *entries*, and those below by *depth*.
+
+    With *max_size* values of more octets are left out.
+    """
+    command = GetMetadata(mailbox, tuple(entries), max_size=max_size, depth=depth)
+    inbox = yield from run(session, command)
+    answers = data_of(session, inbox, MetadataData)
+    values = tuple(pair for data in answers if data.mailbox == command.mailbox for pair in data.values)
+    code = inbox.status.code if inbox.status is not None else None
+    if isinstance(code, MetadataCode) and code.reason is MetadataReason.LONG_ENTRIES:
+        return Metadata(values, code.size)
+    return Metadata(values)
+
+
+def set_metadata(session: Inboxes, mailbox: str, values: Mapping[str, bytes | str | None]) -> Flow[None]:
+    """Set annotations of a mailbox, of the server if that is ""; None removes one, text goes as UTF-8."""
+    pairs = (
+        (entry, value.encode("utf-8") if isinstance(value, str) else value) for entry, value in values.items()
+    )
+    yield from run(session, SetMetadata(mailbox, tuple(pairs)))

@@ -58,7 +58,7 @@ from mailproto.imap.responses import (
 )
 from mailproto.imap.state import CommandRow, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
-from mailproto.imap.streaming import is_free_text, streamed_item
+from mailproto.imap.streaming import is_free_text, streamed_item, streamed_value
 from mailproto.imap.values import Message
 from mailproto.imap.view import MailboxView
 from mailproto.imap.writer import GATE, Fragment, LiteralForm, Writer
@@ -477,14 +477,23 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         if mark.size <= self._limits.max_inline_literal and framer.may_keep(mark.size):
             framer.keep()
             return None
-        found = streamed_item(framer.text, framer.literals, mark.size)
-        if found is not None:
+        started = self._start_stream(mark.size)
+        if started is not None:
             framer.stream()
-            return LiteralStarted(*found, mark.size)
+            return started
         if self._strict:
             raise LimitExceeded("max_inline_literal", mark.size, self._limits.max_inline_literal)
         framer.omit()
         return None
+
+    def _start_stream(self, size: int) -> LiteralStarted | None:
+        """Return the event of the literal whose mark the framer is at, None if it does not stream."""
+        text, literals = self._framer.text, self._framer.literals
+        found = streamed_item(text, literals, size)
+        if found is not None:
+            return LiteralStarted(*found, size)
+        value = streamed_value(text, literals, size, utf8=self.is_utf8)
+        return None if value is None else LiteralStarted(None, value, size)
 
     def _take_message(self, message: Message) -> ClientEvent | None:
         try:

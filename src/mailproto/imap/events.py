@@ -12,6 +12,7 @@ from typing import Final
 
 from mailproto._secret import Secret
 from mailproto.errors import Defect, excerpt
+from mailproto.imap._response import DataValue
 from mailproto.imap.commands import SECRET_COMMANDS, Command
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.status import Bad, No, Ok
@@ -85,11 +86,12 @@ class LiteralStarted:
     """A large literal begins: `LiteralData` and `LiteralEnded` follow, later the whole response (client).
 
     `sequence_number` is that of the FETCH response; its UID may come only after the literal. `item` is what
-    the literal is the value of; in the FetchData that follows, `Streamed(size)` stands there.
+    the literal is the value of; in the FetchData that follows, `Streamed(size)` stands there. In another
+    response (METADATA, URLFETCH) it is a `DataValue`, and there is no sequence number.
     """
 
-    sequence_number: int
-    item: BodyItem
+    sequence_number: int | None
+    item: BodyItem | DataValue
     size: int
 
 

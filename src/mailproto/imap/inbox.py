@@ -17,6 +17,7 @@ from typing import Final, Protocol, cast, final
 
 from mailproto.errors import ConnectionClosed, ConnectionTimeout, LocalProtocolError, RemoteProtocolError
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
+from mailproto.imap._response import DataValue, NamedValues
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
@@ -31,6 +32,7 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
+from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch import BodyItem
@@ -115,7 +117,9 @@ class _Literal:
 
     __slots__ = ("chunks", "download", "item")
 
-    def __init__(self, item: BodyItem, download: Inbox | None, chunks: list[bytes] | None) -> None:
+    def __init__(
+        self, item: BodyItem | DataValue, download: Inbox | None, chunks: list[bytes] | None
+    ) -> None:
         self.item = item
         self.download = download
         self.chunks = chunks
@@ -172,6 +176,7 @@ class Inboxes:
         self._holds: list[Hold] = []
         self._literal: _Literal | None = None
         self._collected: list[tuple[BodyItem, bytes]] = []
+        self._values: list[bytes | None] = []
         self._waits: list[_Wait] = []
 
     # Sending.
@@ -502,7 +507,20 @@ class Inboxes:
             self._note(event)
         return collecting
 
+    def _route_values(self, event: ClientEvent) -> Inbox | None:
+        data = cast(NamedValues, event)
+        if self._values:
+            data = data.filled(self._values)
+            self._values.clear()
+        return self._route_data(data)
+
     def _route_unread(self, event: ClientEvent) -> Inbox | None:
+        """Route what cannot be read; what was streamed of it must not get into the next response."""
+        self._values.clear()
+        return self._route_unasked(event)
+
+    def _route_unasked(self, event: ClientEvent) -> Inbox | None:
+        """Route what answers no command, whatever its name."""
         return self._route_named("", event)
 
     def _route_expunge(self, event: ClientEvent) -> Inbox | None:
@@ -557,6 +575,8 @@ class Inboxes:
 
     def _start_literal(self, event: ClientEvent) -> Inbox | None:
         start = cast(LiteralStarted, event)
+        if isinstance(start.item, DataValue):
+            return self._start_value(start, start.item)
         wanted = next((inbox for inbox in self._fetching if inbox.wants(start.item.key)), None)
         if wanted is not None and wanted is self._exclusive:
             self._literal = _Literal(start.item, wanted, None)
@@ -565,6 +585,13 @@ class Inboxes:
         is_wanted = wanted is not None or any(isinstance(x, ExchangeInbox) for x in self._open.values())
         is_kept = is_wanted and start.size <= self.limits.max_section
         self._literal = _Literal(start.item, None, [] if is_kept else None)
+        return None
+
+    def _start_value(self, start: LiteralStarted, value: DataValue) -> Inbox | None:
+        """Note a value of a response that is no FETCH; it is kept if that answers somebody."""
+        is_wanted = any(inbox.claims(value.response, start) for inbox in self._open.values())
+        is_kept = is_wanted and start.size <= self.limits.max_section
+        self._literal = _Literal(value, None, [] if is_kept else None)
         return None
 
     def _take_literal(self, event: ClientEvent) -> Inbox | None:
@@ -577,7 +604,9 @@ class Inboxes:
 
     def _end_literal(self, event: ClientEvent) -> Inbox | None:
         literal, self._literal = cast(_Literal, self._literal), None
-        if literal.download is not None:
+        if isinstance(literal.item, DataValue):
+            self._values.append(None if literal.chunks is None else b"".join(literal.chunks))
+        elif literal.download is not None:
             literal.download.put(event)
         elif literal.chunks is not None:
             self._collected.append((literal.item, b"".join(literal.chunks)))
@@ -646,6 +675,8 @@ _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
     ExpungeData: Inboxes._route_expunge,
     VanishedData: Inboxes._route_vanished,
     UnreadResponse: Inboxes._route_unread,
+    MetadataData: Inboxes._route_values,
+    MetadataChangedData: Inboxes._route_unasked,
     **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), Inboxes._route_status),
 }
 """Kind of event -> where it goes; the result is the inbox that it was put into, if any."""

@@ -37,6 +37,8 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "CATENATE",
         "COMPRESS=DEFLATE",
         "FILTERS",
+        "METADATA",
+        "METADATA-SERVER",
         "MULTIAPPEND",
         "OBJECTID",
         "PREVIEW",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar, cast, final
 
 from mailproto.errors import Defect, LocalProtocolError
-from mailproto.imap._response import NUMBERED_ROWS, RESPONSE_ROWS, DataResponse
+from mailproto.imap._response import NUMBERED_ROWS, RESPONSE_ROWS, DataResponse, DataValue
 from mailproto.imap.commands import check_tag
 from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
 from mailproto.imap.fetch_data import (
@@ -50,6 +50,7 @@ __all__ = [
     "CapabilityData",
     "ContinuationRequest",
     "DataResponse",
+    "DataValue",
     "EnabledData",
     "ExistsData",
     "ExpungeData",

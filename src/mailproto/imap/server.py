@@ -43,6 +43,7 @@ from mailproto.imap.events import (
 from mailproto.imap.expunging import reason_not_to_expunge
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.metadata import MetadataChangedData
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
@@ -90,6 +91,9 @@ AUTOLOGOUT: Final = 30 * 60.0
 
 LOGIN_TIMEOUT: Final = 180.0
 """Seconds that a connection may stay without login; RFC 9051 section 5.4 grants nothing before it."""
+
+_UNASKED_METADATA: Final = frozenset({"METADATA", "METADATA-SERVER"})
+"""What a client has enabled, either of them, that wants to be told of changed annotations."""
 
 _ABOUT_MESSAGES: Final = (ExistsData, ExpungeData, FetchData, PreparedFetch, RecentData, VanishedData)
 
@@ -336,6 +340,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             raise LocalProtocolError(f"expected an untagged response, got {type(response).__name__}")
         if isinstance(response, _ABOUT_MESSAGES):
             self._check_is_selected(type(response).__name__)
+        if isinstance(response, MetadataChangedData) and self._enabled.isdisjoint(_UNASKED_METADATA):
+            raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
         if isinstance(response, ExpungeData | VanishedData):
             self._check_expunge(response)
         self._put(serialize_response(response, utf8=self.is_utf8))

@@ -128,6 +128,8 @@ _ADMIN_ROWS: Final = (
     CommandRow(name="GETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
     CommandRow(name="LISTRIGHTS", legal=_AFTER_LOGIN, answers=("LISTRIGHTS",), capability="ACL"),
     CommandRow(name="MYRIGHTS", legal=_AFTER_LOGIN, answers=("MYRIGHTS",), capability="ACL"),
+    CommandRow(name="GETMETADATA", legal=_AFTER_LOGIN, answers=("METADATA",), capability="METADATA-SERVER"),
+    CommandRow(name="SETMETADATA", legal=_AFTER_LOGIN, capability="METADATA-SERVER"),
     CommandRow(name="GETQUOTA", legal=_AFTER_LOGIN, answers=("QUOTA",), capability="QUOTA"),
     CommandRow(name="GETQUOTAROOT", legal=_AFTER_LOGIN, answers=("QUOTAROOT", "QUOTA"), capability="QUOTA"),
     CommandRow(name="SETQUOTA", legal=_AFTER_LOGIN, answers=("QUOTA",), capability="QUOTASET"),

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from mailproto.imap._grammar import LITERAL_MARK, QUOTED
+from mailproto.imap._response import STREAMED_RESPONSES, DataValue, NamedValues
 from mailproto.imap.commands import STREAMED_COMMANDS, TaggedCommand, parse_command
 from mailproto.imap.cursor import Cursor, ParseError
 from mailproto.imap.fetch import RFC822, RFC822_HEADER, RFC822_TEXT, BodyItem, BodySection
+from mailproto.imap.responses import parse_response
 from mailproto.imap.sections import parse_section
 from mailproto.imap.values import Content, Message, Streamed
 
@@ -25,6 +27,7 @@ __all__ = [
     "is_free_text",
     "streamed_command",
     "streamed_item",
+    "streamed_value",
 ]
 
 MAX_TEXT: Final = 1_048_576
@@ -116,6 +119,26 @@ def streamed_item(text: bytes, literals: tuple[Content, ...], size: int) -> tupl
 def _is_outermost(text: bytes) -> bool:
     bare = QUOTED.sub(b"", text)
     return bare.count(b"(") - bare.count(b")") == 1
+
+
+_DATA: Final = re.compile(rb"\* ([A-Za-z]+) ")
+
+
+def streamed_value(
+    text: bytes, literals: tuple[Content, ...], size: int, *, utf8: bool = False
+) -> DataValue | None:
+    """Return whose value the literal is whose mark *text* ends in, in a response other than FETCH.
+
+    None if it has to be kept or dropped.
+    """
+    head = _DATA.match(text)
+    if head is None or head[1].decode("ascii").upper() not in STREAMED_RESPONSES or len(text) > MAX_TEXT:
+        return None
+    for closing in (b"", b")"):
+        data = parse_response(Message(text + closing, (*literals, Streamed(size))), utf8=utf8)
+        if isinstance(data, NamedValues) and isinstance(data.values[-1][1], Streamed):
+            return DataValue(data.name, data.values[-1][0])
+    return None
 
 
 _COMMAND: Final = re.compile(rb"[^ ]+ ((?:[Uu][Ii][Dd] )?[A-Za-z0-9]+) ")
