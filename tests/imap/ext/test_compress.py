@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
-from mailproto.imap.client import IMAPClientConnection
+from mailproto.errors import LocalProtocolError
 from mailproto.imap.codec import Opaque, parse_commands
 from mailproto.imap.commands import Command, Noop, TaggedCommand, UIDFetch
 from mailproto.imap.cursor import ParseError
@@ -25,11 +24,8 @@ from mailproto.imap.fetch import BodySection
 from mailproto.imap.pipelining import conflict
 from mailproto.imap.responses import ExistsData, FetchData
 from mailproto.imap.sequence import UIDSet
-from mailproto.imap.server import IMAPServerConnection
 from mailproto.imap.status import Bad, No, Ok
-from mailproto.limits import IMAPLimits
 from mailproto.testing import ConnectionPair
-from mailproto.wants import Wants
 from support_imap import feed, greeted_server, logged_in_client, logged_in_server, pull, selected_client, sent
 from support_imap_ext import check_code, check_refused
 from support_imap_wire import command_octets, parse_octets
@@ -267,75 +263,3 @@ def test_it_is_alone() -> None:
         client.send_command(Noop())
     assert conflict(Noop(), [Compress()]) is not None
     assert conflict(Compress(), [Noop()]) is not None
-
-
-# Hostile input.
-
-
-def compressed_client(limits: IMAPLimits | None = None) -> IMAPClientConnection:
-    """Return a client with a selected mailbox whose server has said OK to COMPRESS."""
-    client = selected_client(" ".join(OFFERING), limits=limits)
-    client.send_command(Compress(), "a")
-    feed(client, b"a OK compressed\r\n")
-    return client
-
-
-def compressed_server() -> IMAPServerConnection:
-    """Return a server that has said OK to COMPRESS."""
-    server = logged_in_server(capabilities=OFFERING)
-    feed(server, b"a COMPRESS DEFLATE\r\n")
-    server.complete("a", Ok())
-    sent(server)
-    return server
-
-
-def test_a_client_that_is_sent_plain_text() -> None:
-    client = compressed_client()
-    with pytest.raises(RemoteProtocolError, match="expected DEFLATE data"):
-        feed(client, b"* OK plain\r\n")
-    assert client.wants is Wants.CLOSED
-
-
-def test_a_server_that_is_sent_plain_text() -> None:
-    server = compressed_server()
-    with pytest.raises(RemoteProtocolError, match="expected DEFLATE data"):
-        feed(server, b"b NOOP\r\n")
-    assert b"BYE" in zlib.decompressobj(-15).decompress(sent(server))
-    assert server.wants is Wants.CLOSED
-
-
-def test_a_continuation_for_it() -> None:
-    client = logged_in_client(" ".join(OFFERING))
-    client.send_command(Compress(), "a")
-    with pytest.raises(RemoteProtocolError, match="tagged answer to COMPRESS"):
-        feed(client, b"+ go on\r\n")
-
-
-@pytest.mark.parametrize("make", [compressed_client, compressed_server])
-def test_a_line_without_end(make: Any) -> None:
-    conn = make()
-    octets = Deflater().compress([b"* OK " + b"x" * 30_000_000])
-    assert len(octets) < 40_000
-    conn.receive_data(octets)
-    with pytest.raises(LimitExceeded):
-        pull(conn)
-    assert conn.buffered == 0
-
-
-def test_a_bomb_in_a_literal() -> None:
-    client = compressed_client()
-    client.send_command(UIDFetch(UIDSet("7"), (BodySection(),)), "b")
-    deflate = zlib.compressobj(9, wbits=-15)
-    megabyte = b"0" * 1_048_576
-    octets = deflate.compress(b"* 1 FETCH (UID 7 BODY[] {1073741824}\r\n")
-    octets += b"".join(deflate.compress(megabyte) for _ in range(100)) + deflate.flush(zlib.Z_SYNC_FLUSH)
-    assert len(octets) < 110_000
-    client.receive_data(octets)
-    largest = 0
-    with pytest.raises(LimitExceeded) as caught:
-        while (event := client.next_event()) is not None:
-            if isinstance(event, LiteralData):
-                largest = max(largest, len(event.data))
-                assert client.buffered <= len(octets) + IMAPLimits().max_inflate
-    assert caught.value.limit == "max_inflate_ratio"
-    assert 0 < largest <= IMAPLimits().max_inflate
