@@ -78,6 +78,8 @@ from mailproto.imap.ext.gmail import (
 )
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.list_extended import CHILDREN, RECURSIVEMATCH, REMOTE, SUBSCRIBED
+from mailproto.imap.ext.list_status import MYRIGHTS, ReturnMetadata, ReturnStatus
 from mailproto.imap.ext.metadata import (
     GetMetadata,
     MetadataChangedData,
@@ -105,6 +107,7 @@ from mailproto.imap.ext.quota import (
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
+from mailproto.imap.ext.special_use import SPECIAL_USE
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
@@ -112,6 +115,7 @@ from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList
 from mailproto.imap.fetch import ENVELOPE, FLAGS, RFC822_SIZE, UID, BodySection, FetchItem
+from mailproto.imap.mailbox_data import ListData
 from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import Parameters, UnknownParameter
 from mailproto.imap.search import SearchKey
@@ -527,4 +531,37 @@ multisearches = st.one_of(
         scope=unknown_parameters,
         returning=_returning,
     ),
+)
+
+# RFC 5258, 5819, 6154, 8440 and 9590
+
+_selections = st.sampled_from([(SUBSCRIBED,), (REMOTE,), (SUBSCRIBED, RECURSIVEMATCH), (SPECIAL_USE,)])
+_list_returns = st.lists(
+    st.one_of(
+        st.sampled_from([CHILDREN, SUBSCRIBED, SPECIAL_USE, MYRIGHTS]),
+        st.builds(ReturnStatus, st.lists(atoms, min_size=1, max_size=3).map(tuple)),
+        st.builds(ReturnMetadata, st.lists(texts.map("/{}".format), min_size=1, max_size=3).map(tuple)),
+    ),
+    max_size=4,
+    unique_by=lambda option: option.name,
+).map(tuple)
+extended_lists = st.builds(
+    List,
+    mailboxes,
+    mailboxes,
+    more_patterns=st.lists(mailboxes, max_size=2).map(tuple),
+    selection=st.none() | _selections,
+    returning=st.none() | _list_returns,
+)
+_list_items: st.SearchStrategy[tuple[str, object]] = st.one_of(
+    st.tuples(st.just("CHILDINFO"), st.lists(atoms.map(str.upper), min_size=1, max_size=3).map(tuple)),
+    st.tuples(st.just("OLDNAME"), mailboxes.map(lambda name: "INBOX" if name.upper() == "INBOX" else name)),
+    st.tuples(atoms.map("X-{}".format), values),
+)
+listed = st.builds(
+    ListData,
+    flags,
+    st.none() | st.sampled_from("/.\\"),
+    mailboxes,
+    extended=st.none() | st.lists(_list_items, max_size=3).map(tuple),
 )

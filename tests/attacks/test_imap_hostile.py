@@ -102,6 +102,8 @@ COMMANDS = [
     b"a UID THREAD REFERENCES UTF-8 ALL\r\n",
     b"a ESEARCH IN (mailboxes ({3}\r\nfoo bar) personal) RETURN (ALL) ALL\r\n",
     b'a CANCELUPDATE "b" "c"\r\n',
+    b'a LIST (SUBSCRIBED X (a)) "" ({3}\r\nfoo %) RETURN (STATUS (MESSAGES) METADATA (/a {2}\r\n/b))\r\n',
+    b"a CREATE {3}\r\nfoo (USE (\\Sent \\X))\r\n",
 ]
 RESPONSES = [
     b'* 12 FETCH (FLAGS (\\Seen) UID 4 ENVELOPE ("d" "s" (("a" NIL "b" "c")) '
@@ -110,6 +112,7 @@ RESPONSES = [
     b'* LIST (\\Noselect) "/" {3}\r\na/b\r\n',
     b"* OK [BADCHARSET ({5}\r\nUTF-8)] {3}\r\n",
     b'* ESEARCH (TAG "a" MAILBOX {3}\r\nfoo) UID ALL 1:5 ADDTO (0 7) X (a)\r\n* VANISHED (EARLIER) 1:5\r\n',
+    b'* LIST () "/" foo ("CHILDINFO" ("SUBSCRIBED") OLDNAME ({1}\r\na) X (b))\r\n',
     b"* THREAD (2)(3 6 (4 23)(44 7 96))\r\n* SORT 5 3 (MODSEQ 9)\r\n",
     b"* SEARCH 1 2 3\r\n* 5 EXPUNGE\r\n+ go\r\n",
     b"A1 NO [ALERT] no\r\n",

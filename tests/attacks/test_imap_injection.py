@@ -62,6 +62,7 @@ from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.id import ID
+from mailproto.imap.ext.list_status import ReturnMetadata, ReturnStatus
 from mailproto.imap.ext.metadata import GetMetadata, MetadataChangedData, MetadataData, SetMetadata
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
@@ -78,6 +79,7 @@ from mailproto.imap.ext.quota import (
 )
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.sort import Sort, SortCriterion, UIDSort, sort_criteria
+from mailproto.imap.ext.special_use import Use
 from mailproto.imap.ext.thread import Thread, UIDThread
 from mailproto.imap.ext.uidplus import UIDExpunge
 from mailproto.imap.ext.utf8 import UTF8Message
@@ -122,6 +124,9 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "UNSUBSCRIBE": Unsubscribe,
     "LIST reference": lambda evil: List(evil, "*"),
     "LIST pattern": lambda evil: List("", evil),
+    "LIST status": lambda evil: List("", "%", returning=(ReturnStatus((evil,)),)),
+    "LIST metadata": lambda evil: List("", "%", returning=(ReturnMetadata((f"/{evil}",)),)),
+    "CREATE use": lambda evil: Create("x", (Use(frozenset({f"\\{evil}"})),)),
     "LIST patterns": lambda evil: List("", "%", more_patterns=(evil,)),
     "LSUB reference": lambda evil: LSub(evil, "*"),
     "LSUB pattern": lambda evil: LSub("", evil),
@@ -220,6 +225,9 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "capability": lambda evil: CapabilityData([evil]),
     "flag": lambda evil: FlagsData(frozenset({evil})),
     "mailbox": lambda evil: ListData(frozenset(), "/", evil),
+    "old name": lambda evil: ListData(frozenset(), "/", "x", extended=(("OLDNAME", evil),)),
+    "child info": lambda evil: ListData(frozenset(), "/", "x", extended=(("CHILDINFO", (evil,)),)),
+    "extended item": lambda evil: ListData(frozenset(), "/", "x", extended=((evil, 5),)),
     "attribute": lambda evil: ListData(frozenset({evil}), "/", "x"),
     "delimiter": lambda evil: ListData(frozenset(), evil, "x"),
     "status mailbox": lambda evil: StatusData(evil, (("MESSAGES", 1),)),

@@ -36,7 +36,7 @@ CASES: list[tuple[bytes, DataResponse]] = [
     (b'* LIST () "/" Entw&APw-rfe', ListData(frozenset(), "/", "Entwürfe")),
     (
         b'* LIST () "/" foo ("CHILDINFO" ("SUBSCRIBED"))',
-        ListData(frozenset(), "/", "foo", extended=(b"CHILDINFO", (b"SUBSCRIBED",))),
+        ListData(frozenset(), "/", "foo", extended=(("CHILDINFO", ("SUBSCRIBED",)),)),
     ),
     (
         b"* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)",
@@ -170,7 +170,7 @@ WRONG: list[Callable[[], DataResponse]] = [
     lambda: ListData(frozenset(), "\r", "x"),
     lambda: ListData(frozenset(), "é", "x"),
     lambda: ListData(frozenset(), None, "a\0"),
-    lambda: ListData(frozenset(), None, "a", extended=(b"\0",)),
+    lambda: ListData(frozenset(), None, "a", extended=(("X", b"\0"),)),
     lambda: StatusData("a\0", ()),
     lambda: StatusData("a", (("A B", 5),)),
     lambda: StatusData("a", ((5, 5),)),  # type: ignore[arg-type]  # wrong on purpose

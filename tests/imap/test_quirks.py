@@ -293,7 +293,7 @@ CASES: dict[str, Case] = {
     "the least of nothing": (
         b'* ESEARCH (TAG "a") MIN 0 COUNT 0',
         [ESearchData("a", (("COUNT", 0),))],
-        ["a result as its name has it"],
+        ["a value as its name has it"],
     ),
     "a thread with one branch": (
         b"* THREAD (1 (2 (3)(4)))",
@@ -723,7 +723,7 @@ PASSING = {
 }
 # What is left out or unread is an error of the grammar, not a defect that was read.
 LEFT_OUT = {quirk.rule for quirk in QUIRKS if quirk.is_left_out} - {
-    "a result as its name has it",
+    "a value as its name has it",
     "a value behind each item",
 }
 
@@ -779,7 +779,7 @@ VALID: list[tuple[bytes, ClientEvent]] = [
     (b'* LIST () "\\"" a', ListData(frozenset(), '"', "a")),
     (
         b'* LIST () "/" a ("CHILDINFO" ("X"))',
-        ListData(frozenset(), "/", "a", extended=(b"CHILDINFO", (b"X",))),
+        ListData(frozenset(), "/", "a", extended=(("CHILDINFO", ("X",)),)),
     ),
     (b"* STATUS a (UNSEEN 0)", StatusData("a", (("UNSEEN", 0),))),
     (b"* search 2 1", SearchData((2, 1))),

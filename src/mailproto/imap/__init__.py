@@ -124,6 +124,8 @@ from mailproto.imap.ext.gmail import (
 )
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.list_extended import CHILDREN, RECURSIVEMATCH, REMOTE, SUBSCRIBED
+from mailproto.imap.ext.list_status import MYRIGHTS, ReturnMetadata, ReturnStatus
 from mailproto.imap.ext.metadata import (
     Depth,
     GetMetadata,
@@ -146,6 +148,7 @@ from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.searchres import NOTSAVED, SAVE
 from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
+from mailproto.imap.ext.special_use import SPECIAL_USE, USEATTR, Use
 from mailproto.imap.ext.thread import Thread, ThreadBranch, ThreadData, UIDThread
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
@@ -173,6 +176,7 @@ from mailproto.imap.fetch import (
     SectionData,
 )
 from mailproto.imap.items_flows import MessageToAppend
+from mailproto.imap.list_flows import Listed
 from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import Parameter, SimpleParameter, UnknownParameter
 from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
@@ -476,6 +480,18 @@ __all__ = [
     "PartialFetch",
     "PartialResults",
     "SAVE",
+    # LIST-EXTENDED, LIST-STATUS, LIST-MYRIGHTS, LIST-METADATA and SPECIAL-USE
+    "CHILDREN",
+    "Listed",
+    "MYRIGHTS",
+    "RECURSIVEMATCH",
+    "REMOTE",
+    "ReturnMetadata",
+    "ReturnStatus",
+    "SPECIAL_USE",
+    "SUBSCRIBED",
+    "USEATTR",
+    "Use",
     # SORT, THREAD, contexts and searches in several mailboxes
     "CONTEXT",
     "CancelUpdate",

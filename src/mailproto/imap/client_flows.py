@@ -261,9 +261,9 @@ def select(
     return cast(MailboxView, session.conn.view)
 
 
-def create(session: Inboxes, mailbox: str) -> Flow[str | None]:
+def create(session: Inboxes, mailbox: str, parameters: Parameters = ()) -> Flow[str | None]:
     """Make a mailbox; the result is its object identifier, if the server has OBJECTID (RFC 8474)."""
-    inbox = yield from run(session, Create(mailbox))
+    inbox = yield from run(session, Create(mailbox, parameters))
     code = inbox.status.code if inbox.status is not None else None
     return code.object_id if isinstance(code, MailboxIDCode) else None
 

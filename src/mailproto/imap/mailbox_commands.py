@@ -15,7 +15,7 @@ from mailproto.imap.mailbox import (
     write_list_mailbox,
     write_mailbox,
 )
-from mailproto.imap.mailbox_data import STATUS_VALUES
+from mailproto.imap.mailbox_data import needs_of_status
 from mailproto.imap.needs import Need
 from mailproto.imap.parameters import (
     CREATE_PARAMETERS,
@@ -364,5 +364,4 @@ class Status(Command):
     @property
     def needs(self) -> tuple[Need, ...]:
         """What the items of extensions need; unknown ones are left to the server."""
-        known = (STATUS_VALUES[item] for item in self.items if item in STATUS_VALUES)
-        return tuple(need for item in known for need in item.needs)
+        return needs_of_status(self.items)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Self, final
+from typing import ClassVar, Final, NamedTuple, Self, TypeAlias, cast, final
 
 from mailproto.errors import Defect, ItemMissing, LocalProtocolError
 from mailproto.imap._loose import note
@@ -27,6 +27,12 @@ from mailproto.imap.values import Value, check_value
 from mailproto.imap.writer import Writer
 
 __all__ = [
+    "LIST_ITEMS",
+    "SPECIAL_USES",
+    "ListItem",
+    "needs_of_status",
+    "register_list_attributes",
+    "register_list_item",
     "ExistsData",
     "ExpungeData",
     "FlagsData",
@@ -56,19 +62,63 @@ _ATTRIBUTES: Final = (
 )
 _SPELLING: Final = {attribute.lower(): attribute for attribute in _ATTRIBUTES}
 
+SPECIAL_USES: Final = (
+    "\\All",
+    "\\Archive",
+    "\\Drafts",
+    "\\Flagged",
+    "\\Important",
+    "\\Junk",
+    "\\Sent",
+    "\\Trash",
+)
+"""The attributes that say what a mailbox is for (RFC 6154 section 2, RFC 8457 section 3)."""
+
+
+def register_list_attributes(*attributes: str) -> None:
+    """Let these attributes have one spelling, whatever case comes."""
+    _SPELLING.update((attribute.lower(), attribute) for attribute in attributes)
+
+
+class ListItem(NamedTuple):
+    """What may stand behind the name in a LIST response: how its value is read, written and checked."""
+
+    parse: Callable[[Cursor], object]
+    write: Callable[[Writer, object], None]
+    check: Callable[[object], None]
+
+
+LIST_ITEMS: Final[dict[str, ListItem]] = {}
+"""Tag of each `mbox-list-extended-item` -> its row; the modules of the RFCs fill it."""
+
+
+def register_list_item(
+    name: str,
+    parse: Callable[[Cursor], object],
+    write: Callable[[Writer, object], None],
+    check: Callable[[object], None],
+) -> None:
+    """Add the row of *name* to `LIST_ITEMS`."""
+    LIST_ITEMS[name] = ListItem(parse, write, check)
+
+
+Extended: TypeAlias = tuple[tuple[str, object], ...]
+"""Pairs of a tag in upper case and a value, as RFC 5258 puts them behind the name."""
+
 
 @dataclass(frozen=True, slots=True)
 class MailboxListData(DataResponse):
     """What LIST and LSUB responses have in common; build one of those.
 
     `attributes` are as written, those of RFC 3501 and 3348 in one spelling. `delimiter` is the character
-    between levels, None in a flat hierarchy. `extended` is what RFC 5258 puts behind the name, if anything.
+    between levels, None in a flat hierarchy. `extended` are pairs of a tag and a value behind the name (RFC
+    5258), None if there is no list; an unknown tag has a generic value.
     """
 
     attributes: frozenset[str]
     delimiter: str | None
     mailbox: str
-    extended: tuple[Value, ...] | None = field(default=None, kw_only=True)
+    extended: Extended | None = field(default=None, kw_only=True)
     defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -76,12 +126,28 @@ class MailboxListData(DataResponse):
         object.__setattr__(self, "attributes", attributes)
         check_delimiter(self.delimiter)
         object.__setattr__(self, "mailbox", check_mailbox(self.mailbox))
-        check_value(self.extended)
+        if self.extended is not None:
+            object.__setattr__(self, "extended", tuple(map(_checked_item, self.extended)))
 
     @property
     def is_selectable(self) -> bool:
-        """Whether it can be selected: there is no `\\Noselect`."""
-        return "\\Noselect" not in self.attributes
+        """Whether it can be selected: there is no `\\Noselect`, which `\\NonExistent` implies (RFC 5258)."""
+        return not {"\\Noselect", "\\NonExistent"} & self.attributes
+
+    @property
+    def special_uses(self) -> frozenset[str]:
+        """What it is for: those of its attributes that are in `SPECIAL_USES` (RFC 6154)."""
+        return self.attributes.intersection(SPECIAL_USES)
+
+    @property
+    def child_info(self) -> tuple[str, ...]:
+        """The selection options that mailboxes below it match: "SUBSCRIBED" (RFC 5258 section 3.5)."""
+        return cast("tuple[str, ...]", dict(self.extended or ()).get("CHILDINFO", ()))
+
+    @property
+    def old_name(self) -> str | None:
+        """The name that it had before, None if the server does not say (RFC 5465 section 5.4)."""
+        return cast("str | None", dict(self.extended or ()).get("OLDNAME"))
 
     @property
     def has_children(self) -> bool | None:
@@ -121,14 +187,14 @@ class MailboxListData(DataResponse):
         write_mailbox(writer, self.mailbox)
         if self.extended is not None:
             writer.write(b" ")
-            writer.value(self.extended)
+            _write_extended(writer, self.extended)
 
 
 def _spelled(attribute: str) -> str:
     return _SPELLING.get(attribute.lower(), attribute)
 
 
-def _parse_name(cursor: Cursor) -> tuple[str, tuple[Value, ...] | None]:
+def _parse_name(cursor: Cursor) -> tuple[str, Extended | None]:
     """Read the mailbox and the list behind it; where something else follows, all of it is the mailbox."""
     start, literal_index, defects = cursor.position, cursor.literal_index, len(cursor.defects)
     try:
@@ -144,10 +210,68 @@ def _parse_name(cursor: Cursor) -> tuple[str, tuple[Value, ...] | None]:
     return parse_bare_mailbox(cursor, len(cursor.text)), None
 
 
-def _parse_extended(cursor: Cursor) -> tuple[Value, ...]:
-    cursor.position -= 1
-    value = cursor.value()
-    return value if isinstance(value, tuple) else ()
+# mbox-list-extended          =  "(" [mbox-list-extended-item *(SP mbox-list-extended-item)] ")"
+# mbox-list-extended-item     =  mbox-list-extended-item-tag SP tagged-ext-val
+# mbox-list-extended-item-tag =  astring
+def _parse_extended(cursor: Cursor) -> Extended:
+    """Read the list behind its `(`; an item that cannot be read is a defect, and left out."""
+    items: list[tuple[str, object]] = []
+    is_first = True
+    while not cursor.accept(b")"):
+        if not is_first:
+            cursor.sp()
+        is_first = False
+        item = _parse_list_item(cursor)
+        if item is not None:
+            items.append(item)
+    return tuple(items)
+
+
+def _parse_list_item(cursor: Cursor) -> tuple[str, object] | None:
+    start = cursor.position
+    name = cursor.astring().decode("utf-8", "surrogateescape").upper()
+    if not _STATUS_ITEM.fullmatch(name.encode("utf-8", "surrogateescape")):
+        raise cursor.error("the tag of an extended item", start)
+    cursor.sp()
+    row = LIST_ITEMS.get(name)
+    if row is None:
+        return name, cursor.value()
+    start, literals = cursor.position, cursor.literal_index
+    try:
+        value = row.parse(cursor)
+        if cursor.peek() not in (b" ", b")"):
+            raise cursor.error("the end of an extended item")
+    except (ParseError, LocalProtocolError):
+        cursor.position, cursor.literal_index = start, literals
+        cursor.defect("a value as its name has it", start)
+        cursor.value()
+        return None
+    return name, value
+
+
+def _write_extended(writer: Writer, items: Extended) -> None:
+    for index, (name, value) in enumerate(items):
+        writer.write(b" " if index else b"(")
+        writer.string(name.encode("ascii"))
+        writer.write(b" ")
+        row = LIST_ITEMS.get(name)
+        if row is None:
+            writer.value(cast(Value, value))
+        else:
+            row.write(writer, value)
+    writer.write(b")" if items else b"()")
+
+
+def _checked_item(item: tuple[str, object]) -> tuple[str, object]:
+    name, value = item
+    if not _STATUS_ITEM.fullmatch(name.encode("utf-8", "surrogatepass")):
+        raise LocalProtocolError(f"expected the tag of an extended item, got {str(name)[:40]!r}")
+    row = LIST_ITEMS.get(name.upper())
+    if row is None:
+        check_value(value)
+    else:
+        row.check(value)
+    return name.upper(), value
 
 
 def check_delimiter(delimiter: object) -> None:
@@ -223,6 +347,12 @@ class StatusItem:
 
 STATUS_VALUES: Final[dict[str, StatusItem]] = {}
 """Name of each STATUS item of an extension -> the item; the modules of the RFCs fill it."""
+
+
+def needs_of_status(items: Iterable[str]) -> tuple[Need, ...]:
+    """Return what a server must offer for these STATUS items; of unknown ones nobody can say."""
+    known = (STATUS_VALUES[item] for item in items if item in STATUS_VALUES)
+    return tuple(need for item in known for need in item.needs)
 
 
 def register_status_item(item: StatusItem) -> StatusItem:

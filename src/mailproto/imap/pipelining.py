@@ -84,7 +84,10 @@ def _never(first: Command, second: Command) -> bool:
 
 
 def _same_mailbox(first: Command, second: Command) -> bool:
-    return isinstance(first, Status) and isinstance(second, Status) and first.mailbox == second.mailbox
+    if isinstance(first, Status) and isinstance(second, Status):
+        return first.mailbox == second.mailbox
+    # A LIST that returns STATUS may name any mailbox (RFC 5819).
+    return True
 
 
 def _same_messages(first: Command, second: Command) -> bool:

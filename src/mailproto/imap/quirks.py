@@ -129,9 +129,9 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     ),
     Quirk("a mod-sequence only beside numbers", SEVERAL, "Nothing was found, and so it says nothing."),
     Quirk(
-        "a result as its name has it",
+        "a value as its name has it",
         SEVERAL,
-        "MIN 0 or an empty ALL where nothing was found: the result is left out.",
+        "MIN 0 or an empty ALL where nothing was found, an empty CHILDINFO: it is left out.",
         is_left_out=True,
     ),
     Quirk("a thread that splits into two or more", SEVERAL, "A single branch goes on with its line."),

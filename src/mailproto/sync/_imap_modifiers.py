@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailproto.imap import client_flows as flows
-from mailproto.imap import condstore_flows, search_flows
+from mailproto.imap import condstore_flows, list_flows, search_flows
 from mailproto.imap.client_flows import Numbers
 from mailproto.imap.commands import Search, StoreAction, UIDSearch
 from mailproto.imap.condstore_flows import Resynced, Stored
@@ -16,6 +16,7 @@ from mailproto.imap.ext.qresync import QResync
 from mailproto.imap.ext.sort import Sort, SortCriteria, UIDSort, sort_criteria
 from mailproto.imap.ext.thread import Thread, ThreadBranch, UIDThread
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.list_flows import Listed, ListOptions
 from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import SEARCH_RETURNS
 from mailproto.imap.search import SearchKey
@@ -168,3 +169,18 @@ class ModifierMethods:
         key = flows.joined_keys(keys)
         command = ESearch(key, charset, sources=tuple(sources), returning=options)
         return self._driver.run(search_flows.multisearch(self._session, command))
+
+    def list_extended(
+        self,
+        *patterns: str,
+        reference: str = "",
+        selection: ListOptions = (),
+        returning: ListOptions = (),
+    ) -> tuple[Listed, ...]:
+        """Return the mailboxes that match any of *patterns*, and what is asked for about them (RFC 5258).
+
+        *selection*: "SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE". *returning*: "SUBSCRIBED",
+        "CHILDREN", "SPECIAL-USE", "STATUS (MESSAGES UNSEEN)", "MYRIGHTS", "METADATA (/private/comment)".
+        """
+        command = list_flows.list_command(reference, patterns, selection, returning)
+        return self._driver.run(list_flows.list_extended(self._session, command))

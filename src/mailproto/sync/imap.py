@@ -49,6 +49,7 @@ from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.special_use import Use
 from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch_data import FetchData
@@ -369,9 +370,13 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         """Ask for a checkpoint of the mailbox (CHECK)."""
         self._run(flows.run(self._session, Check()))
 
-    def create(self, mailbox: str) -> str | None:
-        """Make a mailbox; the result is its identifier, if the server has OBJECTID (RFC 8474)."""
-        return self._run(flows.create(self._session, mailbox))
+    def create(self, mailbox: str, *, special_uses: Iterable[str] | None = None) -> str | None:
+        """Make a mailbox, for *special_uses* such as "\\\\Drafts" if they are given (RFC 6154).
+
+        The result is its identifier, if the server has OBJECTID (RFC 8474).
+        """
+        parameters = () if special_uses is None else (Use(frozenset(special_uses)),)
+        return self._run(flows.create(self._session, mailbox, parameters))
 
     def delete(self, mailbox: str) -> None:
         """Remove a mailbox."""

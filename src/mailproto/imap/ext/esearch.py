@@ -305,7 +305,7 @@ def _parse_result(cursor: Cursor, kind: type[NumberSet]) -> tuple[str, object] |
             raise cursor.error("the end of a result")
     except (ParseError, LocalProtocolError):
         cursor.position, cursor.literal_index = start, literals
-        cursor.defect("a result as its name has it", start)
+        cursor.defect("a value as its name has it", start)
         cursor.value()
         return None
     return name, value
