@@ -128,6 +128,14 @@ from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.urlauth import (
+    GenURLAuth,
+    GenURLAuthData,
+    ResetKey,
+    URLFetch,
+    URLFetchData,
+    URLMechCode,
+)
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList, XListData
@@ -186,6 +194,7 @@ from mailproto.imap.session import IMAPSession, LiteralSink
 from mailproto.imap.state import State
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.updates import Alert, Expunged, FlagsChanged, MailboxChanged, NewMessages, Update
+from mailproto.imap.url import IMAPURL
 from mailproto.imap.values import Content, Omitted, Streamed, Value
 from mailproto.imap.view import MailboxView
 
@@ -393,10 +402,13 @@ __all__ = [
     "DataValue",
     "DeleteACL",
     "Depth",
+    "GenURLAuth",
+    "GenURLAuthData",
     "GetACL",
     "GetMetadata",
     "GetQuota",
     "GetQuotaRoot",
+    "IMAPURL",
     "ListRights",
     "ListRightsData",
     "Metadata",
@@ -409,10 +421,14 @@ __all__ = [
     "QuotaData",
     "QuotaResource",
     "QuotaRootData",
+    "ResetKey",
     "Rights",
     "SetACL",
     "SetMetadata",
     "SetQuota",
+    "URLFetch",
+    "URLFetchData",
+    "URLMechCode",
     # literals and unknown values
     "Content",
     "Omitted",

@@ -34,6 +34,7 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.urlauth import URLFetchData
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.needs import missing
@@ -656,6 +657,7 @@ _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
     ExpungeData: Inboxes._route_expunge,
     UnreadResponse: Inboxes._route_unread,
     MetadataData: Inboxes._route_values,
+    URLFetchData: Inboxes._route_values,
     MetadataChangedData: Inboxes._route_unasked,
     **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), Inboxes._route_status),
 }
