@@ -111,6 +111,14 @@ from mailproto.imap.ext.special_use import SPECIAL_USE
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.urlauth import (
+    GenURLAuth,
+    GenURLAuthData,
+    ResetKey,
+    URLFetch,
+    URLFetchData,
+    URLMechCode,
+)
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList
@@ -327,6 +335,21 @@ metadata_codes = st.one_of(
     st.builds(MetadataCode, st.sampled_from([MetadataReason.LONG_ENTRIES, MetadataReason.MAX_SIZE]), numbers),
 )
 
+url_texts = st.one_of(
+    texts, texts.map("imap://h/m/;UID=1;URLAUTH=anonymous:INTERNAL:{}".format), st.just("imap://h/m/;UID=1")
+)
+mechanisms = st.text("abcXYZ019.-", min_size=1, max_size=8).filter(lambda name: name.upper() != "INTERNAL")
+urlauth_responses: st.SearchStrategy[DataResponse] = st.one_of(
+    st.builds(GenURLAuthData, st.lists(url_texts, min_size=1, max_size=3).map(tuple)),
+    st.builds(
+        URLFetchData, st.lists(st.tuples(url_texts, st.none() | octets), min_size=1, max_size=3).map(tuple)
+    ),
+)
+urlmech_codes = st.builds(
+    URLMechCode,
+    st.lists(st.tuples(mechanisms, st.none() | st.binary(max_size=20).map(Secret)), max_size=3).map(tuple),
+)
+
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
     lambda parameters: tuple(parameters.items())
@@ -388,6 +411,10 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(XList, mailboxes, mailboxes),
     st.builds(Compress, atoms),
     st.builds(GetQuota, texts),
+    st.builds(ResetKey),
+    st.builds(ResetKey, mailboxes, st.lists(mechanisms, max_size=3).map(tuple)),
+    st.builds(GenURLAuth, st.lists(st.tuples(url_texts, mechanisms), min_size=1, max_size=3).map(tuple)),
+    st.builds(URLFetch, st.lists(url_texts, min_size=1, max_size=3).map(tuple)),
     metadata_commands,
     st.builds(SetACL, mailboxes, texts, rights, st.sampled_from(StoreAction)),
     st.builds(DeleteACL, mailboxes, texts),
@@ -419,6 +446,7 @@ response_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(codes.BadCharsetCode, st.lists(st.text(ATOM_CHARS + '" ', max_size=9), max_size=3).map(tuple)),
     extension_codes,
     metadata_codes,
+    urlmech_codes,
     st.builds(AppendUIDCode, numbers, known_uid_sets),
     st.builds(lambda validity, uids: CopyUIDCode(validity, uids, uids), numbers, known_uid_sets),
 )

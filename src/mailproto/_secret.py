@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from typing import Generic, TypeVar, final
+import re
+from typing import Final, Generic, TypeVar, final
 
-__all__ = ["Secret"]
+__all__ = ["Secret", "hide_token"]
 
 ValueT = TypeVar("ValueT", str, bytes)
 
@@ -41,6 +42,16 @@ class Secret(Generic[ValueT]):
 
     def __reduce__(self) -> str:
         raise TypeError("a secret cannot be pickled")
+
+
+# iurlauth = ";URLAUTH=" access iurlauth-verifier ; iurlauth-verifier = ":" uauth-mechanism ":" enc-urlauth
+#                                                                              (RFC 4467 section 8)
+_TOKEN: Final = re.compile(rb"(;urlauth=[^:\s]*:)[^\s\"]+", re.IGNORECASE)
+
+
+def hide_token(octets: bytes) -> bytes:
+    """Return *octets* with `***` for the verifier of each IMAP URL with URLAUTH: whoever has it may read."""
+    return _TOKEN.sub(rb"\1***", octets)
 
 
 def _octets(value: str | bytes) -> bytes:

@@ -85,6 +85,9 @@ COMMANDS = [
     b'a XLIST "" {1+}\r\n%\r\n',
     b"a COMPRESS DEFLATE\r\n",
     b"a UID STORE 1:* +X-GM-LABELS (\\Inbox {3+}\r\na b)\r\n",
+    b"a RESETKEY {3}\r\na b INTERNAL XSAMPLE\r\n",
+    b'a GENURLAUTH "imap://joe@h/m/;uid=20;urlauth=submit+fred" INTERNAL {3+}\r\na b X\r\n',
+    b'a URLFETCH "imap://joe@h/m/;uid=20;urlauth=submit+fred:internal:0123" {3}\r\na b\r\n',
     b"a GETQUOTA {3}\r\na b\r\n",
     b"a GETQUOTAROOT {3+}\r\na b\r\n",
     b'a SETQUOTA "" (STORAGE 512 MESSAGE 5)\r\n',
@@ -119,6 +122,8 @@ RESPONSES = [
     b'* QUOTA "" (STORAGE 10 512)\r\n* QUOTAROOT {3}\r\na b ""\r\n',
     b'* ACL x {3}\r\na b lr\r\n* LISTRIGHTS x y "" l r\r\n* MYRIGHTS x lr\r\n',
     b"* METADATA x (/a {30}\r\n" + b"m" * 30 + b' /b ~{3}\r\n\0\0\0 /c "x")\r\n* METADATA "" /a /b\r\n',
+    b'* URLFETCH "imap://h/m/;uid=1" {30}\r\n' + b"m" * 30 + b' b NIL\r\n* GENURLAUTH "a b" c\r\n',
+    b"* OK [URLMECH INTERNAL XSAMPLE=P34OKhO7VEkCbsiYY8rGEg==] done\r\n",
     b"A1 NO [METADATA MAXSIZE 5] no\r\n",
     b"* 12 FETCH (BINARY[1]<0> ~{30}\r\n" + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
 ]

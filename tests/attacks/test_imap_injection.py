@@ -82,6 +82,14 @@ from mailproto.imap.ext.sort import Sort, SortCriterion, UIDSort, sort_criteria
 from mailproto.imap.ext.special_use import Use
 from mailproto.imap.ext.thread import Thread, UIDThread
 from mailproto.imap.ext.uidplus import UIDExpunge
+from mailproto.imap.ext.urlauth import (
+    GenURLAuth,
+    GenURLAuthData,
+    ResetKey,
+    URLFetch,
+    URLFetchData,
+    URLMechCode,
+)
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import BodySection, OtherItem
@@ -168,6 +176,11 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SETMETADATA mailbox": lambda evil: SetMetadata(evil, (("/a", None),)),
     "SETMETADATA entry": lambda evil: SetMetadata("x", ((f"/{evil}", None),)),
     "SETMETADATA value": lambda evil: SetMetadata("x", (("/a", evil.encode()),)),
+    "RESETKEY mailbox": ResetKey,
+    "RESETKEY mechanism": lambda evil: ResetKey("x", (evil,)),
+    "GENURLAUTH url": lambda evil: GenURLAuth(((evil, "INTERNAL"),)),
+    "GENURLAUTH mechanism": lambda evil: GenURLAuth((("imap://h/", evil),)),
+    "URLFETCH": lambda evil: URLFetch((evil, f"imap://h/m/;UID=1;URLAUTH=anonymous:INTERNAL:{evil}")),
     "GETQUOTA root": GetQuota,
     "GETQUOTAROOT mailbox": GetQuotaRoot,
     "SETQUOTA root": lambda evil: SetQuota(evil, (("STORAGE", 1),)),
@@ -241,6 +254,9 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "metadata": lambda evil: MetadataData(evil, (("/a", evil.encode()),)),
     "metadata entry": lambda evil: MetadataData("x", ((f"/{evil}", None),)),
     "metadata changed": lambda evil: MetadataChangedData("x", (f"/{evil}",)),
+    "genurlauth": lambda evil: GenURLAuthData((f";URLAUTH=anonymous:INTERNAL:{evil}",)),
+    "urlfetch": lambda evil: URLFetchData(((evil, evil.encode()),)),
+    "urlmech": lambda evil: Ok("x", URLMechCode(((evil, None),))),
     "quota root": lambda evil: QuotaData(evil, (QuotaResource("STORAGE", 1, 2),)),
     "quota resource": lambda evil: QuotaData("x", (QuotaResource(evil, 1, 2),)),
     "quota roots": lambda evil: QuotaRootData(evil, (evil, evil)),

@@ -11,7 +11,9 @@ from mailproto.imap.admin_flows import Metadata
 from mailproto.imap.ext.acl import ACLData, ListRightsData, Rights
 from mailproto.imap.ext.metadata import Depth
 from mailproto.imap.ext.quota import QuotaData
+from mailproto.imap.ext.urlauth import URLMechCode
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.url import IMAPURL
 
 __all__ = ["AdminMethods"]
 
@@ -82,3 +84,24 @@ class AdminMethods:
         `MetadataCode` that says why.
         """
         await self._run(flows.set_metadata(self._session, mailbox, values))
+
+    async def generate_urlauth(
+        self, *urls: IMAPURL | str, mechanism: str = "INTERNAL"
+    ) -> tuple[IMAPURL, ...]:
+        """Let those whom the access identifier of each URL names read what it names (URLAUTH, RFC 4467).
+
+        `IMAPURL.of(host, mailbox, user=..., uid=..., access="submit+USER")` is such a URL. Returns them with
+        their tokens, in order: who has one of them may read, as `BURL` of a submission server.
+        """
+        return await self._run(flows.generate_urlauth(self._session, urls, mechanism=mechanism))
+
+    async def url_fetch(self, *urls: IMAPURL | str) -> tuple[bytes | None, ...]:
+        """Return what authorized URLs name, in order; None for one that is not valid (URLAUTH, RFC 4467)."""
+        return await self._run(flows.url_fetch(self._session, urls))
+
+    async def reset_key(self, mailbox: str | None = None, *mechanisms: str) -> URLMechCode | None:
+        """Take back what was authorized in a mailbox, or everywhere without one (URLAUTH, RFC 4467).
+
+        Returns which mechanisms there are beside INTERNAL, if the server says so.
+        """
+        return await self._run(flows.reset_key(self._session, mailbox, mechanisms))

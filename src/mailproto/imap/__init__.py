@@ -152,6 +152,14 @@ from mailproto.imap.ext.special_use import SPECIAL_USE, USEATTR, Use
 from mailproto.imap.ext.thread import Thread, ThreadBranch, ThreadData, UIDThread
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.urlauth import (
+    GenURLAuth,
+    GenURLAuthData,
+    ResetKey,
+    URLFetch,
+    URLFetchData,
+    URLMechCode,
+)
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList, XListData
@@ -221,6 +229,7 @@ from mailproto.imap.updates import (
     Update,
     Vanished,
 )
+from mailproto.imap.url import IMAPURL
 from mailproto.imap.values import Content, Omitted, Streamed, Value
 from mailproto.imap.view import MailboxView
 
@@ -431,10 +440,13 @@ __all__ = [
     "DataValue",
     "DeleteACL",
     "Depth",
+    "GenURLAuth",
+    "GenURLAuthData",
     "GetACL",
     "GetMetadata",
     "GetQuota",
     "GetQuotaRoot",
+    "IMAPURL",
     "ListRights",
     "ListRightsData",
     "Metadata",
@@ -447,6 +459,7 @@ __all__ = [
     "QuotaData",
     "QuotaResource",
     "QuotaRootData",
+    "ResetKey",
     "Rights",
     "SetACL",
     "SetMetadata",
@@ -508,6 +521,9 @@ __all__ = [
     "UIDSort",
     "UIDThread",
     "UpdateResults",
+    "URLFetch",
+    "URLFetchData",
+    "URLMechCode",
     # literals and unknown values
     "Content",
     "Omitted",

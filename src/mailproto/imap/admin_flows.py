@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, final
 
-from mailproto.errors import ItemMissing
+from mailproto.errors import ItemMissing, LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client_flows import data_of, last_of, run
@@ -36,21 +36,35 @@ from mailproto.imap.ext.metadata import (
     SetMetadata,
 )
 from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaRootData, SetQuota
+from mailproto.imap.ext.urlauth import (
+    INTERNAL,
+    GenURLAuth,
+    GenURLAuthData,
+    ResetKey,
+    URLFetch,
+    URLFetchData,
+    URLMechCode,
+)
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.status import StatusResponse
+from mailproto.imap.url import IMAPURL
 from mailproto.imap.values import Content
 
 __all__ = [
     "Metadata",
     "delete_acl",
+    "generate_urlauth",
     "get_acl",
     "get_metadata",
     "get_quota",
     "get_quota_root",
     "list_rights",
     "my_rights",
+    "reset_key",
     "set_acl",
     "set_metadata",
     "set_quota",
+    "url_fetch",
 ]
 
 
@@ -192,3 +206,62 @@ def set_metadata(session: Inboxes, mailbox: str, values: Mapping[str, bytes | st
         (entry, value.encode("utf-8") if isinstance(value, str) else value) for entry, value in values.items()
     )
     yield from run(session, SetMetadata(mailbox, tuple(pairs)))
+
+
+# Authorized URLs.
+
+
+def generate_urlauth(
+    session: Inboxes, urls: Iterable[IMAPURL | str], *, mechanism: str = INTERNAL
+) -> Flow[tuple[IMAPURL, ...]]:
+    """Authorize URLs for those whom their access identifier names; return them with their tokens, in order.
+
+    Raises ItemMissing if the server does not return as many.
+    """
+    rumps = tuple(_checked_rump(IMAPURL(str(url))) for url in urls)
+    inbox = yield from run(session, GenURLAuth(tuple((rump, mechanism) for rump in rumps)))
+    found = [url for data in data_of(session, inbox, GenURLAuthData) for url in data.urls]
+    if len(found) != len(rumps):
+        raise ItemMissing(inbox.name)
+    return tuple(map(_returned_url, found))
+
+
+def _checked_rump(url: IMAPURL) -> str:
+    """Return the text of a URL that can be authorized (RFC 4467 section 7). Raises LocalProtocolError."""
+    if url.user is None or url.access is None or url.token is not None:
+        raise LocalProtocolError("expected a URL with a user and an access identifier, and without a token")
+    return url.text
+
+
+def _returned_url(text: str) -> IMAPURL:
+    try:
+        return IMAPURL(text)
+    except LocalProtocolError as error:
+        raise ItemMissing(GenURLAuth.name, str(error)) from None
+
+
+def url_fetch(session: Inboxes, urls: Iterable[IMAPURL | str]) -> Flow[tuple[bytes | None, ...]]:
+    """Return what authorized URLs name, in order; None for one that the server does not accept.
+
+    Raises ItemMissing for what is larger than `max_section`.
+    """
+    texts = tuple(map(str, urls))
+    inbox = yield from run(session, URLFetch(texts))
+    values = {url: value for data in data_of(session, inbox, URLFetchData) for url, value in data.values}
+    return tuple(_fetched(values.get(text)) for text in texts)
+
+
+def _fetched(value: Content | None) -> bytes | None:
+    if value is not None and not isinstance(value, bytes):
+        raise ItemMissing(URLFetch.name, f"its {value.size} octets are above a limit")
+    return value
+
+
+def reset_key(
+    session: Inboxes, mailbox: str | None = None, mechanisms: Iterable[str] = ()
+) -> Flow[URLMechCode | None]:
+    """Take back what was authorized in a mailbox, or everywhere; return the mechanisms, if said."""
+    inbox = yield from run(session, ResetKey(mailbox, tuple(mechanisms)))
+    statuses = [event for event in session.take(inbox) if isinstance(event, StatusResponse)]
+    codes = [status.code for status in (*statuses, inbox.status) if status is not None]
+    return next((code for code in reversed(codes) if isinstance(code, URLMechCode)), None)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, Never, TypeAlias
 
 import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which responses are read
+from mailproto._secret import hide_token
 from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemoteProtocolError, excerpt
 from mailproto.imap._endpoint import IMAPEndpoint
 from mailproto.imap._grammar import TAG
@@ -454,10 +455,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         return ConnectionLost(is_whole and is_answered and self._greeting is not None)
 
     def _show(self, octets: bytes) -> None:
-        """Show a received line or chunk; a challenge may hold what nobody should see."""
+        """Show a received line or chunk; a challenge or a URL may hold what nobody should see."""
         gate = self._outgoing.gate
         is_secret = gate is not None and isinstance(gate.command, Authenticate) and octets.startswith(b"+")
-        self._show_received(b"+ ***\r\n" if is_secret else octets)
+        self._show_received(b"+ ***\r\n" if is_secret else hide_token(octets))
 
     def _take(self, piece: Mark | bytes | LiteralEnd) -> ClientEvent | None:
         if isinstance(piece, Mark):

@@ -95,7 +95,7 @@ COMMANDS: Final[dict[str, Callable[[Cursor], Command]]] = {}
 STREAMED_COMMANDS: Final[set[str]] = set()
 """Commands in which a literal may stand that a server need not keep, as a `Streamed`."""
 
-SECRET_COMMANDS: Final = frozenset({"LOGIN", "AUTHENTICATE"})
+SECRET_COMMANDS: Final = frozenset({"LOGIN", "AUTHENTICATE", "URLFETCH"})
 """Commands of which no error shows an excerpt."""
 
 

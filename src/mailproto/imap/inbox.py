@@ -35,6 +35,7 @@ from mailproto.imap.events import (
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unselect import Unselect
+from mailproto.imap.ext.urlauth import URLFetchData
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.needs import reason_against
@@ -676,6 +677,7 @@ _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
     VanishedData: Inboxes._route_vanished,
     UnreadResponse: Inboxes._route_unread,
     MetadataData: Inboxes._route_values,
+    URLFetchData: Inboxes._route_values,
     MetadataChangedData: Inboxes._route_unasked,
     **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), Inboxes._route_status),
 }

@@ -48,6 +48,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "SAVEDATE",
         "SEARCH=FUZZY",
         "STATUS=SIZE",
+        "URLAUTH",
         "UTF8=ACCEPT",
         "WITHIN",
         "X-GM-EXT-1",

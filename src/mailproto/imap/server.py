@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which commands are read
-from mailproto._secret import Secret
+from mailproto._secret import Secret, hide_token
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap._endpoint import IMAPEndpoint
 from mailproto.imap.capability import Capabilities
@@ -572,7 +572,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         return ConnectionLost(is_clean)
 
     def _show(self, octets: bytes) -> None:
-        """Show a received line or chunk without the secrets of LOGIN and AUTHENTICATE."""
+        """Show a received line or chunk without the secrets of LOGIN, AUTHENTICATE and URLs."""
         match = None
         if self._mode is _Mode.SASL:
             self._is_secret = True
@@ -580,7 +580,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             match = _SECRETS.match(octets)
             self._is_secret = match is not None
         hidden = match[0] + b" ***\r\n" if match else b"***\r\n"
-        self._show_received(hidden if self._is_secret else octets)
+        self._show_received(hidden if self._is_secret else hide_token(octets))
 
     def _take(self, piece: Framed) -> ServerEvent | None:
         if isinstance(piece, Message):

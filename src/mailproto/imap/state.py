@@ -133,6 +133,9 @@ _ADMIN_ROWS: Final = (
     CommandRow(name="GETQUOTA", legal=_AFTER_LOGIN, answers=("QUOTA",), capability="QUOTA"),
     CommandRow(name="GETQUOTAROOT", legal=_AFTER_LOGIN, answers=("QUOTAROOT", "QUOTA"), capability="QUOTA"),
     CommandRow(name="SETQUOTA", legal=_AFTER_LOGIN, answers=("QUOTA",), capability="QUOTASET"),
+    CommandRow(name="RESETKEY", legal=_AFTER_LOGIN, answers=("URLMECH",), capability="URLAUTH"),
+    CommandRow(name="GENURLAUTH", legal=_AFTER_LOGIN, answers=("GENURLAUTH",), capability="URLAUTH"),
+    CommandRow(name="URLFETCH", legal=_AFTER_LOGIN, answers=("URLFETCH",), capability="URLAUTH"),
 )
 
 COMMAND_ROWS: Final[dict[str, CommandRow]] = {row.name: row for row in (*_ROWS, *_ADMIN_ROWS)}

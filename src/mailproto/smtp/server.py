@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias, cast, final, get_args
 
 from mailproto._connection import Endpoint
+from mailproto._secret import hide_token
 from mailproto.errors import Defect, LocalProtocolError, RemoteProtocolError, excerpt
 from mailproto.limits import SMTPLimits
 from mailproto.smtp._body import TOO_BIG, BinaryBody, Body, NormalizedBody
@@ -54,7 +55,6 @@ from mailproto.smtp.events import (
     InvalidCommand,
     ServerEvent,
 )
-from mailproto.smtp.ext.burl import hide_token
 from mailproto.smtp.extensions import (
     EXTENSIONS,
     NO_EXTENSIONS,

@@ -7,27 +7,20 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from mailproto._secret import hide_token
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import CommandSyntaxError
 from mailproto.smtp._value import Defects, Value
 from mailproto.smtp.rows import Extension, Offer
 
-__all__ = ["Burl", "burl", "can_fetch", "hide_token", "parse_burl"]
+__all__ = ["Burl", "burl", "can_fetch", "parse_burl"]
 
 # absolute-URI = scheme ":" hier-part [ "?" query ] ; as far as the characters go  (RFC 3986 section 4.3)
 _match_url: Final = re.compile(
     rb"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?@!$&'()*+,;=\[\]-]|%[0-9A-Fa-f]{2})+"
 ).fullmatch
 
-# iurlauth = ";URLAUTH=" access iurlauth-verifier ; iurlauth-verifier = ":" uauth-mechanism ":" enc-urlauth
-#                                                                              (RFC 4467 section 8)
-_TOKEN: Final = re.compile(rb"(;urlauth=[^:\s]*:)[^\s]+", re.IGNORECASE)
 _IMAP: Final = "imap"
-
-
-def hide_token(octets: bytes) -> bytes:
-    """Return *octets* with `***` for the verifier of each IMAP URL with URLAUTH: whoever has it may read."""
-    return _TOKEN.sub(rb"\1***", octets)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
