@@ -568,7 +568,10 @@ _list_returns = st.lists(
     st.one_of(
         st.sampled_from([CHILDREN, SUBSCRIBED, SPECIAL_USE, MYRIGHTS]),
         st.builds(ReturnStatus, st.lists(atoms, min_size=1, max_size=3).map(tuple)),
-        st.builds(ReturnMetadata, st.lists(texts.map("/{}".format), min_size=1, max_size=3).map(tuple)),
+        st.builds(
+            ReturnMetadata,
+            st.lists(st.sampled_from(["/private/comment", "/shared/a b"]), min_size=1, max_size=2).map(tuple),
+        ),
     ),
     max_size=4,
     unique_by=lambda option: option.name,

@@ -6,12 +6,12 @@ Each class adds its row by `register_response` or `register_numbered`, in the mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol, Self, TypeAlias, TypeVar, final
 
 from mailproto.errors import Defect, LocalProtocolError
-from mailproto.imap.cursor import MAX_NUMBER, Cursor
+from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
 from mailproto.imap.values import Content, Streamed
 from mailproto.imap.writer import Writer
 
@@ -26,6 +26,7 @@ __all__ = [
     "check_count",
     "check_sequence_number",
     "filled",
+    "read_or_leave_out",
     "register_numbered",
     "register_response",
 ]
@@ -108,6 +109,7 @@ class _NumberedClass(Protocol):
     def parse(cls, cursor: Cursor, number: int) -> DataResponse: ...
 
 
+ValueT = TypeVar("ValueT")
 _ResponseT = TypeVar("_ResponseT", bound=_ResponseClass)
 _NumberedT = TypeVar("_NumberedT", bound=_NumberedClass)
 
@@ -122,6 +124,23 @@ def register_numbered(response: type[_NumberedT]) -> type[_NumberedT]:
     """Add the row of *response* to `NUMBERED_ROWS`; a class decorator."""
     NUMBERED_ROWS[response.name] = response.parse
     return response
+
+
+def read_or_leave_out(
+    cursor: Cursor, read: Callable[[Cursor], ValueT], ends: Container[bytes]
+) -> ValueT | None:
+    """Return what *read* reads up to one of *ends*; what cannot be read is a defect, is passed, and None."""
+    start, literal_index = cursor.position, cursor.literal_index
+    try:
+        value = read(cursor)
+        if cursor.peek() not in ends:
+            raise cursor.error("the end of a value")
+    except (ParseError, LocalProtocolError):
+        cursor.position, cursor.literal_index = start, literal_index
+        cursor.defect("a value as its name has it", start)
+        cursor.value()
+        return None
+    return value
 
 
 def check_count(number: int) -> None:

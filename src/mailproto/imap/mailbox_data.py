@@ -16,6 +16,7 @@ from mailproto.imap._response import (
     DataResponse,
     check_count,
     check_sequence_number,
+    read_or_leave_out,
     register_numbered,
     register_response,
 )
@@ -236,17 +237,8 @@ def _parse_list_item(cursor: Cursor) -> tuple[str, object] | None:
     row = LIST_ITEMS.get(name)
     if row is None:
         return name, cursor.value()
-    start, literals = cursor.position, cursor.literal_index
-    try:
-        value = row.parse(cursor)
-        if cursor.peek() not in (b" ", b")"):
-            raise cursor.error("the end of an extended item")
-    except (ParseError, LocalProtocolError):
-        cursor.position, cursor.literal_index = start, literals
-        cursor.defect("a value as its name has it", start)
-        cursor.value()
-        return None
-    return name, value
+    value = read_or_leave_out(cursor, row.parse, (b" ", b")"))
+    return None if value is None else (name, value)
 
 
 def _write_extended(writer: Writer, items: Extended) -> None:

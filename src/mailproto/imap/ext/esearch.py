@@ -13,10 +13,16 @@ from typing import ClassVar, Final, NamedTuple, cast, final
 
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap._grammar import ATOM
-from mailproto.imap._response import DataResponse, check_count, check_sequence_number, register_response
+from mailproto.imap._response import (
+    DataResponse,
+    check_count,
+    check_sequence_number,
+    read_or_leave_out,
+    register_response,
+)
 from mailproto.imap.codes import check_nz_number
 from mailproto.imap.command import check_tag
-from mailproto.imap.cursor import MAX_NUMBER64, Cursor, ParseError
+from mailproto.imap.cursor import MAX_NUMBER64, Cursor
 from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
 from mailproto.imap.parameters import SEARCH_RETURNS
 from mailproto.imap.sequence import (
@@ -297,15 +303,11 @@ def _parse_result(cursor: Cursor, kind: type[NumberSet]) -> tuple[str, object] |
     row = RESULTS.get(name)
     if row is None:
         return name, cursor.value()
-    start, literals = cursor.position, cursor.literal_index
-    try:
-        value = row.parse(cursor, kind)
-        row.check(value, kind)
-        if cursor.peek() not in (b"", b" "):
-            raise cursor.error("the end of a result")
-    except (ParseError, LocalProtocolError):
-        cursor.position, cursor.literal_index = start, literals
-        cursor.defect("a value as its name has it", start)
-        cursor.value()
-        return None
-    return name, value
+    value = read_or_leave_out(cursor, lambda cursor: _checked_value(row, cursor, kind), (b"", b" "))
+    return None if value is None else (name, value)
+
+
+def _checked_value(row: ResultRow, cursor: Cursor, kind: type[NumberSet]) -> object:
+    value = row.parse(cursor, kind)
+    row.check(value, kind)
+    return value

@@ -6,13 +6,13 @@ mailbox that can have one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.command import checked_atoms, parse_text, several, text_octets
 from mailproto.imap.cursor import Cursor
+from mailproto.imap.ext.metadata import check_entry
 from mailproto.imap.mailbox_data import needs_of_status
 from mailproto.imap.needs import Need
 from mailproto.imap.parameters import LIST_RETURNS, Parameter
@@ -74,7 +74,10 @@ class ReturnMetadata(Parameter):
     entries: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "entries", _checked_entries(several(self.entries, "entries")))
+        entries = tuple(map(check_entry, several(self.entries, "entries")))
+        if not entries:
+            raise LocalProtocolError("expected one entry or more, got none")
+        object.__setattr__(self, "entries", entries)
 
     # return-option =/ "METADATA" SP "(" entry *(SP entry) ")"
     @classmethod
@@ -98,14 +101,3 @@ class ReturnMetadata(Parameter):
     def answers(self) -> tuple[str, ...]:
         """METADATA."""
         return ("METADATA",)
-
-
-def _checked_entries(entries: Iterable[str]) -> tuple[str, ...]:
-    checked = tuple(entries)
-    for entry in checked:
-        # RFC 5464 section 3.2: names begin with a slash.
-        if not text_octets(entry, "entry").startswith(b"/"):
-            raise LocalProtocolError(f"expected the name of an entry, got {entry[:40]!r}")
-    if not checked:
-        raise LocalProtocolError("expected one entry or more, got none")
-    return checked
