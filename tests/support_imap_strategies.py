@@ -80,6 +80,7 @@ from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.list_extended import CHILDREN, RECURSIVEMATCH, REMOTE, SUBSCRIBED
 from mailproto.imap.ext.list_status import MYRIGHTS, ReturnMetadata, ReturnStatus
+from mailproto.imap.ext.message_limit import MessageLimitCode, UIDAfter, UIDBefore
 from mailproto.imap.ext.metadata import (
     GetMetadata,
     MetadataChangedData,
@@ -596,3 +597,8 @@ listed = st.builds(
     mailboxes,
     extended=st.none() | st.lists(_list_items, max_size=3).map(tuple),
 )
+
+# RFC 9738
+
+message_limit_keys = st.builds(UIDAfter, numbers) | st.builds(UIDBefore, numbers)
+message_limit_codes = st.builds(MessageLimitCode, numbers, st.none() | numbers)

@@ -126,6 +126,7 @@ from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.list_extended import CHILDREN, RECURSIVEMATCH, REMOTE, SUBSCRIBED
 from mailproto.imap.ext.list_status import MYRIGHTS, ReturnMetadata, ReturnStatus
+from mailproto.imap.ext.message_limit import MessageLimitCode, UIDAfter, UIDBefore, message_limit, save_limit
 from mailproto.imap.ext.metadata import (
     Depth,
     GetMetadata,
@@ -505,6 +506,12 @@ __all__ = [
     "SUBSCRIBED",
     "USEATTR",
     "Use",
+    # MESSAGELIMIT and SAVELIMIT
+    "MessageLimitCode",
+    "UIDAfter",
+    "UIDBefore",
+    "message_limit",
+    "save_limit",
     # SORT, THREAD, contexts and searches in several mailboxes
     "CONTEXT",
     "CancelUpdate",

@@ -21,6 +21,7 @@ from mailproto.errors import (
     ServerUnavailable,
 )
 from mailproto.flow import Call, Flow, Flush
+from mailproto.imap import search as search_keys
 from mailproto.imap.answers import Inbox
 from mailproto.imap.appending import AppendOctets
 from mailproto.imap.capability import Capabilities
@@ -50,6 +51,7 @@ from mailproto.imap.commands import (
 from mailproto.imap.events import LiteralWanted
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.id import ID, IDParameters
+from mailproto.imap.ext.message_limit import MessageLimitCode
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import MailboxIDCode
@@ -71,7 +73,7 @@ from mailproto.imap.responses import (
     StatusData,
 )
 from mailproto.imap.search import All, SearchKey, all_of
-from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
+from mailproto.imap.sequence import STAR, NumberSet, SequenceSet, UIDSet
 from mailproto.imap.status import Bad, No, Ok
 from mailproto.imap.values import Streamed
 from mailproto.imap.view import MailboxView
@@ -95,6 +97,7 @@ __all__ = [
     "joined_keys",
     "list_mailboxes",
     "list_subscribed",
+    "lowest_processed",
     "literal_of",
     "mailbox_status",
     "move",
@@ -316,14 +319,12 @@ def noop(session: Inboxes) -> Flow[None]:
 
 def search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[SequenceSet]:
     """Return the sequence numbers of the messages that all *keys* match."""
-    inbox = yield from run(session, Search(joined_keys(keys), charset))
-    return SequenceSet.of(_found(session, inbox))
+    return SequenceSet.of((yield from _search(session, Search, joined_keys(keys), charset)))
 
 
 def uid_search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[UIDSet]:
     """Return the UIDs of the messages that all *keys* match."""
-    inbox = yield from run(session, UIDSearch(joined_keys(keys), charset))
-    return UIDSet.of(_found(session, inbox))
+    return UIDSet.of((yield from _search(session, UIDSearch, joined_keys(keys), charset)))
 
 
 def joined_keys(keys: Sequence[SearchKey]) -> SearchKey:
@@ -331,8 +332,26 @@ def joined_keys(keys: Sequence[SearchKey]) -> SearchKey:
     return all_of(keys) if keys else All()
 
 
-def _found(session: Inboxes, inbox: Inbox) -> list[int]:
-    return [number for data in data_of(session, inbox, SearchData) for number in data.numbers]
+def _search(
+    session: Inboxes, kind: type[Search | UIDSearch], key: SearchKey, charset: str | None
+) -> Flow[list[int]]:
+    """Return what was found, asking again for what a server has left out (RFC 9738 section 3.1)."""
+    found: list[int] = []
+    lowest = STAR
+    rest: SearchKey | None = key
+    while rest is not None:
+        inbox = yield from run(session, kind(rest, charset))
+        found += (number for data in data_of(session, inbox, SearchData) for number in data.numbers)
+        uid = lowest_processed(inbox)
+        rest = key & search_keys.UID(UIDSet.from_ranges([(1, uid - 1)])) if uid and 1 < uid < lowest else None
+        lowest = uid or lowest
+    return found
+
+
+def lowest_processed(inbox: Inbox) -> int | None:
+    """Return down to which UID the command was carried out; None: it was about all messages."""
+    code = inbox.status.code if inbox.status is not None else None
+    return code.lowest_uid if isinstance(code, MessageLimitCode) else None
 
 
 def store(session: Inboxes, command: Store | UIDStore) -> Flow[tuple[FetchData, ...]]:

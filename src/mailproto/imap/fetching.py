@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, TypeAlias, cast, final
 
+from mailproto import _ranges
 from mailproto._ranges import Ranges
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow, Flush
 from mailproto.imap.answers import Inbox
-from mailproto.imap.client_flows import raise_refusal
+from mailproto.imap.client_flows import lowest_processed, raise_refusal
 from mailproto.imap.commands import Fetch, UIDFetch
 from mailproto.imap.ext.condstore import ChangedSince
 from mailproto.imap.ext.partial import PartialFetch
@@ -78,6 +79,10 @@ class Windows:
                 low = window.pop()[0]
             window.append((low, high))
         return UIDSet.of_parsed(tuple(window)) if window else None
+
+    def append(self, uids: UIDSet) -> None:
+        """Let *uids*, which belong to the last window, come next."""
+        self._ranges.extend(reversed(uids.ranges))
 
     def _adapt(self, found: int) -> None:
         if found < WINDOW // 2:
@@ -170,7 +175,19 @@ class Fetching:
         if inbox.status is not None:
             self._inbox = None
             raise_refusal(inbox)
+            self._ask_again(inbox)
             yield from self._begin()
+
+    def _ask_again(self, inbox: Inbox) -> None:
+        """Ask for what the server has left out, because it was more than its limit (RFC 9738)."""
+        uid = lowest_processed(inbox)
+        command = inbox.command
+        if uid is None or not isinstance(command, UIDFetch) or command.sequence_set.is_saved:
+            return
+        asked = command.sequence_set.merged
+        left = _ranges.intersection(asked, ((1, uid - 1),)) if uid > 1 else ()
+        if left and left != asked:
+            self._windows.append(UIDSet.of_parsed(left))
 
     def _begin(self) -> Flow[None]:
         """Ask for the next window, before the last one has been looked at."""
