@@ -111,6 +111,7 @@ from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
 from mailproto.imap.ext.special_use import SPECIAL_USE
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
+from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import (
     GenURLAuth,
@@ -375,6 +376,7 @@ _bare: list[Callable[[], Command]] = [
     Idle,
     Namespace,
     Unselect,
+    Unauthenticate,
 ]
 _on_mailbox: list[Callable[[str], Command]] = [Select, Examine, Create, Delete, Subscribe, Unsubscribe]
 _on_mailbox += [GetQuotaRoot, GetACL, MyRights]

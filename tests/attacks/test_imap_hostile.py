@@ -88,6 +88,7 @@ COMMANDS = [
     b"a RESETKEY {3}\r\na b INTERNAL XSAMPLE\r\n",
     b'a GENURLAUTH "imap://joe@h/m/;uid=20;urlauth=submit+fred" INTERNAL {3+}\r\na b X\r\n',
     b'a URLFETCH "imap://joe@h/m/;uid=20;urlauth=submit+fred:internal:0123" {3}\r\na b\r\n',
+    b"a UNAUTHENTICATE\r\n",
     b"a GETQUOTA {3}\r\na b\r\n",
     b"a GETQUOTAROOT {3+}\r\na b\r\n",
     b'a SETQUOTA "" (STORAGE 512 MESSAGE 5)\r\n',

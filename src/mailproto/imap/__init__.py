@@ -152,6 +152,7 @@ from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
 from mailproto.imap.ext.special_use import SPECIAL_USE, USEATTR, Use
 from mailproto.imap.ext.thread import Thread, ThreadBranch, ThreadData, UIDThread
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
+from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import (
     GenURLAuth,
@@ -465,6 +466,10 @@ __all__ = [
     "SetACL",
     "SetMetadata",
     "SetQuota",
+    "URLFetch",
+    "URLFetchData",
+    "URLMechCode",
+    "Unauthenticate",
     # parameters, modifiers and options
     "Parameter",
     "SimpleParameter",

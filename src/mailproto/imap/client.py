@@ -42,6 +42,7 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
 from mailproto.imap.needs import with_implied
@@ -176,8 +177,8 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def capabilities(self) -> Capabilities | None:
         """What the server offers, or None if that is not known: ask with Capability.
 
-        Learnt from the greeting, OK codes and CAPABILITY; forgotten at STARTTLS and at login, unless the
-        tagged OK to the login brings them anew.
+        Learnt from the greeting, OK codes and CAPABILITY; forgotten at STARTTLS, login and UNAUTHENTICATE,
+        unless the tagged OK brings them anew.
         """
         return self._capabilities
 
@@ -286,6 +287,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             self._check_login(command)
         elif isinstance(command, Compress):
             self._check_compress(command)
+        elif isinstance(command, Unauthenticate) and self.is_compressed:
+            raise LocalProtocolError(
+                "UNAUTHENTICATE: what is sent is compressed, and nothing says where that ends"
+            )
         reason = self.conflict(command)
         if reason is not None:
             raise LocalProtocolError(reason)
@@ -314,7 +319,11 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
 
     def _reason_of_exchange(self) -> str | None:
         last = next(reversed(self._pending.values()), None)
-        if last is not None and isinstance(last.command, Authenticate | Compress | StartTLS):
+        if last is not None and (
+            isinstance(last.command, Authenticate | Compress | StartTLS)
+            # RFC 8437 section 3 lets a login follow at once; what is enabled says how that is written.
+            or (isinstance(last.command, Unauthenticate) and self._enabled)
+        ):
             return f"expected the answer to {last.row.name} first"
         return None
 
@@ -638,6 +647,9 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def _succeed(self, pending: _Pending, status: Ok) -> None:
         if pending.row.after_ok is State.AUTHENTICATED and State.NOT_AUTHENTICATED in pending.row.legal:
             self._capabilities = None
+        elif pending.row.after_ok is State.NOT_AUTHENTICATED:
+            self._capabilities = None
+            self._enabled = frozenset()
         if isinstance(pending.command, StartTLS):
             self._tls_due = True
         elif isinstance(pending.command, Compress):

@@ -34,6 +34,7 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.qresync import VanishedData
+from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
 from mailproto.imap.fetch import BodyItem
@@ -58,7 +59,7 @@ MAX_NEWS: Final = 10_000
 _ALSO_NEWS: Final = frozenset({"EXISTS", "EXPUNGE", "FETCH"})
 """Responses that are news even though `exchange` collects them."""
 
-_LEAVING: Final = (Select, Examine, Close, Unselect)
+_LEAVING: Final = (Select, Examine, Close, Unselect, Unauthenticate)
 """The commands that leave the selected mailbox."""
 
 _FLUSH: Final = Flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mailproto.imap.capability import Capabilities
+from mailproto.imap.ext.unauthenticate import CAPABILITY as UNAUTHENTICATE
 from mailproto.sasl._registry import CLEARTEXT_MECHANISMS
 
 __all__ = ["CARRIED_CAPABILITIES", "DEFAULT_CAPABILITIES", "capabilities_offered"]
@@ -48,6 +49,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "SAVEDATE",
         "SEARCH=FUZZY",
         "STATUS=SIZE",
+        "UNAUTHENTICATE",
         "URLAUTH",
         "UTF8=ACCEPT",
         "WITHIN",
@@ -86,21 +88,24 @@ def capabilities_offered(
     is_logged_in: bool,
     is_tls: bool,
     allow_cleartext: bool,
+    is_compressed: bool = False,
     cleartext: Capabilities = NO_CAPABILITIES,
 ) -> Capabilities:
     """Return what is offered of *known*, the capabilities of the application.
 
     STARTTLS only before TLS and login, nothing about logging in after it, LOGINDISABLED and no mechanism
-    that sends a secret without TLS unless *allow_cleartext*: those of this library, and *cleartext*.
+    that sends a secret without TLS unless *allow_cleartext*: those of this library, and *cleartext*. No
+    UNAUTHENTICATE where what is sent is compressed: it would end that, and nothing says at which octet.
     """
     if is_logged_in:
-        return Capabilities(name for name in known if not _is_about_login(name))
+        hidden = {UNAUTHENTICATE} if is_compressed else set()
+        return Capabilities(name for name in known if not _is_about_login(name) and name not in hidden)
     if is_tls:
         return Capabilities(name for name in known if name != "STARTTLS")
     if allow_cleartext:
         return known
-    hidden = _CLEARTEXT_MECHANISMS | cleartext
-    return Capabilities({*(name for name in known if name not in hidden), "LOGINDISABLED"})
+    unsafe = _CLEARTEXT_MECHANISMS | cleartext
+    return Capabilities({*(name for name in known if name not in unsafe), "LOGINDISABLED"})
 
 
 def _is_about_login(name: str) -> bool:

@@ -45,6 +45,7 @@ from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.metadata import MetadataChangedData
 from mailproto.imap.ext.qresync import VanishedData
+from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framed, Framer, LiteralEnd, Mark
 from mailproto.imap.needs import with_implied
@@ -207,6 +208,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             is_logged_in=self._is_logged_in,
             is_tls=self._is_tls,
             allow_cleartext=self._allow_cleartext,
+            is_compressed=self.is_compressed,
             cleartext=self._cleartext,
         )
 
@@ -406,8 +408,10 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         if tag != self._tag_in_progress():
             raise LocalProtocolError(f"expected the tag {self._tag_in_progress()!r}, got {str(tag)[:40]!r}")
         fragments = _tagged(tag, status)
-        if isinstance(status, Ok) and self._is_logout() and not self._has_said_bye:
+        if isinstance(status, Ok) and self._is_in_progress(Logout) and not self._has_said_bye:
             raise LocalProtocolError("LOGOUT: expected BYE before the OK (RFC 3501 section 6.1.3)")
+        if isinstance(status, No) and self._is_in_progress(Unauthenticate):
+            raise LocalProtocolError("UNAUTHENTICATE: expected OK, or BYE before it (RFC 8437 section 3)")
         self._put(fragments)
         self._settle(status)
 
@@ -416,8 +420,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             return self._invalid.tag
         return self._command.tag if self._command is not None else ""
 
-    def _is_logout(self) -> bool:
-        return self._command is not None and isinstance(self._command.command, Logout)
+    def _is_in_progress(self, kind: type[Command]) -> bool:
+        return self._command is not None and isinstance(self._command.command, kind)
 
     def _settle(self, status: Ok | No | Bad) -> None:
         command, self._command = self._command, None
@@ -438,12 +442,15 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         after = {Ok: row.after_ok, No: row.after_no}.get(type(status))
         if after is not None:
             self._contexts.clear()
+            if after is State.NOT_AUTHENTICATED:
+                self._enabled = frozenset()
             self._enter(after)
         if isinstance(command.command, StartTLS) and isinstance(status, Ok):
             self._mode = _Mode.TLS
             self._discarded += self._input.clear()
         elif isinstance(command.command, Compress) and isinstance(status, Ok):
             self._compress()
+            self._offer_capabilities()
 
     def _lose_patience(self) -> None:
         if self._bad_commands >= self._limits.max_bad_commands:

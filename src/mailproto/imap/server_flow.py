@@ -58,6 +58,7 @@ from mailproto.imap.events import (
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.responses import CapabilityData, IDData
 from mailproto.imap.server import IMAPServerConnection, ServerEvent
 from mailproto.imap.session import IMAPSession, LiteralSink, Status, flush_if_full
@@ -386,6 +387,12 @@ class _Server:
         yield from ()
         self._conn.complete(tag, Ok("compressed from here on"))
 
+    def _unauthenticate(self, tag: str, command: Command) -> Flow[None]:
+        """Close the session: the next login has one of its own (RFC 8437)."""
+        session, self._session = self._session, _NOBODY
+        yield from self._protected(session.close(), None)
+        self._conn.complete(tag, Ok("log in again"))
+
     def _login(self, tag: str, command: Command) -> Flow[None]:
         login = cast(Login, command)
         answer = yield from self._ask(Verify(login.user_id, login.password))
@@ -562,6 +569,7 @@ _COMMANDS: Final[dict[type, Callable[[_Server, str, Command], Flow[None]]]] = {
     Logout: _Server._logout,
     StartTLS: _Server._start_tls,
     Compress: _Server._compress,
+    Unauthenticate: _Server._unauthenticate,
     Login: _Server._login,
     Authenticate: _Server._authenticate,
     Idle: _Server._idle,

@@ -19,6 +19,7 @@ from mailproto.imap.capability import Capabilities
 from mailproto.imap.client_flows import raise_refusal, run
 from mailproto.imap.commands import Authenticate, Capability, Login, Logout, StartTLS
 from mailproto.imap.events import ContinuationRequested
+from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.status import Bye, PreAuth
 from mailproto.sasl import _base64
@@ -31,7 +32,7 @@ from mailproto.sasl._mechanism import (
 )
 from mailproto.sasl._registry import login_mechanisms, mechanisms_to_try
 
-__all__ = ["TLSMode", "authenticate", "login", "logout", "open_session"]
+__all__ = ["TLSMode", "authenticate", "login", "logout", "open_session", "unauthenticate"]
 
 TLSMode: TypeAlias = Literal["implicit", "starttls", "none"]
 """How TLS begins; `implicit`: before the greeting, by the driver."""
@@ -181,6 +182,12 @@ def _answer(
         yield from session.wait(inbox, is_whole=True)
         raise
     session.conn.send_sasl(response)
+
+
+def unauthenticate(session: Inboxes) -> Flow[None]:
+    """End the session of who has logged in, so that somebody else can log in (RFC 8437)."""
+    yield from run(session, Unauthenticate())
+    yield from _know_capabilities(session)
 
 
 def logout(session: Inboxes) -> Flow[None]:

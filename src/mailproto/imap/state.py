@@ -123,6 +123,12 @@ _ROWS: Final = (
 
 # Commands that administer a server.
 _ADMIN_ROWS: Final = (
+    CommandRow(
+        name="UNAUTHENTICATE",
+        legal=_AFTER_LOGIN,
+        after_ok=State.NOT_AUTHENTICATED,
+        capability="UNAUTHENTICATE",
+    ),
     CommandRow(name="SETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
     CommandRow(name="DELETEACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
     CommandRow(name="GETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),

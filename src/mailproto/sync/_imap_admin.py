@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from mailproto.flow import Flow
 from mailproto.imap import admin_flows as flows
+from mailproto.imap import session_flows
 from mailproto.imap.admin_flows import Metadata
 from mailproto.imap.ext.acl import ACLData, ListRightsData, Rights
 from mailproto.imap.ext.metadata import Depth
@@ -103,3 +104,10 @@ class AdminMethods:
         Returns which mechanisms there are beside INTERNAL, if the server says so.
         """
         return self._run(flows.reset_key(self._session, mailbox, mechanisms))
+
+    def unauthenticate(self) -> None:
+        """End the session of the user and be ready for another `login` (UNAUTHENTICATE, RFC 8437).
+
+        The mailbox is left, and nothing is enabled any more. Not after `compress`.
+        """
+        self._run(session_flows.unauthenticate(self._session))
