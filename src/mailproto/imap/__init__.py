@@ -1,7 +1,8 @@
 """IMAP4 without IO: values, their wire format, and connections for both ends (RFC 3501 and extensions).
 
 What has general names stands in modules of its own: the keys of SEARCH in `mailproto.imap.search`, the
-constants of response codes in `mailproto.imap.codes`, those of flags in `mailproto.imap.flags`.
+constants of response codes in `mailproto.imap.codes`, those of flags in `mailproto.imap.flags`, of registered
+keywords in `mailproto.imap.keywords`.
 """
 
 from mailproto.imap.admin_flows import Metadata
