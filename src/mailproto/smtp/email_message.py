@@ -99,7 +99,8 @@ def to_ascii_header(message: object) -> Part | None:
 def to_utf8_header(message: object) -> Part | None:
     """Return a copy of *message* with its header in UTF-8, if an address there needs it, else None.
 
-    Under a policy without UTF-8 `email` puts encoded words into addresses, which no server understands.
+    Under a policy without UTF-8 `email` puts encoded words into addresses, which no server understands. A
+    header that was parsed with UTF-8 in it stays as it came.
     """
     if getattr(getattr(message, "policy", None), "utf8", True):
         return None
@@ -110,6 +111,9 @@ def to_utf8_header(message: object) -> Part | None:
 
 
 def _needs_utf8(field: object) -> bool:
+    if isinstance(field, str) and not hasattr(field, "name"):
+        # As it was parsed: from Python 3.13 on it is written in encoded words, in addresses too.
+        return not field.isascii()
     groups = cast("tuple[_Group, ...]", getattr(field, "groups", ()))
     return not all(address.addr_spec.isascii() for group in groups for address in group.addresses)
 
