@@ -55,7 +55,10 @@ class Alarm:
     def _ring(self) -> None:
         self._timer = None
         self.at = inf
-        now = self._loop.time()
-        following = min((sleeper.ring(now) for sleeper in tuple(self._sleepers)), default=inf)
-        if following != inf:
-            self.arm(max(following, now + _GRAIN))
+        now = following = self._loop.time()
+        try:
+            following = min((sleeper.ring(now) for sleeper in tuple(self._sleepers)), default=inf)
+        finally:
+            # After an error the others have not been looked at.
+            if following != inf:
+                self.arm(max(following, now + _GRAIN))
