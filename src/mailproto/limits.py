@@ -114,6 +114,8 @@ class IMAPLimits:
     """Ranges in one sequence set."""
     max_pending: int = 1_000
     """Commands sent by a client and not yet completed."""
+    max_contexts: int = 100
+    """Searches of a session whose results a server keeps up to date (RFC 5267)."""
     max_backlog: int = 16_777_216
     """Octets of received data that wait in the inbox of one command."""
     max_bad_commands: int = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import zlib
 
 import pytest
@@ -48,6 +49,15 @@ def test_a_piece_is_never_larger_than_the_limit() -> None:
         sizes.append(len(piece))
         assert inflater.buffered <= len(octets)
     assert sizes == [1_000] * 100
+
+
+def test_much_at_once_is_inflated_in_linear_time() -> None:
+    octets = random.Random(1).randbytes(64_000_000)
+    inflater = Inflater(IMAPLimits())
+    inflater.feed(Deflater().compress([octets]))
+    started = time.process_time()
+    assert take_all(inflater) == octets
+    assert time.process_time() - started < 2
 
 
 def test_what_was_said_before_helps_to_compress() -> None:

@@ -317,6 +317,30 @@ def test_a_large_section_that_nobody_wants_is_thrown_away() -> None:
     assert list(line.session.news) == []
 
 
+def test_a_section_of_an_unread_response_gets_into_no_other_message() -> None:
+    line = Line(IMAPLimits(max_inline_literal=4))
+    section = BodySection()
+    inbox = open_fetch(line, "1:*", section)
+    line.feed_octets(
+        b"* 9999999999 FETCH (UID 11 BODY[] {8}\r\n12345678)\r\n* 1 FETCH (UID 11 BODY[] {3}\r\nabc)\r\n"
+    )
+    line.session.pump()
+    [data] = line.session.take(inbox)
+    assert isinstance(data, FetchData)
+    assert data[section] == b"abc"
+
+
+def test_of_a_section_that_comes_twice_one_is_kept() -> None:
+    line = Line(IMAPLimits(max_inline_literal=4))
+    section = BodySection()
+    inbox = open_fetch(line, "1:*", section)
+    line.feed_octets(b"* 1 FETCH (UID 11 BODY[] {8}\r\n12345678 BODY[] {8}\r\nabcdefgh)\r\n")
+    line.session.pump()
+    [data] = line.session.take(inbox)
+    assert isinstance(data, FetchData)
+    assert data[section] == b"abcdefgh"
+
+
 # Backlog
 
 

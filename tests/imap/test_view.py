@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,13 +43,16 @@ def test_the_map_says_what_a_list_says(steps: list[tuple[str, int]]) -> None:
 GONE = st.lists(st.lists(st.integers(1, 30), max_size=8), max_size=6)
 
 
-@given(st.sets(st.integers(1, 30)), GONE)
-def test_what_vanishes_is_as_in_a_list(told: set[int], steps: list[list[int]]) -> None:
-    uids = [10 * number for number in range(1, 31)]
-    known = {10 * number for number in told}
+@pytest.mark.parametrize("step_between_uids", [1, 2, 10])
+@given(told=st.sets(st.integers(1, 30)), steps=GONE)
+def test_what_vanishes_is_as_in_a_list(
+    step_between_uids: int, told: set[int], steps: list[list[int]]
+) -> None:
+    uids = [step_between_uids * number for number in range(1, 31)]
+    known = {step_between_uids * number for number in told}
     numbers = NumberMap()
     for number in sorted(told):
-        numbers.put(number, 10 * number)
+        numbers.put(number, step_between_uids * number)
     for step in steps:
         gone = {uids[number - 1] for number in step if number <= len(uids)}
         numbers.vanish(from_numbers(gone))
@@ -64,6 +70,19 @@ def test_what_cannot_have_vanished_empties_the_map() -> None:
         numbers.put(2, 20)
         numbers.vanish(gone)
         assert len(numbers) == 0
+
+
+def test_much_that_vanishes_from_many_runs_takes_one_pass() -> None:
+    numbers = NumberMap()
+    for run in range(1_000):
+        for place in range(100):
+            numbers.put(1_000 * run + place + 1, 1_000 * run + place + 1)
+    gone = tuple((uid, uid) for run in range(1_000) for uid in range(1_000 * run + 501, 1_000 * run + 701, 2))
+    started = time.process_time()
+    numbers.vanish(gone)
+    assert time.process_time() - started < 5
+    assert len(numbers) == 100_000
+    assert [numbers.uid(900 * run + 1) for run in (0, 1, 999)] == [1, 1_001, 999_001]
 
 
 def test_vanished_and_earlier() -> None:

@@ -188,7 +188,6 @@ def as_nstring(value: Value, repairs: Repairs) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
     if isinstance(value, Omitted):
-        repairs.append("a literal within the limit")
         return None
     repairs.append("a string or NIL")
     if isinstance(value, str):

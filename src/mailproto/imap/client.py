@@ -283,14 +283,9 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         self._check_can_send()
         row = row_of(command.name)
         self._check_row(row, command)
-        if isinstance(command, Login | Authenticate):
-            self._check_login(command)
-        elif isinstance(command, Compress):
-            self._check_compress(command)
-        elif isinstance(command, Unauthenticate) and self.is_compressed:
-            raise LocalProtocolError(
-                "UNAUTHENTICATE: what is sent is compressed, and nothing says where that ends"
-            )
+        check = _CHECKS.get(type(command))
+        if check is not None:
+            check(self, command)  # type: ignore[arg-type]  # the table is keyed by the type
         reason = self.conflict(command)
         if reason is not None:
             raise LocalProtocolError(reason)
@@ -348,6 +343,12 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             raise LocalProtocolError("COMPRESS: what is sent is compressed already")
         if command.mechanism != DEFLATE:
             raise LocalProtocolError(f"COMPRESS: expected {DEFLATE}, got {command.mechanism[:40]!r}")
+
+    def _check_unauthenticate(self, command: Unauthenticate) -> None:
+        if self.is_compressed:
+            raise LocalProtocolError(
+                "UNAUTHENTICATE: what is sent is compressed, and nothing says where that ends"
+            )
 
     def _free_tag(self) -> str:
         while f"A{self._next_tag}" in self._pending:
@@ -709,6 +710,14 @@ _STATE_BY_GREETING: Final[dict[type[StatusResponse], State]] = {
     PreAuth: State.AUTHENTICATED,
     Bye: State.LOGOUT,
 }
+
+_CHECKS: Final[dict[type[Command], Callable[[IMAPClientConnection, Never], None]]] = {
+    Login: IMAPClientConnection._check_login,
+    Authenticate: IMAPClientConnection._check_login,
+    Compress: IMAPClientConnection._check_compress,
+    Unauthenticate: IMAPClientConnection._check_unauthenticate,
+}
+"""What forbids a command that the table of states allows."""
 
 _HANDLERS: Final[dict[type, Callable[[IMAPClientConnection, Never], ClientEvent | None]]] = {
     TaggedStatus: IMAPClientConnection._take_tagged,

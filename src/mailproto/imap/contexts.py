@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+from mailproto.imap.codes import LIMIT
 from mailproto.imap.commands import TaggedCommand
 from mailproto.imap.ext.context import CancelUpdate, NoUpdateCode, UpdateResults
 from mailproto.imap.status import Bad, No, Ok, StatusResponse
@@ -19,16 +20,21 @@ class Contexts:
     use ... SHALL result in the server rejecting the searching command with a BAD response".
     """
 
-    __slots__ = ("_refused", "tags")
+    __slots__ = ("_most", "_refused", "tags")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.tags: set[str] = set()
         self._refused: set[str] = set()
 
-    def refusal(self, tagged: TaggedCommand) -> Bad | None:
+    def refusal(self, tagged: TaggedCommand) -> No | Bad | None:
         """Return why *tagged* is not carried out, or None."""
-        if _is_updating(tagged) and tagged.tag in self.tags:
+        if not _is_updating(tagged):
+            return None
+        if tagged.tag in self.tags:
             return Bad("the tag is in use for a search with UPDATE")
+        if len(self.tags) >= self._most:
+            return No("too many searches with UPDATE, cancel one", LIMIT)
         return None
 
     def note(self, status: StatusResponse) -> None:

@@ -231,7 +231,7 @@ class Cursor:
         return content
 
     def content(self) -> Content:
-        """Read a `string` whose literal may have been streamed or omitted.
+        """Read a `string` whose literal may have been streamed or omitted, which is a defect.
 
         NUL is a defect in a `literal`, and none in a `literal8`.
         """
@@ -241,6 +241,8 @@ class Cursor:
         content = self.literal()
         if isinstance(content, bytes) and b"\0" in content and self.text.startswith(b"{", start):
             self.defect("a literal without NUL", start)
+        if isinstance(content, Omitted):
+            self.defect("a literal within the limit", start)
         return content
 
     def ncontent(self) -> Content | None:
@@ -291,20 +293,13 @@ class Cursor:
         if self.text.startswith(b"(", self.position):
             return self._list(self.max_depth if depth is None else depth)
         if self.is_at_string():
-            return self._content()
+            return self.content()
         octets = self.expect_match(GENERIC_ATOM, "a value").group()
         if NIL.fullmatch(octets):
             return None
         if NUMBER.fullmatch(octets):
             return int(octets)
         return octets.decode("ascii")
-
-    def _content(self) -> Content:
-        start = self.position
-        content = self.content()
-        if isinstance(content, Omitted):
-            self.defect("a literal within the limit", start)
-        return content
 
     def _list(self, depth: int) -> tuple[Value, ...]:
         if depth <= 0:

@@ -19,6 +19,7 @@ __all__ = ["Deflater", "Inflater"]
 _RAW: Final = -15
 """A window of 32 KiB, without the header and the checksum of zlib (section 4)."""
 _LEVEL: Final = 6
+_PIECE: Final = 65_536
 _GRACE: Final = 67_108_864
 """Octets that may come of anything: a message of zeros is compressed a thousandfold, and is no attack."""
 
@@ -42,7 +43,7 @@ class Deflater:
 class Inflater:
     """Holds what was received, and inflates it piece by piece."""
 
-    __slots__ = ("_inflate", "_limits", "_pieces", "_size", "_taken", "received")
+    __slots__ = ("_inflate", "_limits", "_pieces", "_received", "_size", "_taken")
 
     def __init__(self, limits: IMAPLimits) -> None:
         self._limits = limits
@@ -50,8 +51,7 @@ class Inflater:
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._taken = 0
-        self.received: int = 0
-        """Octets that were fed."""
+        self._received = 0
 
     @property
     def buffered(self) -> int:
@@ -60,10 +60,10 @@ class Inflater:
 
     def feed(self, data: bytes) -> None:
         """Keep *data*; nothing is inflated yet."""
-        if data:
-            self._pieces.append(data)
-            self._size += len(data)
-            self.received += len(data)
+        # What zlib leaves of a piece is copied each time, so pieces are small.
+        self._pieces.extend(data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+        self._size += len(data)
+        self._received += len(data)
 
     def take(self) -> bytes:
         """Inflate up to `max_inflate` octets and return them: none only if more has to be received.
@@ -102,8 +102,8 @@ class Inflater:
     def _count(self, octets: int) -> None:
         self._taken += octets
         ratio = self._limits.max_inflate_ratio
-        if self._taken > max(_GRACE, ratio * (self.received - self._size)):
-            raise LimitExceeded("max_inflate_ratio", self._taken // max(1, self.received), ratio)
+        if self._taken > max(_GRACE, ratio * (self._received - self._size)):
+            raise LimitExceeded("max_inflate_ratio", self._taken // max(1, self._received), ratio)
 
     def clear(self) -> None:
         """Drop what was not inflated."""

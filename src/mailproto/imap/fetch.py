@@ -56,7 +56,6 @@ __all__ = [
     "check_fetch_items",
     "check_partial",
     "needs_of_items",
-    "parse_content",
     "parse_fetch_items",
     "parse_partial",
     "register_item",
@@ -339,15 +338,6 @@ def _parse_size(cursor: Cursor) -> int:
     return cursor.number64()
 
 
-def parse_content(cursor: Cursor) -> Content | None:
-    """Read an `nstring` that may have been streamed or omitted; an omitted one is a defect."""
-    start = cursor.position
-    content = cursor.ncontent()
-    if isinstance(content, Omitted):
-        cursor.defect("a literal within the limit", start)
-    return content
-
-
 def write_content(writer: Writer, content: Content | None) -> None:
     """Write an `nstring` as a literal, which even clients that know no other form of a body can read."""
     if content is None:
@@ -364,7 +354,7 @@ def _flags(flags: Iterable[str]) -> frozenset[str]:
 
 def _parse_octets(cursor: Cursor) -> bytes:
     # The type says what a reader of the item gets: FetchData raises ItemMissing where this is not bytes.
-    return parse_content(cursor)  # type: ignore[return-value]
+    return cursor.ncontent()  # type: ignore[return-value]
 
 
 FLAGS: Final[NamedItem[frozenset[str]]] = register_item(

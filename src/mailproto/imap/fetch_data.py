@@ -39,7 +39,6 @@ from mailproto.imap.fetch import (
     ItemData,
     OtherItem,
     SectionData,
-    parse_content,
     write_content,
 )
 from mailproto.imap.flags import parse_flag_list
@@ -631,7 +630,7 @@ def _parse_section_data(cursor: Cursor) -> tuple[str, SectionData]:
     origin = parse_origin(cursor)
     parse_space(cursor)
     key_of = _known_key if cursor.position - start <= MAX_CACHED else _section_key
-    return key_of(section, origin), SectionData(section, origin, parse_content(cursor))
+    return key_of(section, origin), SectionData(section, origin, cursor.ncontent())
 
 
 def _section_key(section: Section, origin: int | None) -> str:

@@ -107,8 +107,8 @@ def _bounded(uids: UIDSet, uid_next: int | None) -> Ranges:
 class Fetching:
     """The results of FETCH or UID FETCH, in the order in which they come.
 
-    `ready` holds what has come, `vanished` the UIDs of those that the server says are gone (RFC 7162 section
-    3.2.6). `is_finished` says that nothing more will come.
+    `ready` holds what has come, `vanished` the UIDs of what the server says is gone (RFC 7162 section 3.2.6).
+    `is_finished` says that nothing more will come.
     """
 
     __slots__ = (
@@ -119,10 +119,10 @@ class Fetching:
         "_modifiers",
         "_place",
         "_session",
+        "_vanished",
         "_windows",
         "is_finished",
         "ready",
-        "vanished",
     )
 
     def __init__(
@@ -147,8 +147,13 @@ class Fetching:
         self._inbox: Inbox | None = None
         self._modifiers = modifiers
         self.ready: deque[FetchData] = deque()
-        self.vanished: UIDSet = UIDSet()
+        self._vanished: list[tuple[int, int]] = []
         self.is_finished: bool = not numbers
+
+    @property
+    def vanished(self) -> UIDSet:
+        """The UIDs of the messages that the server says are gone."""
+        return UIDSet.of_parsed(_ranges.merge(self._vanished))
 
     def fill(self) -> Flow[None]:
         """Wait until there is a message in `ready`, or no more to come. Raises IMAPStatusError."""
@@ -169,7 +174,7 @@ class Fetching:
         self._found = len(events) + cast(int, self._found)
         for event in events:
             if isinstance(event, VanishedData):
-                self.vanished |= event.uids
+                self._vanished += event.uids.ranges
             else:
                 self.ready.append(cast(FetchData, event))
         if inbox.status is not None:

@@ -177,7 +177,7 @@ class Inboxes:
         self._exclusive: Inbox | None = None
         self._holds: list[Hold] = []
         self._literal: _Literal | None = None
-        self._collected: list[tuple[BodyItem, bytes]] = []
+        self._collected: dict[str, tuple[BodyItem, bytes]] = {}
         self._values: list[bytes | None] = []
         self._waits: list[_Wait] = []
 
@@ -519,6 +519,7 @@ class Inboxes:
     def _route_unread(self, event: ClientEvent) -> Inbox | None:
         """Route what cannot be read; what was streamed of it must not get into the next response."""
         self._values.clear()
+        self._collected.clear()
         return self._route_unasked(event)
 
     def _route_unasked(self, event: ClientEvent) -> Inbox | None:
@@ -564,7 +565,7 @@ class Inboxes:
     def _route_fetch(self, event: ClientEvent) -> Inbox | None:
         data = cast(FetchData, event)
         if self._collected:
-            data = data.replaced(*(item.answer(octets) for item, octets in self._collected))
+            data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
             self._collected.clear()
         fetching = self._fetching
         is_alone = len(fetching) == 1
@@ -590,9 +591,14 @@ class Inboxes:
         return None
 
     def _start_value(self, start: LiteralStarted, value: DataValue) -> Inbox | None:
-        """Note a value of a response that is no FETCH; it is kept if that answers somebody."""
+        """Note a value of a response that is no FETCH; it is kept if that answers somebody.
+
+        All that are kept of one response have `max_backlog` octets together.
+        """
         is_wanted = any(inbox.claims(value.response, start) for inbox in self._open.values())
-        is_kept = is_wanted and start.size <= self.limits.max_section
+        kept = sum(len(octets) for octets in self._values if octets is not None)
+        fits = start.size <= self.limits.max_section and kept + start.size <= self.limits.max_backlog
+        is_kept = is_wanted and fits
         self._literal = _Literal(value, None, [] if is_kept else None)
         return None
 
@@ -611,7 +617,8 @@ class Inboxes:
         elif literal.download is not None:
             literal.download.put(event)
         elif literal.chunks is not None:
-            self._collected.append((literal.item, b"".join(literal.chunks)))
+            # Sent twice, the last one counts.
+            self._collected[literal.item.key] = (literal.item, b"".join(literal.chunks))
         return literal.download
 
     def _route_by_tag(self, event: ClientEvent) -> Inbox | None:

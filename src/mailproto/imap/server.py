@@ -187,7 +187,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._offer: tuple[str, Mark] | None = None
         self._enabled: frozenset[str] = frozenset()
         self._has_mod_seqs = True
-        self._contexts = Contexts()
+        self._contexts = Contexts(self._limits.max_contexts)
         self._bad_commands = 0
         self._discarded = 0
         self._has_said_bye = False

@@ -33,6 +33,12 @@ __all__ = [
 MAX_TEXT: Final = 1_048_576
 """Octets of text behind which no literal streams; it is dropped then."""
 
+MAX_HEAD: Final = 65_536
+"""Octets of text that are read anew for each literal that may stream; beyond it none does.
+
+So the work is bounded by the octets of the literals, each of which is larger than what is kept.
+"""
+
 MAX_ITEM: Final = 65_536
 """Octets in which the start of the item is looked for."""
 
@@ -132,7 +138,7 @@ def streamed_value(
     None if it has to be kept or dropped.
     """
     head = _DATA.match(text)
-    if head is None or head[1].decode("ascii").upper() not in STREAMED_RESPONSES or len(text) > MAX_TEXT:
+    if head is None or head[1].decode("ascii").upper() not in STREAMED_RESPONSES or len(text) > MAX_HEAD:
         return None
     for closing in (b"", b")"):
         data = parse_response(Message(text + closing, (*literals, Streamed(size))), utf8=utf8)
@@ -153,7 +159,7 @@ def streamed_command(
     does so once the parenthesis is closed that some forms of a message have.
     """
     head = _COMMAND.match(text)
-    if head is None or head[1].decode("ascii").upper() not in STREAMED_COMMANDS:
+    if head is None or head[1].decode("ascii").upper() not in STREAMED_COMMANDS or len(text) > MAX_HEAD:
         return None
     for closing in (b"", b")"):
         try:

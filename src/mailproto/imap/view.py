@@ -54,17 +54,35 @@ def _first(run: _Run) -> int:
     return run.first
 
 
-def _left_of(run: _Run, gone: Ranges) -> _Run | None:
-    """Return what *gone* leaves of *run*, at its new numbers; None if it cannot be so."""
-    low, high = run.uids[0], run.uids[-1]
-    first = run.first - _ranges.count(_ranges.intersection(gone, ((0, low - 1),)))
-    inside = _ranges.intersection(gone, ((low, high),))
-    uids = array("I", [uid for uid in run.uids if not _ranges.contains(inside, uid)]) if inside else run.uids
-    if len(run.uids) - len(uids) != _ranges.count(inside) or first < 1:
-        return None
-    left = _Run(first, low)
-    left.uids = uids
-    return left
+def _without(uids: array[int], gone: Ranges) -> array[int] | None:
+    """Return *uids* without those in *gone*, which must all be among them; None if they are not."""
+    if not gone:
+        return uids
+    kept = array("I")
+    place = 0
+    for low, high in gone:
+        start = bisect_left(uids, low, place)
+        stop = bisect_right(uids, high, start)
+        if stop - start != high - low + 1:
+            return None
+        kept.extend(uids[place:start])
+        place = stop
+    kept.extend(uids[place:])
+    return kept
+
+
+def _append(runs: list[_Run], first: int, uids: array[int]) -> None:
+    """Add a run behind *runs*, or to the last one if they are neighbours."""
+    if runs and runs[-1].end == first:
+        runs[-1].uids.extend(uids)
+    else:
+        run = _Run(first, uids[0])
+        run.uids = uids
+        runs.append(run)
+
+
+def _low(pair: tuple[int, int]) -> int:
+    return pair[0]
 
 
 def _first_uid(run: _Run) -> int:
@@ -163,20 +181,23 @@ class NumberMap:
         """Drop the messages with these UIDs (ascending, disjoint); those above each move down by one.
 
         A message that is gone stood between two neighbours of a run only if the run had it: else the map is
-        wrong, and emptied.
+        wrong, and emptied. It is one pass over the runs and *gone*.
         """
         kept: list[_Run] = []
+        passed = below = 0
         for run in self._runs:
-            left = _left_of(run, gone)
-            if left is None:
+            low, high = run.uids[0], run.uids[-1]
+            while passed < len(gone) and gone[passed][1] < low:
+                below += gone[passed][1] - gone[passed][0] + 1
+                passed += 1
+            near = gone[passed : bisect_right(gone, high, passed, key=_low)]
+            first = run.first - below - (max(0, low - near[0][0]) if near else 0)
+            uids = _without(run.uids, _ranges.intersection(near, ((low, high),)))
+            if uids is None or first < 1:
                 self._runs.clear()
                 return
-            if not left.uids:
-                continue
-            if kept and kept[-1].end == left.first:
-                kept[-1].uids.extend(left.uids)
-            else:
-                kept.append(left)
+            if uids:
+                _append(kept, first, uids)
         self._runs = kept
 
     def truncate(self, count: int) -> None:

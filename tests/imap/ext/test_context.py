@@ -19,6 +19,7 @@ from mailproto.imap.search import Deleted
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.status import No, Ok
 from mailproto.imap.updates import MailboxChanged
+from mailproto.limits import IMAPLimits
 from support_imap import feed, selected_server, sent
 from support_imap_scripts import ADAPTERS, converse
 from support_imap_wire import check_command, check_response, frame, read_response
@@ -149,6 +150,23 @@ def test_what_is_needed(wire: bytes, offered: str, is_taken: bool) -> None:
     server = selected_server(capabilities=("IMAP4rev1", *offered.split()))
     events = feed(server, b"a " + wire + b"\r\n")
     assert [isinstance(event, InvalidCommand) for event in events] == [not is_taken]
+
+
+def test_a_server_keeps_so_many_searches_up_to_date() -> None:
+    server = selected_server(IMAPLimits(max_contexts=2), capabilities=("IMAP4rev1", "CONTEXT=SEARCH"))
+
+    def is_taken(tag: str) -> bool:
+        (event,) = feed(server, f"{tag} SEARCH RETURN (UPDATE) DELETED\r\n".encode())
+        server.complete(tag, event.status if isinstance(event, InvalidCommand) else Ok())
+        return not isinstance(event, InvalidCommand)
+
+    assert is_taken("B1")
+    assert is_taken("B2")
+    assert not is_taken("B3")
+    assert sent(server).endswith(b"B3 NO [LIMIT] too many searches with UPDATE, cancel one\r\n")
+    feed(server, b'c CANCELUPDATE "B1"\r\n')
+    server.complete("c", Ok())
+    assert is_taken("B3")
 
 
 def test_a_tag_names_one_search_with_update() -> None:

@@ -338,6 +338,15 @@ def test_large_values_stream_to_a_client() -> None:
     ]
 
 
+def test_no_value_streams_behind_much_text() -> None:
+    long = b"/" + b"a" * 70_000
+    client = logged_in_client(limits=IMAPLimits(max_inline_literal=3, max_line=100_000))
+    (data,) = feed(client, b"* METADATA x (" + long + b" {5}\r\nabcde)\r\n")
+    assert isinstance(data, MetadataData)
+    assert data.values == ((long.decode(), Omitted(5)),)
+    assert len(data.defects) == 1
+
+
 @pytest.mark.parametrize(
     "start", [b"* METADATA {5}\r\nabcde", b"* METADATA x ({5}\r\n/abcd", b"* METADATA x /a {5}\r\n/abcd"]
 )

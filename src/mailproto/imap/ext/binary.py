@@ -20,7 +20,6 @@ from mailproto.imap.fetch import (
     FetchItem,
     ItemData,
     check_partial,
-    parse_content,
     parse_partial,
     register_item_reader,
 )
@@ -182,7 +181,7 @@ def _read_data(cursor: Cursor) -> tuple[str, ItemData]:
     part = _parse_part(cursor)
     origin = parse_origin(cursor)
     parse_space(cursor)
-    return _key(part, origin), BinaryData(part, origin, parse_content(cursor))
+    return _key(part, origin), BinaryData(part, origin, cursor.ncontent())
 
 
 def _read_size_data(cursor: Cursor) -> tuple[str, ItemData]:
