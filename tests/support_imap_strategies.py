@@ -78,6 +78,9 @@ from mailproto.imap.ext.gmail import (
 )
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.inprogress import InProgressCode
+from mailproto.imap.ext.jmapaccess import GetJMAPAccess
+from mailproto.imap.ext.language import Comparator, ComparatorData, Language, LanguageData
 from mailproto.imap.ext.list_extended import CHILDREN, RECURSIVEMATCH, REMOTE, SUBSCRIBED
 from mailproto.imap.ext.list_status import MYRIGHTS, ReturnMetadata, ReturnStatus
 from mailproto.imap.ext.message_limit import MessageLimitCode, UIDAfter, UIDBefore
@@ -105,6 +108,7 @@ from mailproto.imap.ext.quota import (
     QuotaRootData,
     SetQuota,
 )
+from mailproto.imap.ext.referrals import ReferralCode, RList, RLSub
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
@@ -352,6 +356,28 @@ urlmech_codes = st.builds(
     st.lists(st.tuples(mechanisms, st.none() | st.binary(max_size=20).map(Secret)), max_size=3).map(tuple),
 )
 
+language_tags = st.lists(st.text("abcXYZ", min_size=1, max_size=8), min_size=1, max_size=3).map("-".join)
+collations = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=12)
+language_responses: st.SearchStrategy[DataResponse] = st.one_of(
+    st.builds(LanguageData, st.lists(language_tags, min_size=1, max_size=3).map(tuple)),
+    st.builds(ComparatorData, collations, st.lists(collations, max_size=3).map(tuple)),
+)
+referral_codes = st.builds(
+    ReferralCode,
+    st.lists(
+        st.text(ATOM_CHARS, max_size=12).map(lambda text: "x:/" + "".join(c for c in text if c.isalnum())),
+        min_size=1,
+        max_size=3,
+    ).map(tuple),
+)
+tags = st.text("ABCabc019.-_", min_size=1, max_size=8)
+inprogress_codes = st.one_of(
+    st.builds(InProgressCode, st.none() | tags, st.none() | st.integers(0, 2**32 - 1)),
+    st.integers(1, 2**32 - 1).flatmap(
+        lambda goal: st.builds(InProgressCode, st.none() | tags, st.integers(0, goal - 1), st.just(goal))
+    ),
+)
+
 _fields = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=7)
 id_parameters = st.none() | st.dictionaries(_fields.map(str.lower), st.none() | texts, max_size=5).map(
     lambda parameters: tuple(parameters.items())
@@ -377,6 +403,7 @@ _bare: list[Callable[[], Command]] = [
     Namespace,
     Unselect,
     Unauthenticate,
+    GetJMAPAccess,
 ]
 _on_mailbox: list[Callable[[str], Command]] = [Select, Examine, Create, Delete, Subscribe, Unsubscribe]
 _on_mailbox += [GetQuotaRoot, GetACL, MyRights]
@@ -414,6 +441,10 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(XList, mailboxes, mailboxes),
     st.builds(Compress, atoms),
     st.builds(GetQuota, texts),
+    st.builds(RList, mailboxes, mailboxes),
+    st.builds(RLSub, mailboxes, mailboxes),
+    st.builds(Language, st.lists(language_tags, max_size=3).map(tuple)),
+    st.builds(Comparator, st.lists(collations, max_size=3).map(tuple)),
     st.builds(ResetKey),
     st.builds(ResetKey, mailboxes, st.lists(mechanisms, max_size=3).map(tuple)),
     st.builds(GenURLAuth, st.lists(st.tuples(url_texts, mechanisms), min_size=1, max_size=3).map(tuple)),
@@ -449,6 +480,8 @@ response_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(codes.BadCharsetCode, st.lists(st.text(ATOM_CHARS + '" ', max_size=9), max_size=3).map(tuple)),
     extension_codes,
     metadata_codes,
+    referral_codes,
+    inprogress_codes,
     urlmech_codes,
     st.builds(AppendUIDCode, numbers, known_uid_sets),
     st.builds(lambda validity, uids: CopyUIDCode(validity, uids, uids), numbers, known_uid_sets),

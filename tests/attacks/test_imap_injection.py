@@ -62,6 +62,9 @@ from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, GmailLabel, GmailRaw, StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.id import ID
+from mailproto.imap.ext.inprogress import InProgressCode
+from mailproto.imap.ext.jmapaccess import JMAPAccessData
+from mailproto.imap.ext.language import Comparator, ComparatorData, Language, LanguageData
 from mailproto.imap.ext.list_status import ReturnMetadata, ReturnStatus
 from mailproto.imap.ext.metadata import GetMetadata, MetadataChangedData, MetadataData, SetMetadata
 from mailproto.imap.ext.move import Move, UIDMove
@@ -77,6 +80,7 @@ from mailproto.imap.ext.quota import (
     QuotaRootData,
     SetQuota,
 )
+from mailproto.imap.ext.referrals import ReferralCode, RList, RLSub
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.sort import Sort, SortCriterion, UIDSort, sort_criteria
 from mailproto.imap.ext.special_use import Use
@@ -181,6 +185,10 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "GENURLAUTH url": lambda evil: GenURLAuth(((evil, "INTERNAL"),)),
     "GENURLAUTH mechanism": lambda evil: GenURLAuth((("imap://h/", evil),)),
     "URLFETCH": lambda evil: URLFetch((evil, f"imap://h/m/;UID=1;URLAUTH=anonymous:INTERNAL:{evil}")),
+    "RLIST": lambda evil: RList(evil, evil),
+    "RLSUB": lambda evil: RLSub(evil, evil),
+    "LANGUAGE": lambda evil: Language((evil,)),
+    "COMPARATOR": lambda evil: Comparator((evil,)),
     "GETQUOTA root": GetQuota,
     "GETQUOTAROOT mailbox": GetQuotaRoot,
     "SETQUOTA root": lambda evil: SetQuota(evil, (("STORAGE", 1),)),
@@ -257,6 +265,11 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "genurlauth": lambda evil: GenURLAuthData((f";URLAUTH=anonymous:INTERNAL:{evil}",)),
     "urlfetch": lambda evil: URLFetchData(((evil, evil.encode()),)),
     "urlmech": lambda evil: Ok("x", URLMechCode(((evil, None),))),
+    "language": lambda evil: LanguageData((evil,)),
+    "comparator": lambda evil: ComparatorData(evil, (evil,)),
+    "jmapaccess": JMAPAccessData,
+    "referral": lambda evil: No("x", ReferralCode((f"imap://{evil}",))),
+    "in progress": lambda evil: Ok("x", InProgressCode(evil)),
     "quota root": lambda evil: QuotaData(evil, (QuotaResource("STORAGE", 1, 2),)),
     "quota resource": lambda evil: QuotaData("x", (QuotaResource(evil, 1, 2),)),
     "quota roots": lambda evil: QuotaRootData(evil, (evil, evil)),

@@ -40,7 +40,7 @@ CASES: list[tuple[bytes, ResponseCode]] = [
     (b"UIDVALIDITY 3857529045", UIDValidityCode(3857529045)),
     (b"UNSEEN 12", UnseenCode(12)),
     (b"X-NEW", SimpleCode("X-NEW")),
-    (b"REFERRAL imap://joe@example.org/", UnknownCode("REFERRAL", b"imap://joe@example.org/")),
+    (b"X-REFERRAL imap://joe@example.org/", UnknownCode("X-REFERRAL", b"imap://joe@example.org/")),
 ]
 
 

@@ -125,6 +125,9 @@ from mailproto.imap.ext.gmail import (
 )
 from mailproto.imap.ext.id import ID
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.inprogress import InProgressCode
+from mailproto.imap.ext.jmapaccess import GetJMAPAccess, JMAPAccessData
+from mailproto.imap.ext.language import Comparator, ComparatorData, Language, LanguageData
 from mailproto.imap.ext.list_extended import CHILDREN, RECURSIVEMATCH, REMOTE, SUBSCRIBED
 from mailproto.imap.ext.list_status import MYRIGHTS, ReturnMetadata, ReturnStatus
 from mailproto.imap.ext.message_limit import MessageLimitCode, UIDAfter, UIDBefore, message_limit, save_limit
@@ -146,6 +149,7 @@ from mailproto.imap.ext.partial import Partial, PartialFetch, PartialResults
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
 from mailproto.imap.ext.qresync import VANISHED, QResync, VanishedData
 from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaResource, QuotaRootData, SetQuota
+from mailproto.imap.ext.referrals import ReferralCode, RList, RLSub
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore, SavedOn, SavedSince
 from mailproto.imap.ext.searchres import NOTSAVED, SAVE
@@ -440,16 +444,23 @@ __all__ = [
     "MessageToAppend",
     # extensions that administer a server
     "ACLData",
+    "Comparator",
+    "ComparatorData",
     "DataValue",
     "DeleteACL",
     "Depth",
     "GenURLAuth",
     "GenURLAuthData",
     "GetACL",
+    "GetJMAPAccess",
     "GetMetadata",
     "GetQuota",
     "GetQuotaRoot",
     "IMAPURL",
+    "InProgressCode",
+    "JMAPAccessData",
+    "Language",
+    "LanguageData",
     "ListRights",
     "ListRightsData",
     "Metadata",
@@ -462,6 +473,9 @@ __all__ = [
     "QuotaData",
     "QuotaResource",
     "QuotaRootData",
+    "RLSub",
+    "RList",
+    "ReferralCode",
     "ResetKey",
     "Rights",
     "SetACL",

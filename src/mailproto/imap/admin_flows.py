@@ -27,6 +27,8 @@ from mailproto.imap.ext.acl import (
     SetACL,
     right_set,
 )
+from mailproto.imap.ext.jmapaccess import GetJMAPAccess, JMAPAccessData
+from mailproto.imap.ext.language import Comparator, ComparatorData, Language, LanguageData
 from mailproto.imap.ext.metadata import (
     Depth,
     GetMetadata,
@@ -36,6 +38,7 @@ from mailproto.imap.ext.metadata import (
     SetMetadata,
 )
 from mailproto.imap.ext.quota import GetQuota, GetQuotaRoot, QuotaData, QuotaRootData, SetQuota
+from mailproto.imap.ext.referrals import RList, RLSub
 from mailproto.imap.ext.urlauth import (
     INTERNAL,
     GenURLAuth,
@@ -46,22 +49,29 @@ from mailproto.imap.ext.urlauth import (
     URLMechCode,
 )
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.responses import ListData, LSubData
 from mailproto.imap.status import StatusResponse
 from mailproto.imap.url import IMAPURL
 from mailproto.imap.values import Content
 
 __all__ = [
     "Metadata",
+    "compare_by",
     "delete_acl",
     "generate_urlauth",
     "get_acl",
     "get_metadata",
     "get_quota",
     "get_quota_root",
+    "jmap_access",
+    "languages",
+    "list_remote",
     "list_rights",
+    "list_subscribed_remote",
     "my_rights",
     "reset_key",
     "set_acl",
+    "set_language",
     "set_metadata",
     "set_quota",
     "url_fetch",
@@ -265,3 +275,48 @@ def reset_key(
     statuses = [event for event in session.take(inbox) if isinstance(event, StatusResponse)]
     codes = [status.code for status in (*statuses, inbox.status) if status is not None]
     return next((code for code in reversed(codes) if isinstance(code, URLMechCode)), None)
+
+
+# Languages, referrals, JMAP.
+
+
+def languages(session: Inboxes) -> Flow[tuple[str, ...]]:
+    """Return the languages that the server speaks. Raises ItemMissing if it does not say."""
+    inbox = yield from run(session, Language())
+    return last_of(session, inbox, LanguageData).languages
+
+
+def set_language(session: Inboxes, ranges: Iterable[str]) -> Flow[str]:
+    """Ask for texts in the first of these languages that the server speaks, and return which one that is."""
+    wanted = tuple(ranges)
+    if not wanted:
+        raise LocalProtocolError("expected a language or more, got none")
+    inbox = yield from run(session, Language(wanted))
+    found = last_of(session, inbox, LanguageData).active
+    if found is None:
+        raise ItemMissing(inbox.name)
+    return found
+
+
+def compare_by(session: Inboxes, orders: Iterable[str]) -> Flow[ComparatorData]:
+    """Compare by the first of these collations that the server has, or ask which one is used."""
+    inbox = yield from run(session, Comparator(tuple(orders)))
+    return last_of(session, inbox, ComparatorData)
+
+
+def list_remote(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[ListData, ...]]:
+    """Return the mailboxes whose names match, those at other servers too."""
+    inbox = yield from run(session, RList(reference, pattern))
+    return data_of(session, inbox, ListData)
+
+
+def list_subscribed_remote(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[LSubData, ...]]:
+    """Return the subscribed names that match, those at other servers too."""
+    inbox = yield from run(session, RLSub(reference, pattern))
+    return data_of(session, inbox, LSubData)
+
+
+def jmap_access(session: Inboxes) -> Flow[str]:
+    """Return the URL of the JMAP session that has the same mail. Raises ItemMissing if there is none."""
+    inbox = yield from run(session, GetJMAPAccess())
+    return last_of(session, inbox, JMAPAccessData).url

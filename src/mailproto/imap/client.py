@@ -42,6 +42,7 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.language import DEFAULT_LANGUAGE, LanguageData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
@@ -126,6 +127,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         "_idle",
         "_is_over",
         "_is_tls",
+        "_language",
         "_next_state",
         "_next_tag",
         "_outgoing",
@@ -150,6 +152,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         self._greeting: Ok | PreAuth | Bye | None = None
         self._capabilities: Capabilities | None = None
         self._enabled: frozenset[str] = frozenset()
+        self._language = DEFAULT_LANGUAGE
         self._view: MailboxView | None = None
         self._selecting: _Pending | None = None
         self._idle: _Pending | None = None
@@ -194,6 +197,11 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def is_utf8(self) -> bool:
         """Whether names and strings are UTF-8: UTF8=ACCEPT is enabled (RFC 9755)."""
         return UTF8_ACCEPT in self._enabled
+
+    @property
+    def language(self) -> str:
+        """The language of the texts of statuses, as LANGUAGE responses say (RFC 5255)."""
+        return self._language
 
     @property
     def view(self) -> MailboxView | None:
@@ -550,6 +558,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         self._enabled |= with_implied(response.capabilities)
         return response
 
+    def _take_language(self, response: LanguageData) -> ClientEvent:
+        self._language = response.active or self._language
+        return response
+
     def _take_continuation(self, request: ContinuationRequest) -> ClientEvent | None:
         pending = self._outgoing.gate
         if pending is None:
@@ -651,6 +663,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         elif pending.row.after_ok is State.NOT_AUTHENTICATED:
             self._capabilities = None
             self._enabled = frozenset()
+            self._language = DEFAULT_LANGUAGE
         if isinstance(pending.command, StartTLS):
             self._tls_due = True
         elif isinstance(pending.command, Compress):
@@ -725,6 +738,7 @@ _HANDLERS: Final[dict[type, Callable[[IMAPClientConnection, Never], ClientEvent 
     UnreadResponse: IMAPClientConnection._take_unread,
     CapabilityData: IMAPClientConnection._take_capabilities,
     EnabledData: IMAPClientConnection._take_enabled,
+    LanguageData: IMAPClientConnection._take_language,
     **dict.fromkeys((Ok, No, Bad, PreAuth, Bye), IMAPClientConnection._take_untagged_status),
 }
 """What a response means to the connection, by its type; the others only feed the view."""

@@ -43,6 +43,8 @@ from mailproto.imap.events import (
 from mailproto.imap.expunging import reason_not_to_expunge
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.inprogress import InProgressCode
+from mailproto.imap.ext.language import DEFAULT_LANGUAGE, LanguageData
 from mailproto.imap.ext.metadata import MetadataChangedData
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
@@ -65,7 +67,7 @@ from mailproto.imap.responses import (
     serialize_response,
 )
 from mailproto.imap.state import State, row_of
-from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
+from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.streaming import streamed_command
 from mailproto.imap.values import Message, Streamed
 from mailproto.imap.writer import Fragment
@@ -159,6 +161,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         "_invalid",
         "_is_secret",
         "_is_tls",
+        "_language",
         "_mode",
         "_offer",
         "_outgoing",
@@ -186,6 +189,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._invalid: InvalidCommand | None = None
         self._offer: tuple[str, Mark] | None = None
         self._enabled: frozenset[str] = frozenset()
+        self._language = DEFAULT_LANGUAGE
         self._has_mod_seqs = True
         self._contexts = Contexts(self._limits.max_contexts)
         self._bad_commands = 0
@@ -259,6 +263,11 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         arguments: after `FETCH 1 MODSEQ` there is CONDSTORE (RFC 7162 section 3.1).
         """
         return self._enabled
+
+    @property
+    def language(self) -> str:
+        """The language that texts are to be in: that of the last LanguageData with one of them (RFC 5255)."""
+        return self._language
 
     @property
     def is_utf8(self) -> bool:
@@ -344,6 +353,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             self._check_is_selected(type(response).__name__)
         if isinstance(response, MetadataChangedData) and self._enabled.isdisjoint(_UNASKED_METADATA):
             raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
+        if isinstance(response, StatusResponse) and not isinstance(response, Ok):
+            _check_code(response)
         if isinstance(response, ExpungeData | VanishedData):
             self._check_expunge(response)
         self._put(serialize_response(response, utf8=self.is_utf8))
@@ -351,6 +362,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             self._has_mod_seqs = _ABOUT_MOD_SEQS[response.code_name]
         elif isinstance(response, No):
             self._contexts.note(response)
+        elif isinstance(response, LanguageData):
+            self._language = response.active or self._language
         elif isinstance(response, EnabledData):
             self._enabled |= with_implied(response.capabilities)
         elif isinstance(response, Bye):
@@ -410,6 +423,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         fragments = _tagged(tag, status)
         if isinstance(status, Ok) and self._is_in_progress(Logout) and not self._has_said_bye:
             raise LocalProtocolError("LOGOUT: expected BYE before the OK (RFC 3501 section 6.1.3)")
+        _check_code(status)
         if isinstance(status, No) and self._is_in_progress(Unauthenticate):
             raise LocalProtocolError("UNAUTHENTICATE: expected OK, or BYE before it (RFC 8437 section 3)")
         self._put(fragments)
@@ -444,6 +458,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             self._contexts.clear()
             if after is State.NOT_AUTHENTICATED:
                 self._enabled = frozenset()
+                self._language = DEFAULT_LANGUAGE
             self._enter(after)
         if isinstance(command.command, StartTLS) and isinstance(status, Ok):
             self._mode = _Mode.TLS
@@ -716,6 +731,12 @@ def _tagged(tag: str, status: Ok | No | Bad) -> list[Fragment]:
     if tag == "*" and isinstance(status, Bad | No):
         return serialize_response(status)
     return serialize_response(TaggedStatus(tag, status))
+
+
+def _check_code(status: StatusResponse) -> None:
+    """Raise LocalProtocolError if *status*, which is no untagged OK, has the code of one."""
+    if isinstance(status.code, InProgressCode):
+        raise LocalProtocolError("INPROGRESS: expected in an untagged OK only (RFC 9585 section 4)")
 
 
 def _farewell(error: RemoteProtocolError) -> Bye:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, final
 
 from mailproto.errors import Defect, LocalProtocolError
+from mailproto.imap import utf7
 from mailproto.imap._response import DataResponse, register_response
 from mailproto.imap.capability import Capabilities, parse_capabilities, write_capabilities
 from mailproto.imap.cursor import Cursor
@@ -109,6 +110,12 @@ class NamespacePrefix:
     prefix: str
     delimiter: str | None
     extensions: tuple[tuple[bytes, tuple[bytes, ...]], ...] = ()
+
+    @property
+    def translation(self) -> str | None:
+        """The prefix in the language of the session (RFC 5255 section 3.4); None if it has none."""
+        values = dict(self.extensions).get(b"TRANSLATION")
+        return None if values is None else utf7.decode(values[0])
 
     def __post_init__(self) -> None:
         check_list_mailbox(self.prefix)

@@ -129,6 +129,12 @@ _ADMIN_ROWS: Final = (
         after_ok=State.NOT_AUTHENTICATED,
         capability="UNAUTHENTICATE",
     ),
+    # RFC 5255 section 3.2: a change of the language may come with the translated namespaces.
+    CommandRow(name="LANGUAGE", legal=_ANY, answers=("LANGUAGE", "NAMESPACE"), capability="LANGUAGE"),
+    CommandRow(name="COMPARATOR", legal=_AFTER_LOGIN, answers=("COMPARATOR",), capability="I18NLEVEL=2"),
+    CommandRow(name="RLIST", legal=_AFTER_LOGIN, answers=("LIST",), capability="MAILBOX-REFERRALS"),
+    CommandRow(name="RLSUB", legal=_AFTER_LOGIN, answers=("LSUB",), capability="MAILBOX-REFERRALS"),
+    CommandRow(name="GETJMAPACCESS", legal=_AFTER_LOGIN, answers=("JMAPACCESS",), capability="JMAPACCESS"),
     CommandRow(name="SETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
     CommandRow(name="DELETEACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),
     CommandRow(name="GETACL", legal=_AFTER_LOGIN, answers=("ACL",), capability="ACL"),

@@ -10,10 +10,12 @@ from mailproto.imap import admin_flows as flows
 from mailproto.imap import session_flows
 from mailproto.imap.admin_flows import Metadata
 from mailproto.imap.ext.acl import ACLData, ListRightsData, Rights
+from mailproto.imap.ext.language import ComparatorData
 from mailproto.imap.ext.metadata import Depth
 from mailproto.imap.ext.quota import QuotaData
 from mailproto.imap.ext.urlauth import URLMechCode
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.responses import ListData, LSubData
 from mailproto.imap.url import IMAPURL
 
 __all__ = ["AdminMethods"]
@@ -111,3 +113,36 @@ class AdminMethods:
         The mailbox is left, and nothing is enabled any more. Not after `compress`.
         """
         self._run(session_flows.unauthenticate(self._session))
+
+    def languages(self) -> tuple[str, ...]:
+        """Return the languages that the server can speak (LANGUAGE, RFC 5255)."""
+        return self._run(flows.languages(self._session))
+
+    def set_language(self, *ranges: str) -> str:
+        """Ask for texts in the first of these languages that there is: "de", "fr-CA", "default" (RFC 5255).
+
+        Returns which one it is. What was asked for before TLS or the login has to be asked for again.
+        """
+        return self._run(flows.set_language(self._session, ranges))
+
+    def comparator(self, *orders: str) -> ComparatorData:
+        """Let searches and sorts compare by the first of these collations that there is (RFC 5255).
+
+        Without one, ask which is used. This needs I18NLEVEL=2.
+        """
+        return self._run(flows.compare_by(self._session, orders))
+
+    def rlist(self, reference: str = "", pattern: str = "*") -> tuple[ListData, ...]:
+        """Return the mailboxes that match as `list` does, with those at other servers (RFC 2193).
+
+        To select one of these is refused; the code of the `IMAPStatusError` is a `ReferralCode`.
+        """
+        return self._run(flows.list_remote(self._session, reference, pattern))
+
+    def rlsub(self, reference: str = "", pattern: str = "*") -> tuple[LSubData, ...]:
+        """Return the subscribed names that match, with those at other servers (RFC 2193)."""
+        return self._run(flows.list_subscribed_remote(self._session, reference, pattern))
+
+    def jmap_access(self) -> str:
+        """Return the URL of the JMAP session that has the same mail (JMAPACCESS, RFC 9698)."""
+        return self._run(flows.jmap_access(self._session))
