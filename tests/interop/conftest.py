@@ -38,9 +38,18 @@ state_dir = {base}/run
 log_path = {base}/dovecot.log
 listen = 127.0.0.1
 protocols = imap lmtp
-mail_plugins = zlib
+mail_plugins = zlib acl quota
 protocol imap {{
-  mail_plugins = zlib imap_zlib
+  mail_plugins = zlib acl quota imap_zlib imap_acl imap_quota
+}}
+imap_metadata = yes
+imap_urlauth_host = localhost
+mail_attribute_dict = file:{base}/mail/%u/attributes
+plugin {{
+  acl = vfile
+  quota = count:User quota
+  quota_rule = *:storage=10M:messages=1000
+  quota_vsizes = yes
 }}
 postmaster_address = postmaster@example.org
 ssl = yes
