@@ -111,12 +111,6 @@ class NamespacePrefix:
     delimiter: str | None
     extensions: tuple[tuple[bytes, tuple[bytes, ...]], ...] = ()
 
-    @property
-    def translation(self) -> str | None:
-        """The prefix in the language of the session (RFC 5255 section 3.4); None if it has none."""
-        values = dict(self.extensions).get(b"TRANSLATION")
-        return None if values is None else utf7.decode(values[0])
-
     def __post_init__(self) -> None:
         check_list_mailbox(self.prefix)
         check_delimiter(self.delimiter)
@@ -125,6 +119,12 @@ class NamespacePrefix:
                 raise LocalProtocolError("expected a namespace extension with a value, got none")
             for octets in (name, *values):
                 check_octets(octets, "namespace extension")
+
+    @property
+    def translation(self) -> str | None:
+        """The prefix in the language of the session (RFC 5255 section 3.4); None if it has none."""
+        values = {name.upper(): values for name, values in self.extensions}.get(b"TRANSLATION")
+        return None if values is None else utf7.decode(values[0])
 
 
 # Namespace         = nil / "(" 1*( "(" string SP (<"> QUOTED_CHAR <"> / nil) *(Namespace_Response_Extension)

@@ -172,6 +172,7 @@ def test_translated_namespaces() -> None:
     assert data.other_users[0].translation == "Andere Benützer/"
     assert serialize(data) == wire
     assert NamespacePrefix("a", "/", ((b"TRANSLATION", (b"b",)),)).translation == "b"
+    assert NamespacePrefix("a", "/", ((b"Translation", (b"b",)),)).translation == "b"
 
 
 def test_it_waits_for_what_the_namespace_answers() -> None:
