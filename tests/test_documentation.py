@@ -171,7 +171,7 @@ def test_the_tests_of_the_testing_page_pass(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest("-p", "mailproto.pytest_plugin")
     assert result.ret is pytest.ExitCode.OK
     assert len(re.findall(r"^def test_", source, re.MULTILINE)) >= 15
-    result.assert_outcomes(passed=23)
+    result.assert_outcomes(passed=25)
 
 
 def test_the_code_of_the_twisted_page_runs_in_a_process() -> None:

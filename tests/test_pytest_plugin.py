@@ -175,6 +175,23 @@ def test_that_comes_next():
     own_run.runpytest(*PLUGIN).assert_outcomes(passed=1, failed=1)
 
 
+def test_a_mail_server_is_both(own_run: pytest.Pytester) -> None:
+    passes(
+        own_run,
+        """
+@pytest.mark.mail_server(smtp={"require_auth": True}, password="hush")
+def test_it(mail_server):
+    with SMTPClient.connect(mail_server.smtp.host, mail_server.smtp.port, tls="none") as smtp:
+        smtp.login(mail_server.user, "hush", allow_cleartext=True)
+        smtp.send_message(b"Subject: hi\\r\\n\\r\\n", **ENVELOPE)
+    with IMAPClient.connect(mail_server.imap.host, mail_server.imap.port, tls="none") as imap:
+        imap.login(mail_server.user, "hush", allow_cleartext=True)
+        assert imap.select("INBOX").exists == 1
+""",
+        1,
+    )
+
+
 @pytest.mark.parametrize(
     "marker, complaint",
     [
@@ -193,7 +210,9 @@ def test_a_marker_that_makes_no_sense_is_an_error(
 
 def test_the_markers_are_explained(own_run: pytest.Pytester) -> None:
     result = own_run.runpytest(*PLUGIN, "--markers")
-    result.stdout.fnmatch_lines([f"@pytest.mark.{name}_server(?*): *" for name in ("smtp", "lmtp", "imap")])
+    result.stdout.fnmatch_lines(
+        [f"@pytest.mark.{name}_server(?*): *" for name in ("smtp", "lmtp", "imap", "mail")]
+    )
 
 
 def test_runs_that_do_not_use_it_do_not_load_it() -> None:

@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures `smtp_server`, `lmtp_server` and `imap_server`, and their factories.
+"""The pytest plugin: fixtures `smtp_server`, `lmtp_server`, `imap_server` and `mail_server`, and factories.
 
 pytest loads it by itself where mailproto is installed. What it needs of mailproto it imports when a fixture
 is used, so that other test runs start as fast as before. See `mailproto.testing` for what the servers can do.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 if TYPE_CHECKING:
-    from mailproto.testing import IMAPTestServer, SMTPTestServer
+    from mailproto.testing import IMAPTestServer, MailTestServer, SMTPTestServer
 
 __all__ = [
     "IMAPServerFactory",
@@ -21,6 +21,7 @@ __all__ = [
     "imap_server",
     "imap_server_factory",
     "lmtp_server",
+    "mail_server",
     "pytest_configure",
     "smtp_server",
     "smtp_server_factory",
@@ -33,6 +34,7 @@ _MARKERS = {
     "smtp_server": "options of the fixture smtp_server, those of mailproto.testing.SMTPTestServer",
     "lmtp_server": "options of the fixture lmtp_server, those of mailproto.testing.SMTPTestServer",
     "imap_server": "options of the fixture imap_server, those of mailproto.testing.IMAPTestServer",
+    "mail_server": "options of the fixture mail_server, those of mailproto.testing.MailTestServer",
 }
 
 
@@ -78,9 +80,18 @@ def imap_server(request: pytest.FixtureRequest, imap_server_factory: IMAPServerF
     return imap_server_factory(**_options(request, "imap_server"))
 
 
-def _options(request: pytest.FixtureRequest, name: str) -> dict[str, object]:
+@pytest.fixture
+def mail_server(request: pytest.FixtureRequest) -> Iterator[MailTestServer]:
+    """A `MailTestServer` for this test, with the options of `@pytest.mark.mail_server(...)`."""
+    from mailproto.testing import MailTestServer
+
+    with MailTestServer(**_options(request, "mail_server")) as server:
+        yield server
+
+
+def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
     """Return the options of the markers *name* of a test; those nearest to the test win."""
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers(name))):
         if marker.args:
             raise pytest.UsageError(f"@pytest.mark.{name}: expected options by name, got {marker.args!r}")

@@ -173,7 +173,7 @@ class SMTPTestServer(LoopbackServer):
         with self._arrived:
             self._messages.clear()
 
-    def _keep(self, message: ReceivedMessage) -> None:
+    def _keep(self, message: ReceivedMessage, session: SMTPSession) -> None:
         with self._arrived:
             self._messages.append(message)
             self._arrived.notify_all()
@@ -236,7 +236,7 @@ class _Sink:
                 is_tls=session.tls is not None,
                 hello=session.hello.domain if session.hello is not None else "",
             )
-            self._server._keep(message)
+            self._server._keep(message, session)
 
     def abort(self) -> None:
         self._chunks.clear()
