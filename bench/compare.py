@@ -1,28 +1,26 @@
-"""What mailproto and its peers can do for SMTP and LMTP, found by trying it on loopback.
+"""What mailproto and its peers can do, found by trying it on loopback.
 
 `python -m bench.compare` tries everything and writes the tables that docs/topics/comparison.rst shows. A row
 says what is tried; its probe takes a client or a server and returns the cell. How peers take hostile input
-is not tried.
+is not tried. Here are the rows of SMTP and LMTP; those of IMAP are in `bench.compare_imap`.
 """
 
 from __future__ import annotations
 
-import csv
-import platform
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
-from importlib.metadata import version
 from operator import methodcaller
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from bench._comparison import NOT_COMPARED, Row, Table
+from bench._imap_peers import PEERS
 from bench._mail_clients import CLIENTS, HOST, PASSWORD, SECONDS, SENDER, USER, Client
 from bench._mail_servers import FULL, MAX_RECIPIENTS, REFUSED, SERVERS, Got, Server, contexts, ours
+from bench.compare_imap import imap_rows
 from mailproto.errors import MailProtoError, RemoteProtocolError
 from mailproto.sync import SMTPClient
 from mailproto.testing import SMTPTestServer
@@ -286,7 +284,6 @@ def refuses_bare_newlines(server: Server) -> str:
 
 # The rows.
 
-NOT_COMPARED: Final = "not compared"
 MECHANISMS: Final = (
     *("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS", "SCRAM-SHA-1"),
     *("SCRAM-SHA-256", "SCRAM-SHA-512", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512-PLUS"),
@@ -310,16 +307,6 @@ PARAMETERS: Final = (
 COMMANDS: Final = (
     *("VRFY b", "EXPN b", "HELP", "ETRN x.example", "XCLIENT ADDR=192.0.2.1", "XFORWARD ADDR=192.0.2.1"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A feature, how it is tried, the function that tries it, and whether peers are tried too."""
-
-    feature: str
-    how: str
-    probe: Callable[[Any], str]
-    peers: bool = True
 
 
 def client_rows() -> Iterator[Row]:
@@ -385,45 +372,10 @@ def server_rows() -> Iterator[Row]:
     yield Row("A bare LF in a message", "one is sent", refuses_bare_newlines, peers=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Who is tried, by what rows, and the name of the file of the page."""
-
-    file: str
-    subjects: Mapping[str, Any]
-    rows: tuple[Row, ...]
-
-    @property
-    def path(self) -> Path:
-        """Where it is kept."""
-        return Path(__file__).parents[1] / "docs" / "topics" / self.file
-
-    def column(self, name: str) -> list[str]:
-        """Try all rows of one of the subjects; of a peer only what is compared."""
-        subject, is_ours = self.subjects[name], name == "mailproto"
-        return [row.probe(subject) if is_ours or row.peers else NOT_COMPARED for row in self.rows]
-
-    def write(self) -> None:
-        """Try everything and keep it."""
-        features = ["Feature", *(row.feature for row in self.rows)]
-        columns = [[_title(name), *self.column(name)] for name in self.subjects]
-        ways = ["How it was tried", *(row.how for row in self.rows)]
-        with self.path.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(zip(features, *columns, ways, strict=True))
-
-
-def _title(name: str) -> str:
-    match name:
-        case "mailproto":
-            return name
-        case "smtplib":
-            return f"smtplib of Python {platform.python_version()}"
-    return f"{name} {version(name)}"
-
-
 TABLES: Final = (
     Table("comparison_clients.csv", CLIENTS, tuple(client_rows())),
     Table("comparison_servers.csv", SERVERS, tuple(server_rows())),
+    Table("comparison_imap.csv", PEERS, tuple(imap_rows())),
 )
 
 if __name__ == "__main__":
