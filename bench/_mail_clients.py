@@ -17,7 +17,7 @@ from mailproto.sync import SMTPClient
 __all__ = ["CLIENTS", "HOST", "PASSWORD", "SECONDS", "SENDER", "TOKEN", "USER", "Client"]
 
 HOST: Final = "127.0.0.1"
-SECONDS: Final = 5.0
+SECONDS: Final = 15.0
 SENDER: Final = "a@x.example"
 USER, PASSWORD, TOKEN = "u@x.example", "pencil", "t0ken"
 
