@@ -51,6 +51,7 @@ from mailproto.store import Delivery, Destination, MemoryStore
 from mailproto.sync import serve_imap, serve_smtp
 from support_dns import Zone, resolver_of
 from support_interop import free_port, start_mail_server, stop
+from support_proxy import connect_proxy
 
 pytest_plugins = ["pytester"]
 
@@ -141,6 +142,7 @@ def example_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             )
         )
         ports = {"smtp.example.org": smtp.addresses[0][1], "imap.example.org": imap.addresses[0][1]}
+        ports["proxy.example.org"] = stack.enter_context(connect_proxy())[1]
         ports |= dict.fromkeys(("192.0.2.25", "192.0.2.26"), smtp.addresses[0][1])
 
         def lookup_example(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
