@@ -22,6 +22,7 @@ FLOORS: list[tuple[int, tuple[str, ...]]] = [
         (
             "flow",
             "smtp.client_flows",
+            "smtp.session_flows",
             "smtp.server_flow",
             "smtp.handler",
             "smtp.sources",

@@ -29,8 +29,9 @@ from mailproto.smtp import (
     StartTLS,
     State,
 )
-from mailproto.smtp.client_flows import authenticate, command, open_session, send_message
+from mailproto.smtp.client_flows import send_message
 from mailproto.smtp.server_flow import Service, serve
+from mailproto.smtp.session_flows import authenticate, command, open_session
 from mailproto.wants import Wants
 from support_flows import FlowRun
 from support_smtp import pull, ready_client, ready_server, sent

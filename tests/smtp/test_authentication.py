@@ -18,8 +18,8 @@ from mailproto.sasl import (
     XOAuth2Client,
 )
 from mailproto.smtp import Auth, Reply, SMTPClientConnection, SMTPHandler, SMTPServerConnection, SMTPSession
-from mailproto.smtp.client_flows import authenticate, open_session
 from mailproto.smtp.server_flow import Service, serve
+from mailproto.smtp.session_flows import authenticate, open_session
 from support_flows import TLS, FlowRun, run_script, run_to_end
 from support_sasl import Answering, entropy, nonces, setting
 

@@ -38,8 +38,9 @@ from mailproto.smtp import (
     UnknownCommand,
     Vrfy,
 )
-from mailproto.smtp.client_flows import authenticate, open_session, send_message
+from mailproto.smtp.client_flows import send_message
 from mailproto.smtp.server_flow import HandlerFailed, Report, Service, serve
+from mailproto.smtp.session_flows import authenticate, open_session
 from mailproto.wants import Wants
 from support_flows import END, TLS, FlowRun, run_to_end
 from support_sinks import Sink

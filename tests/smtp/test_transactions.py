@@ -9,8 +9,9 @@ from mailproto.address import Path
 from mailproto.errors import SessionLimitReached
 from mailproto.limits import SMTPLimits
 from mailproto.smtp import Rcpt, SMTPClientConnection, SMTPServerConnection, SMTPSession, WholeMessages
-from mailproto.smtp.client_flows import open_session, send_message
+from mailproto.smtp.client_flows import send_message
 from mailproto.smtp.server_flow import Service, serve
+from mailproto.smtp.session_flows import open_session
 from mailproto.smtp.transactions import transactions_of
 from support_flows import FlowRun
 from support_smtp import ready_client

@@ -1,6 +1,7 @@
 """SMTP and LMTP over asyncio: a client and a server.
 
-Every method is one flow of `mailproto.smtp.client_flows`; `mailproto.sync.smtp` has the same ones.
+Every method is one flow of `mailproto.smtp.session_flows` or `client_flows`; `mailproto.sync.smtp` has the
+same ones.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mailproto.limits import SMTPLimits
 from mailproto.sasl._mechanism import ClientMechanism
 from mailproto.sasl._registry import login_mechanisms
 from mailproto.smtp import client_flows as flows
+from mailproto.smtp import session_flows
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.client_flows import Body, Pairs, Recipient, SendResult
 from mailproto.smtp.commands import Command, Etrn, Expn, Help, Noop, Rset, Vrfy, XClient, XForward
@@ -99,7 +101,7 @@ class SMTPClient:
             )
             try:
                 name = local_hostname or local_name(driver.local)
-                await driver.run(flows.open_session(conn, name, tls=tls, server_hostname=host))
+                await driver.run(session_flows.open_session(conn, name, tls=tls, server_hostname=host))
             except BaseException:
                 driver.close()
                 raise
@@ -149,7 +151,9 @@ class SMTPClient:
         """Log in by the first of *mechanisms* that the server offers (RFC 4954)."""
         setting = client_setting(self._driver.service, self.tls)
         return await self._driver.run(
-            flows.authenticate(self._conn, mechanisms, allow_cleartext=allow_cleartext, setting=setting)
+            session_flows.authenticate(
+                self._conn, mechanisms, allow_cleartext=allow_cleartext, setting=setting
+            )
         )
 
     async def send_message(
@@ -214,53 +218,53 @@ class SMTPClient:
 
     async def exchange(self, command: Command | bytes, replies: int = 1) -> Reply:
         """Send a command, or octets exactly as they are; return the reply, whatever it says."""
-        return await self._driver.run(flows.exchange(self._conn, command, replies))
+        return await self._driver.run(session_flows.exchange(self._conn, command, replies))
 
     async def verify(self, argument: str, *, smtputf8: bool = False) -> Reply:
         """Ask whether a user or mailbox exists (VRFY); a 252 means that the server does not say.
 
         *smtputf8* allows UTF-8 in the reply, if the server offers SMTPUTF8.
         """
-        return await self._driver.run(flows.command(self._conn, Vrfy(argument, smtputf8)))
+        return await self._driver.run(session_flows.command(self._conn, Vrfy(argument, smtputf8)))
 
     async def expand(self, argument: str, *, smtputf8: bool = False) -> Reply:
         """Ask for the members of a mailing list (EXPN); *smtputf8* as for `verify`."""
-        return await self._driver.run(flows.command(self._conn, Expn(argument, smtputf8)))
+        return await self._driver.run(session_flows.command(self._conn, Expn(argument, smtputf8)))
 
     async def help(self, argument: str = "") -> Reply:
         """Ask for help, in general or about a command."""
-        return await self._driver.run(flows.command(self._conn, Help(argument)))
+        return await self._driver.run(session_flows.command(self._conn, Help(argument)))
 
     async def etrn(self, node: str, option: EtrnOption = "") -> Reply:
         """Ask the server to send what waits for a domain; "@": and for all below it, "#": for a queue.
 
         See `EtrnAnswer.of` for what the reply says; a refusal raises `SMTPReplyError`.
         """
-        return await self._driver.run(flows.command(self._conn, Etrn(node, option)))
+        return await self._driver.run(session_flows.command(self._conn, Etrn(node, option)))
 
     async def xclient(self, **attributes: str | int | None) -> Reply:
         """Let the server treat the session as that of another client (XCLIENT); say EHLO again.
 
         *attributes* by name: `addr="192.0.2.1", name="client.example"`; None stands for `[UNAVAILABLE]`.
         """
-        return await self._driver.run(flows.xclient(self._conn, XClient.of(**attributes)))
+        return await self._driver.run(session_flows.xclient(self._conn, XClient.of(**attributes)))
 
     async def xforward(self, **attributes: str | int | None) -> Reply:
         """Tell the server where the next message comes from (XFORWARD); *attributes* as for `xclient`."""
-        return await self._driver.run(flows.xforward(self._conn, XForward.of(**attributes)))
+        return await self._driver.run(session_flows.xforward(self._conn, XForward.of(**attributes)))
 
     async def noop(self) -> Reply:
         """Do nothing, and see that the server is there."""
-        return await self._driver.run(flows.command(self._conn, Noop()))
+        return await self._driver.run(session_flows.command(self._conn, Noop()))
 
     async def reset(self) -> Reply:
         """Say RSET: forget a transaction that `exchange` has begun."""
-        return await self._driver.run(flows.command(self._conn, Rset()))
+        return await self._driver.run(session_flows.command(self._conn, Rset()))
 
     async def quit(self) -> None:
         """Say QUIT and close; on a closed session this does nothing."""
         if self.is_open:
-            await self._driver.run(flows.quit_session(self._conn))
+            await self._driver.run(session_flows.quit_session(self._conn))
         await self.close()
 
     async def reconnect(self) -> None:

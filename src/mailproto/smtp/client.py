@@ -1,7 +1,8 @@
 """The client's end of an SMTP or LMTP connection, without IO (RFC 5321, 2033, 2920, 3207, 4954).
 
 Commands are checked against the state that will hold if every pending one succeeds, then queued; replies
-are matched to them in order. What to do with a refusal is for `mailproto.smtp.client_flows`.
+are matched to them in order. What to do with a refusal is for `mailproto.smtp.session_flows` and
+`client_flows`.
 """
 
 from __future__ import annotations

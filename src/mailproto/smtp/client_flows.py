@@ -1,64 +1,44 @@
-"""The client's procedures, written once: opening a session, STARTTLS, AUTH, sending a message.
+"""The client's procedure of sending a message, written once: DATA, BDAT and BURL, in SMTP and LMTP.
 
-Each is a flow (`mailproto.flow`) over an `SMTPClientConnection`; a driver runs it. A negative reply is an
-`SMTPReplyError`, after which the session is usable. A 421, which ends the session at any time, is a
-`ConnectionClosed` whose cause is the `SMTPReplyError`.
+`send_message` and `send_url` are flows (`mailproto.flow`) over an `SMTPClientConnection` whose session is
+open, which is the business of `mailproto.smtp.session_flows`; what they raise is said there.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal, NoReturn, TypeAlias, cast
 
-from mailproto._secret import Secret
 from mailproto.address import Mailbox, Path
 from mailproto.errors import (
     ConnectionClosed,
     LocalProtocolError,
     MailProtoError,
-    SMTPAuthenticationFailed,
     SMTPRecipientsRefused,
     SMTPReplyError,
-    TLSUnavailable,
 )
-from mailproto.flow import Flow, Flush, Receive, start_tls
-from mailproto.sasl._mechanism import (
-    NOWHERE,
-    AuthenticationAborted,
-    ClientMechanism,
-    Setting,
-    explain,
-)
-from mailproto.sasl._registry import mechanisms_to_try
+from mailproto.flow import Flow, Flush
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.commands import (
-    Auth,
     Bdat,
     Burl,
     Command,
     Data,
-    Ehlo,
-    Helo,
-    Lhlo,
     Mail,
     MessageBody,
-    Quit,
     Rcpt,
     Rset,
-    StartTLS,
-    XClient,
-    XForward,
 )
 from mailproto.smtp.events import ConnectionLost
-from mailproto.smtp.ext.attributes import Attributes
 from mailproto.smtp.ext.burl import can_fetch
 from mailproto.smtp.ext.prdr import PRDR
 from mailproto.smtp.outgoing import Needs, Newlines
 from mailproto.smtp.parameters import Parameters
 from mailproto.smtp.reply import Reply
+from mailproto.smtp.session_flows import command, error_of, raise_if_closing, read_reply, send
 from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, Message, OctetsSource, Pieces, source_of
 from mailproto.smtp.state import State
 from mailproto.smtp.transactions import transactions_of
@@ -69,23 +49,9 @@ __all__ = [
     "Pairs",
     "Recipient",
     "SendResult",
-    "TLSMode",
-    "authenticate",
-    "command",
-    "exchange",
-    "next_reply",
-    "open_session",
-    "quit_session",
-    "read_reply",
     "send_message",
     "send_url",
-    "upgrade_to_tls",
-    "xclient",
-    "xforward",
 ]
-
-TLSMode: TypeAlias = Literal["implicit", "starttls", "none", "opportunistic"]
-"""How TLS begins. `implicit`: before the greeting, by the driver; `opportunistic`: STARTTLS if offered."""
 
 Body: TypeAlias = Literal["7BIT", "8BITMIME", "BINARYMIME"]
 """What octets a message has (RFC 6152, RFC 3030 section 3)."""
@@ -97,15 +63,8 @@ Pairs: TypeAlias = Iterable[tuple[str, str | None]]
 """Parameters of MAIL or RCPT, or what they are built of."""
 
 
-MAX_COMMAND: Final = 512
-"""Octets of a command that every server takes (RFC 5321 section 4.5.3.1.4)."""
-
-MAX_AUTH_COMMAND: Final = 512
-"""Octets of an AUTH command with its initial response (RFC 4954 section 4, RFC 5321 section 4.5.3.1.4)."""
-
 _EIGHT_BIT: Final = frozenset({"8BITMIME", "BINARYMIME"})
 _NOT_SEVEN_BIT: Final = "expected a message of 7-bit octets, since body is not 8BITMIME"
-_RECEIVE: Final = Receive()
 _FLUSH: Final = Flush()
 
 
@@ -125,246 +84,6 @@ class SendResult:
     def retriable(self) -> tuple[Recipient, ...]:
         """Those of the refused who may be tried again later, as their reply is transient."""
         return tuple(to for to, reply in self.refused.items() if reply.is_transient)
-
-
-def next_reply(conn: SMTPClientConnection) -> Flow[Reply]:
-    """Return the next reply, whatever it says. Raises ConnectionClosed if none comes."""
-    while True:
-        event = conn.next_event()
-        if event is None:
-            if conn.wants is Wants.CLOSED:
-                raise ConnectionClosed("the connection is closed", phase="read")
-            yield _RECEIVE
-        elif isinstance(event, ConnectionLost):
-            raise ConnectionClosed("the server closed the connection", phase="read")
-        else:
-            return event
-
-
-def read_reply(conn: SMTPClientConnection) -> Flow[Reply]:
-    """Return the next reply, negative ones too. Raises ConnectionClosed at a 421."""
-    reply = yield from next_reply(conn)
-    _raise_if_closing(reply)
-    return reply
-
-
-def _raise_if_closing(reply: Reply) -> None:
-    if reply.code == 421:
-        error = ConnectionClosed(f"the server ends the session: 421 {reply.text}", phase="read")
-        raise error from _error(reply)
-
-
-def command(conn: SMTPClientConnection, request: Command) -> Flow[Reply]:
-    """Send *request* and return its positive reply. Raises SMTPReplyError for any other."""
-    _send(conn, request)
-    reply = yield from read_reply(conn)
-    if not reply.is_positive:
-        raise _error(reply)
-    return reply
-
-
-def _send(conn: SMTPClientConnection, request: Command) -> None:
-    """Send *request*. Raises if something was said before, which would be taken for the reply to it."""
-    if not conn.pending:
-        event = conn.next_event()
-        if isinstance(event, ConnectionLost):
-            raise ConnectionClosed("the server closed the connection", phase="write")
-        if event is not None:
-            _raise_if_closing(event)
-    conn.send_command(request)
-
-
-def exchange(conn: SMTPClientConnection, request: Command | bytes, replies: int = 1) -> Flow[Reply]:
-    """Send a command, or octets exactly as they are; return the reply, of several the last.
-
-    A negative reply is a value here, a 421 too. What changes who speaks next has flows of its own: DATA,
-    BDAT, STARTTLS and AUTH are refused with LocalProtocolError unless they are given as octets.
-    """
-    if isinstance(request, bytes):
-        conn.send_unchecked(request, replies)
-    elif isinstance(request, Data | StartTLS | Auth | Bdat):
-        raise LocalProtocolError(f"{request.name}: has a method of its own")
-    else:
-        conn.send_command(request)
-        replies = 1
-    reply = yield from next_reply(conn)
-    for _ in range(replies - 1):
-        reply = yield from next_reply(conn)
-    return reply
-
-
-def _error(reply: Reply) -> SMTPReplyError:
-    return SMTPReplyError(reply, "connect" if reply.command is None else reply.command.name)
-
-
-def open_session(
-    conn: SMTPClientConnection,
-    local_hostname: str,
-    *,
-    tls: TLSMode = "none",
-    server_hostname: str | None = None,
-) -> Flow[None]:
-    """Read the greeting, say EHLO (in LMTP LHLO), and STARTTLS and EHLO again as *tls* says.
-
-    A server that answers EHLO with any 5yz is greeted with HELO, unless TLS is asked for. *local_hostname*
-    is a domain or an address literal; *server_hostname* is what the certificate must be for. Raises
-    SMTPReplyError, and TLSUnavailable where "starttls" cannot be had.
-    """
-    greeting = yield from read_reply(conn)
-    if not greeting.is_positive:
-        yield from quit_session(conn)
-        raise _error(greeting)
-    yield from _say_hello(conn, local_hostname, may_fall_back=tls != "starttls")
-    if tls == "starttls" or (tls == "opportunistic" and conn.extensions.start_tls):
-        try:
-            yield from upgrade_to_tls(conn, local_hostname, server_hostname)
-        except TLSUnavailable:
-            if tls == "starttls" or conn.wants is Wants.CLOSED:
-                raise
-
-
-def _say_hello(conn: SMTPClientConnection, local_hostname: str, *, may_fall_back: bool) -> Flow[None]:
-    _send(conn, Lhlo(local_hostname) if conn.is_lmtp else Ehlo(local_hostname))
-    reply = yield from read_reply(conn)
-    if reply.is_positive:
-        return
-    if not reply.is_permanent or conn.is_lmtp:
-        raise _error(reply)
-    if not may_fall_back:
-        raise TLSUnavailable(f"the server does not know EHLO: {reply.code} {reply.text}") from _error(reply)
-    yield from command(conn, Helo(local_hostname))
-
-
-def upgrade_to_tls(
-    conn: SMTPClientConnection, local_hostname: str, server_hostname: str | None = None
-) -> Flow[None]:
-    """Send STARTTLS, shake hands and say EHLO again (RFC 3207).
-
-    Raises TLSUnavailable if the server does not offer it, or refuses; the session goes on in the clear
-    then, if the caller wants that.
-    """
-    if not conn.extensions.start_tls:
-        raise TLSUnavailable("the server does not offer STARTTLS", phase="tls")
-    _send(conn, StartTLS())
-    reply = yield from read_reply(conn)
-    if not reply.is_positive:
-        error = _error(reply)
-        raise TLSUnavailable(f"STARTTLS refused: {reply.code} {reply.text}", phase="tls") from error
-    yield from start_tls(server_hostname)
-    yield from _say_hello(conn, local_hostname, may_fall_back=False)
-
-
-def xclient(conn: SMTPClientConnection, request: XClient, local_hostname: str | None = None) -> Flow[Reply]:
-    """Send XCLIENT and say EHLO again, as a new session needs it; return the reply to XCLIENT.
-
-    *local_hostname* is what EHLO says, by default what it has said before. Raises SMTPReplyError if the
-    server refuses: the session goes on as before then.
-    """
-    # Without one there is no offer, and the command is not sent.
-    said = cast(Ehlo | Helo | Lhlo, conn.hello)
-    reply = yield from command(conn, request)
-    yield from _say_hello(conn, local_hostname or said.domain, may_fall_back=True)
-    return reply
-
-
-def xforward(conn: SMTPClientConnection, request: XForward) -> Flow[Reply]:
-    """Say where the next message comes from; return the last reply. Raises SMTPReplyError.
-
-    What is longer than a command may be goes in several, which add up.
-    """
-    reply = None
-    for part in _parts_of(request):
-        reply = yield from command(conn, part)
-    return cast(Reply, reply)
-
-
-def _parts_of(request: XForward) -> list[XForward]:
-    """Return *request* as commands of at most 512 octets (RFC 5321 section 4.5.3.1.4)."""
-    parts: list[XForward] = []
-    for pair in request.attributes:
-        longer = XForward(Attributes((*parts[-1].attributes, pair))) if parts else None
-        if longer is not None and len(longer.serialize()) <= MAX_COMMAND:
-            parts[-1] = longer
-        else:
-            parts.append(XForward(Attributes((pair,))))
-    return parts
-
-
-def quit_session(conn: SMTPClientConnection) -> Flow[None]:
-    """Say QUIT, if that is possible, and end. Raises nothing for what the server does meanwhile."""
-    try:
-        conn.send_command(Quit())
-        while conn.pending:
-            yield from next_reply(conn)
-    except (LocalProtocolError, ConnectionClosed):
-        pass
-    finally:
-        conn.abort()
-
-
-def authenticate(
-    conn: SMTPClientConnection,
-    mechanisms: Sequence[ClientMechanism],
-    *,
-    allow_cleartext: bool = False,
-    setting: Setting = NOWHERE,
-) -> Flow[Reply]:
-    """Log in by the first of *mechanisms* that the server offers (RFC 4954); the strongest stands first.
-
-    One that the server offers and then does not know (504) is passed over. *setting* is what a mechanism may
-    know of the connection, but for what the server offers. Raises LocalProtocolError if none is offered, or
-    only such as would send a secret without TLS and *allow_cleartext* is False; SMTPAuthenticationFailed if
-    the server refuses; AuthenticationAborted if a mechanism gives up.
-    """
-    offered = conn.extensions.auth
-    setting = replace(setting, offered=frozenset(offered))
-    may_send_secrets = conn.is_tls_active or allow_cleartext
-    for mechanism in mechanisms_to_try("AUTH", mechanisms, offered, may_send_secrets=may_send_secrets):
-        reply = yield from _authenticate_by(conn, mechanism, setting)
-        if reply.is_positive:
-            _finish(conn, mechanism)
-            return reply
-        error = SMTPAuthenticationFailed(reply, "AUTH")
-        explain(error, mechanism)
-        if reply.code != 504:
-            break
-    raise error
-
-
-def _authenticate_by(conn: SMTPClientConnection, mechanism: ClientMechanism, setting: Setting) -> Flow[Reply]:
-    initial = mechanism.initial_response(setting)
-    request = Auth(mechanism.name, None if initial is None else Secret(initial))
-    if len(request.serialize()) > MAX_AUTH_COMMAND:
-        request = Auth(mechanism.name)
-    waiting = initial if request.initial_response is None else None
-    _send(conn, request)
-    reply = yield from read_reply(conn)
-    while reply.is_intermediate:
-        try:
-            response = waiting if waiting is not None else _respond(mechanism, reply)
-            conn.send_sasl(response)
-        except LocalProtocolError:
-            conn.send_sasl(None)
-            yield from read_reply(conn)
-            raise
-        waiting = None
-        reply = yield from read_reply(conn)
-    return reply
-
-
-def _respond(mechanism: ClientMechanism, reply: Reply) -> bytes:
-    challenge = reply.challenge
-    if challenge is None:
-        raise AuthenticationAborted(f"{mechanism.name}: expected a challenge in base64")
-    return mechanism.respond(challenge)
-
-
-def _finish(conn: SMTPClientConnection, mechanism: ClientMechanism) -> None:
-    try:
-        mechanism.finish()
-    except LocalProtocolError:
-        conn.abort()
-        raise
 
 
 def send_message(
@@ -714,7 +433,7 @@ def _send_envelope(conn: SMTPClientConnection, requests: list[Command]) -> Flow[
             replies.append((yield from read_reply(conn)))
         if len(replies) == sent and _is_hopeless(replies, request):
             break
-        _send(conn, request)
+        send(conn, request)
         sent += 1
     while len(replies) < sent:
         replies.append((yield from read_reply(conn)))
@@ -744,10 +463,10 @@ def _give_up(
         while conn.pending:
             yield from read_reply(conn)
     if not replies[0].is_positive:
-        raise _error(replies[0])
+        raise error_of(replies[0])
     if not any(reply.is_positive for reply in replies[1:]):
         raise SMTPRecipientsRefused(refused, "RCPT")
-    raise _error(replies[-1])
+    raise error_of(replies[-1])
 
 
 def _send_body(
@@ -773,8 +492,8 @@ def _raise_early_refusal(conn: SMTPClientConnection) -> None:
     if isinstance(event, ConnectionLost):
         raise ConnectionClosed("the server closed the connection in the middle of the message", phase="write")
     if event is not None:
-        _raise_if_closing(event)
-        raise _error(event)
+        raise_if_closing(event)
+        raise error_of(event)
 
 
 def _send_chunks(conn: SMTPClientConnection, pieces: Pieces, *, may_be_eight_bit: bool) -> Flow[None]:
@@ -794,7 +513,7 @@ def _send_chunks(conn: SMTPClientConnection, pieces: Pieces, *, may_be_eight_bit
             refusal = None if is_last else (yield from _read_along(conn))
             if refusal is not None:
                 yield from _forget_chunks(conn)
-                raise _error(refusal)
+                raise error_of(refusal)
     except SMTPReplyError:
         raise
     except LocalProtocolError:
@@ -816,7 +535,7 @@ def _read_along(conn: SMTPClientConnection) -> Flow[Reply | None]:
             break
         if isinstance(event, ConnectionLost):
             raise ConnectionClosed("the server closed the connection between two chunks", phase="write")
-        _raise_if_closing(event)
+        raise_if_closing(event)
         if event.is_negative:
             return event
     return None
@@ -854,7 +573,7 @@ def _read_outcome(
         raise
     if conn.state is State.FAILED:
         yield from _forget_chunks(conn)
-        raise _error(next(reply for reply in replies if reply.is_negative))
+        raise error_of(next(reply for reply in replies if reply.is_negative))
     # A server may answer PRDR as if it was not asked: that counts for all.
     of_each = [reply for reply in replies if _is_of_one_recipient(reply)]
     own = dict.fromkeys(accepted, replies[-1]) | dict(zip(accepted, of_each, strict=False))

@@ -31,9 +31,10 @@ from mailproto.smtp import (
     State,
     burl,
 )
-from mailproto.smtp.client_flows import SendResult, authenticate, open_session, send_url
+from mailproto.smtp.client_flows import SendResult, send_url
 from mailproto.smtp.ext.burl import can_fetch
 from mailproto.smtp.server_flow import HandlerFailed, Service, serve
+from mailproto.smtp.session_flows import authenticate, open_session
 from support_flows import FlowRun, run_script, run_to_end
 from support_sinks import Sink
 from support_smtp import pull, ready_client, ready_server, sent

@@ -31,8 +31,9 @@ from mailproto.smtp import (
     SMTPServerConnection,
     SMTPSession,
 )
-from mailproto.smtp.client_flows import Body, SendResult, exchange, open_session, send_message
+from mailproto.smtp.client_flows import Body, SendResult, send_message
 from mailproto.smtp.server_flow import HandlerFailed, Service, serve
+from mailproto.smtp.session_flows import exchange, open_session
 from mailproto.smtp.sources import CHUNK
 from mailproto.wants import Wants
 from support_flows import END, FlowRun, run_script, run_to_end

@@ -19,8 +19,8 @@ from mailproto.smtp import (
     SMTPServerConnection,
     SMTPSession,
 )
-from mailproto.smtp.client_flows import command, open_session
 from mailproto.smtp.server_flow import Service, serve
+from mailproto.smtp.session_flows import command, open_session
 from support_flows import FlowRun, run_script, run_to_end
 from support_smtp import ready_client, ready_server
 from support_smtp import serve as accept_all

@@ -35,8 +35,9 @@ from mailproto.smtp import (
     SMTPSession,
     State,
 )
-from mailproto.smtp.client_flows import SendResult, open_session, send_message
+from mailproto.smtp.client_flows import SendResult, send_message
 from mailproto.smtp.server_flow import HandlerFailed, Service, serve
+from mailproto.smtp.session_flows import open_session
 from support_flows import END, FlowRun, run_script, run_to_end
 from support_sinks import Sink
 from support_smtp import pull, ready_client, ready_server, sent

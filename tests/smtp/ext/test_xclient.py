@@ -25,8 +25,8 @@ from mailproto.smtp import (
     State,
     XClient,
 )
-from mailproto.smtp.client_flows import authenticate, open_session, xclient
 from mailproto.smtp.server_flow import HandlerFailed, Service, serve
+from mailproto.smtp.session_flows import authenticate, open_session, xclient
 from support_flows import FlowRun, run_script, run_to_end
 from support_smtp import greeted_server, pull, ready_client, ready_server, sent
 from support_smtp import serve as accept_all

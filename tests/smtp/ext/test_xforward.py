@@ -17,8 +17,8 @@ from mailproto.smtp import (
     WholeMessages,
     XForward,
 )
-from mailproto.smtp.client_flows import xforward
 from mailproto.smtp.server_flow import Service, serve
+from mailproto.smtp.session_flows import xforward
 from support_flows import FlowRun, run_script
 from support_smtp import ready_client, ready_server, sent
 from support_smtp import serve as accept_all
