@@ -11,17 +11,17 @@ the refusal comes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, cast, final, get_args
 
 from mailproto._connection import Endpoint
 from mailproto._secret import hide_token
 from mailproto.errors import Defect, LocalProtocolError, RemoteProtocolError, excerpt
 from mailproto.limits import SMTPLimits
+from mailproto.smtp import _refusals as refusals
 from mailproto.smtp._body import TOO_BIG, BinaryBody, Body, NormalizedBody
 from mailproto.smtp._grammar import CommandSyntaxError, match_verb
+from mailproto.smtp._offered import NOTHING_OFFERED, ehlo_reply, helo_reply, offered_in
 from mailproto.smtp.commands import (
     Auth,
     Bdat,
@@ -57,14 +57,11 @@ from mailproto.smtp.events import (
 )
 from mailproto.smtp.extensions import (
     EXTENSIONS,
-    NO_EXTENSIONS,
     Extension,
     Extensions,
     Offer,
-    allowed_parameters,
 )
-from mailproto.smtp.parameters import PARAMETERS, Parameter
-from mailproto.smtp.reply import EnhancedCode, Reply, ReplyReader
+from mailproto.smtp.reply import Reply, ReplyReader
 from mailproto.smtp.state import (
     EXEMPT,
     HELLO,
@@ -98,53 +95,6 @@ _SERVICE_CLOSING: Final = 421
 _NO_MAIL: Final = 521
 _ALL_HELLO: Final = frozenset(name for names in HELLO.values() for name in names)
 
-
-def _reply(code: int, enhanced_code: str, text: str) -> Reply:
-    return Reply(code, (text,), EnhancedCode.parse(enhanced_code))
-
-
-_UNKNOWN: Final = _reply(500, "5.5.1", "command unknown")
-_NOT_IMPLEMENTED: Final = _reply(502, "5.5.1", "not offered")
-_BAD_SEQUENCE: Final = _reply(503, "5.5.1", "bad sequence of commands")
-_NO_RECIPIENTS: Final = _reply(554, "5.5.1", "no valid recipients")
-_NO_RECIPIENTS_LMTP: Final = _reply(503, "5.5.1", "no valid recipients")
-_BAD_MECHANISM: Final = _reply(504, "5.5.4", "mechanism not offered")
-_BAD_ATTRIBUTE: Final = _reply(501, "5.5.4", "attribute not offered")
-_BAD_PARAMETER: Final = _reply(555, "5.5.4", "parameter not offered")
-_NOT_ASCII_SENDER: Final = _reply(550, "5.6.7", "non-ASCII address without SMTPUTF8")
-_NOT_ASCII: Final = _reply(553, "5.6.7", "non-ASCII address without SMTPUTF8")
-_NO_SMTPUTF8: Final = _reply(504, "5.5.4", "SMTPUTF8 not offered")
-_TOO_LONG: Final = _reply(500, "5.5.2", "line too long")
-_TOO_LONG_SASL: Final = _reply(500, "5.5.6", "line too long")
-_DEVIATION: Final = _reply(501, "5.5.2", "not the exact syntax")
-_TOO_MANY_RECIPIENTS: Final = _reply(452, "4.5.3", "too many recipients")
-_TOO_MANY_DOMAINS: Final = _reply(452, "4.5.3", "too many domains of recipients")
-_TOO_MANY_TRANSACTIONS: Final = _reply(421, "4.7.0", "too many transactions")
-_FETCHED_TOO_BIG: Final = _reply(554, "5.3.4", "message too big")
-_TOO_MUCH_TO_DISCARD: Final = _reply(421, "4.3.4", "too many octets to read for nothing")
-_TOO_MANY_ERRORS: Final = _reply(421, "4.7.0", "too many bad commands")
-_TOO_MANY_LOGINS: Final = _reply(421, "4.7.0", "too many failed logins")
-_NOT_MAIL: Final = _reply(421, "4.7.0", "this is a mail server, and that was no mail client")
-_REQUIRED: Final = {
-    Condition.TLS_ACTIVE: _reply(530, "5.7.0", "STARTTLS is required first"),
-    Condition.AUTHENTICATED: _reply(530, "5.7.0", "AUTH is required first"),
-}
-"""What a command gets that needs the condition (RFC 3207 section 4, RFC 4954 section 6)."""
-
-_NO_FAULT: Final = frozenset(
-    {
-        _NO_RECIPIENTS,
-        _NO_RECIPIENTS_LMTP,
-        _TOO_MANY_RECIPIENTS,
-        _TOO_MANY_DOMAINS,
-        TOO_BIG,
-        _NOT_ASCII,
-        _NOT_ASCII_SENDER,
-    }
-)
-"""What a client in good faith runs into: it does not count as a bad command."""
-_STRANDED: Final = frozenset({_BAD_SEQUENCE, *_REQUIRED.values()})
-"""What RCPT and DATA get behind a MAIL that was declined."""
 
 _TLS_RECORD: Final = b"\x16\x03"
 """How a ClientHello begins (RFC 8446 section 5.1)."""
@@ -196,40 +146,6 @@ _AFTER_REFUSED_CHUNK: Final = {
     if name in _NAMES_OF_CHUNKS or row.negative is State.FAILED
 }
 """The same where a refusal alone changes the state."""
-
-
-@lru_cache(maxsize=64)
-def _helo_reply(first: str) -> Reply:
-    return Reply(250, (first,))
-
-
-@lru_cache(maxsize=64)
-def _ehlo_reply(rows: tuple[Extension, ...], offer: Offer, first: str) -> Reply:
-    """Return the reply that offers what *rows* say of *offer*; it is the same for nearly all connections."""
-    pairs = ((row.keyword, row.offered(offer)) for row in rows)
-    offered = Extensions(tuple((keyword, value) for keyword, value in pairs if value is not None))
-    return Reply(250, (first, *offered.lines()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Offered:
-    """What an EHLO reply has offered: as it stands there, the verbs and the parameters that it allows."""
-
-    extensions: Extensions = NO_EXTENSIONS
-    verbs: frozenset[str] = frozenset()
-    parameters: Mapping[tuple[str, str], Parameter[object]] = field(default_factory=dict)
-
-
-_NOTHING_OFFERED: Final = _Offered()
-
-
-@lru_cache(maxsize=64)
-def _offered_in(rows: tuple[Extension, ...], lines: tuple[str, ...]) -> _Offered:
-    """Return what the *lines* of an EHLO reply, but the first, offer of the *rows*."""
-    extensions = Extensions.parse(lines)
-    offered = [row for row in rows if row.keyword in extensions]
-    verbs = frozenset(verb for row in offered for verb in row.verbs)
-    return _Offered(extensions, verbs, allowed_parameters(offered))
 
 
 @final
@@ -313,12 +229,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._rows = tuple(extensions)
         self._required = _REQUIREMENTS[require_tls, require_auth]
         self._unconditional = _NONE_UNCONDITIONAL if self._required else _UNCONDITIONAL
-        self._offered = _NOTHING_OFFERED
+        self._offered = NOTHING_OFFERED
         self._state = State.GREETING
         self._hello: Ehlo | Helo | Lhlo | None = None
         self._pending: _Pending = None
         self._row: Row = _GREETING
-        self._refusal = _BAD_SEQUENCE
+        self._refusal = refusals.BAD_SEQUENCE
         self._replies_due = 1
         self._mail: Mail | None = None
         self._transactions = 0
@@ -417,7 +333,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """
         first = f"{self.hostname} {text}".rstrip()
         if isinstance(self._pending, Helo):
-            return _helo_reply(first)
+            return helo_reply(first)
         offer = Offer(
             start_tls=self.start_tls and not self._tls_active,
             auth_mechanisms=self.auth_mechanisms,
@@ -428,7 +344,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             max_recipients=self.limits.max_recipients,
             max_recipient_domains=self.limits.max_recipient_domains,
         )
-        return _ehlo_reply(self._rows, offer, first)
+        return ehlo_reply(self._rows, offer, first)
 
     def send_reply(self, reply: Reply) -> None:
         """Queue *reply* to what `next_event` gave last, or the greeting; its code decides the next state.
@@ -491,7 +407,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if self._state is _TLS:
             self._state = State.START
             self._hello = None
-            self._offered = _NOTHING_OFFERED
+            self._offered = NOTHING_OFFERED
             self._authenticated = False
         elif self._state is not State.GREETING or self._tls_active:
             raise LocalProtocolError("TLS: no handshake is due")
@@ -595,7 +511,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _accept_hello(self, hello: Ehlo | Helo | Lhlo, reply: Reply) -> None:
         self._hello = hello
         lines = () if isinstance(hello, Helo) else reply.lines[1:]
-        self._offered = _offered_in(self._rows, lines)
+        self._offered = offered_in(self._rows, lines)
 
     def _next_event(self) -> ServerEvent | None:
         if self._replies_due:
@@ -656,10 +572,10 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         shown = b"***" if self._state is _AUTH else _shown(start)
         self._show_received(shown + b"...\r\n")
         if self._state is _AUTH:
-            return self._invalid(_TOO_LONG_SASL, b"***", SASLResponse.name)
+            return self._invalid(refusals.TOO_LONG_SASL, b"***", SASLResponse.name)
         if _is_strange(start):
             return self._refuse_stranger(start)
-        return self._invalid(_TOO_LONG, start, _verb_of(start) if b" " in start else "")
+        return self._invalid(refusals.TOO_LONG, start, _verb_of(start) if b" " in start else "")
 
     def _read_command(self, line: bytes) -> ServerEvent | None:
         defects: tuple[Defect, ...] = ()
@@ -673,7 +589,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             self._show_received(_shown(content) + b"\r\n")
             if _is_strange(content):
                 return self._refuse_stranger(content)
-            return self._invalid(_reply_of(error), content, _verb_of(content))
+            return self._invalid(refusals.reply_of(error), content, _verb_of(content))
         if self.trace is not None:
             self._show_received(command.shown() if isinstance(command, Auth | Burl) else line)
         if defects:
@@ -694,10 +610,10 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         try:
             response = parse_sasl_response(content)
         except CommandSyntaxError as error:
-            return self._invalid(_reply_of(error), b"***", SASLResponse.name)
+            return self._invalid(refusals.reply_of(error), b"***", SASLResponse.name)
         if defects:
             if self._strict:
-                return self._invalid(_DEVIATION, b"***", SASLResponse.name)
+                return self._invalid(refusals.DEVIATION, b"***", SASLResponse.name)
             response = add_defects(response, defects)
         self._pending = response
         self._row = TRANSITIONS[_AUTH, SASLResponse.name]
@@ -718,9 +634,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _refusal_by_condition(self, command: Command) -> Reply | None:
         if command.name in REFUSED_HELLO[self._lmtp] or not self._is_known(command):
-            return _NOT_MAIL if command.name in _HTTP_METHODS else _UNKNOWN
+            return refusals.NOT_MAIL if command.name in _HTTP_METHODS else refusals.UNKNOWN
         if command.defects and self._strict:
-            return _DEVIATION
+            return refusals.DEVIATION
         missing = self._missing(command)
         if missing is not None:
             return missing
@@ -728,24 +644,24 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if row is None or not row.is_legal:
             return self._out_of_order(command)
         if row.unless is not None and self._holds(row.unless):
-            return _BAD_SEQUENCE
+            return refusals.BAD_SEQUENCE
         if any(keyword not in self._offered.extensions for keyword in row.extensions):
-            return _NOT_IMPLEMENTED
+            return refusals.NOT_IMPLEMENTED
         if row.needs is not None and not self._holds(row.needs):
-            return _REQUIRED[row.needs]
+            return refusals.REQUIRED[row.needs]
         self._row = row
         return None
 
     def _missing(self, command: Command) -> Reply | None:
         for condition in self._required:
             if command.name not in EXEMPT[condition] and not self._holds(condition):
-                return _REQUIRED[condition]
+                return refusals.REQUIRED[condition]
         return None
 
     def _out_of_order(self, command: Command) -> Reply:
         if command.name in _BEHIND_MAIL and self._state is State.TRANSACTION:
-            return _NO_RECIPIENTS_LMTP if self._lmtp else _NO_RECIPIENTS
-        return _BAD_SEQUENCE
+            return refusals.NO_RECIPIENTS_LMTP if self._lmtp else refusals.NO_RECIPIENTS
+        return refusals.BAD_SEQUENCE
 
     def _is_known(self, command: Command) -> bool:
         return not isinstance(command, UnknownCommand) or command.verb in self._offered.verbs
@@ -759,7 +675,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _check_mail(self, command: Mail) -> Reply | None:
         if self.limits.max_transactions and self._count_transaction() > self.limits.max_transactions:
-            return _TOO_MANY_TRANSACTIONS
+            return refusals.TOO_MANY_TRANSACTIONS
         if command.parameters:
             refusal = self._check_parameters(command)
             if refusal is not None:
@@ -768,7 +684,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 return TOO_BIG
         if command.reverse_path.is_ascii or command.parameters.smtputf8:
             return None
-        return _NOT_ASCII_SENDER
+        return refusals.NOT_ASCII_SENDER
 
     def _count_transaction(self) -> int:
         self._transactions += 1
@@ -780,16 +696,16 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             if refusal is not None:
                 return refusal
         if self._recipients >= self.limits.max_recipients:
-            return _TOO_MANY_RECIPIENTS
+            return refusals.TOO_MANY_RECIPIENTS
         if not command.forward_path.is_ascii and not self._mail_is_utf8:
-            return _NOT_ASCII
+            return refusals.NOT_ASCII
         return self._check_domain(command) if self.limits.max_recipient_domains else None
 
     def _check_domain(self, command: Rcpt) -> Reply | None:
         mailbox = command.forward_path.mailbox
         domain = "" if mailbox is None else mailbox.domain.lower()
         if domain not in self._domains and len(self._domains) >= self.limits.max_recipient_domains:
-            return _TOO_MANY_DOMAINS
+            return refusals.TOO_MANY_DOMAINS
         self._domains |= {domain}
         return None
 
@@ -803,12 +719,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         for keyword, _ in command.parameters:
             row = allowed.get((name, keyword))
             if row is None:
-                return _not_offered(keyword)
+                return refusals.not_offered(keyword)
             if row.check is not None:
                 try:
                     row.check(command.parameters, self._offered.extensions)
                 except CommandSyntaxError as error:
-                    return _reply_of(error)
+                    return refusals.reply_of(error)
         return None
 
     def _check_question(self, command: Vrfy | Expn) -> Reply | None:
@@ -816,12 +732,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if "SMTPUTF8" in self._offered.extensions:
             return None
         if command.smtputf8:
-            return _NO_SMTPUTF8
-        return None if command.argument.isascii() else _NOT_ASCII
+            return refusals.NO_SMTPUTF8
+        return None if command.argument.isascii() else refusals.NOT_ASCII
 
     def _check_data(self, command: Data) -> Reply | None:
         # "BINARYMIME cannot be used with the DATA command" (RFC 3030 section 3)
-        return _BAD_SEQUENCE if self._holds(Condition.BINARY_MIME) else None
+        return refusals.BAD_SEQUENCE if self._holds(Condition.BINARY_MIME) else None
 
     def _check_bdat(self, command: Bdat) -> Reply | None:
         before = self._body.size if self._state is State.CHUNKS else 0
@@ -829,12 +745,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _check_auth(self, command: Auth) -> Reply | None:
         if self._bad_logins >= self.limits.max_bad_logins:
-            return _TOO_MANY_LOGINS
-        return None if command.mechanism in self._offered.extensions.auth else _BAD_MECHANISM
+            return refusals.TOO_MANY_LOGINS
+        return None if command.mechanism in self._offered.extensions.auth else refusals.BAD_MECHANISM
 
     def _check_attributes(self, command: XClient | XForward) -> Reply | None:
         offered = (self._offered.extensions.get(command.name) or "").split()
-        return None if all(name in offered for name, _ in command.attributes) else _BAD_ATTRIBUTE
+        return None if all(name in offered for name, _ in command.attributes) else refusals.BAD_ATTRIBUTE
 
     def _invalid(self, reply: Reply, line: bytes, name: str) -> InvalidCommand:
         if self._state is State.REFUSED:
@@ -842,7 +758,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if self._counts_as_bad(reply, name):
             self._bad_commands += 1
             if self._bad_commands > self.limits.max_bad_commands:
-                reply = _TOO_MANY_ERRORS
+                reply = refusals.TOO_MANY_ERRORS
         event = InvalidCommand(excerpt(_shown(line)), reply, name)
         self._pending = event
         self._row = _AFTER_REFUSED_CHUNK.get((self._state, name)) or _AFTER_REFUSAL[self._state]
@@ -853,13 +769,13 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """Refuse what is no mail client; nothing more of it is read."""
         self._input.clear()
         is_tls = line.startswith(_TLS_RECORD)
-        return self._invalid(_NOT_MAIL, _TLS_RECORD if is_tls else line, _verb_of(line))
+        return self._invalid(refusals.NOT_MAIL, _TLS_RECORD if is_tls else line, _verb_of(line))
 
     def _counts_as_bad(self, reply: Reply, name: str) -> bool:
         # A client that pipelines cannot know that its MAIL was declined: what follows is no fault of it.
         is_behind = self._declined_mail or self._state is State.FAILED
-        stranded = is_behind and reply in _STRANDED and name in _BEHIND_MAIL
-        return reply not in _NO_FAULT and not stranded
+        stranded = is_behind and reply in refusals.STRANDED and name in _BEHIND_MAIL
+        return reply not in refusals.NO_FAULT and not stranded
 
     def _read_chunk(self, command: Bdat | Burl, refusal: Reply | None, line: bytes) -> ServerEvent | None:
         """Begin with what BDAT announces, whether that is refused or not, or give out BURL."""
@@ -868,7 +784,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if isinstance(command, Burl):
             return self._end_chunk(command, command, refusal, line)
         if refusal is not None and command.size > self.limits.max_discard:
-            return self._invalid(_TOO_MUCH_TO_DISCARD, line, command.name)
+            return self._invalid(refusals.TOO_MUCH_TO_DISCARD, line, command.name)
         body = self._body if refusal is None else BinaryBody(self.limits)
         self._rest = chunk = _Chunk(command, refusal, excerpt(line), body)
         return command if refusal is None else self._next_of_chunk(chunk)
@@ -929,7 +845,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if not isinstance(self._pending, Burl):
             raise LocalProtocolError("BURL: none waits for its reply")
         self._body.count(octets)
-        return _FETCHED_TOO_BIG if self._body.size > self.limits.max_message > 0 else None
+        return refusals.FETCHED_TOO_BIG if self._body.size > self.limits.max_message > 0 else None
 
     def _next_of_body(self) -> ServerEvent | None:
         body = self._body
@@ -1033,17 +949,6 @@ def _shown(line: bytes) -> bytes:
 def _verb_of(line: bytes) -> str:
     verb = line.partition(b" ")[0]
     return "" if match_verb(verb) is None else verb.decode("ascii").upper()
-
-
-def _not_offered(keyword: str) -> Reply:
-    row = PARAMETERS.get(keyword)
-    if row is None or row.refusal == _BAD_PARAMETER.code:
-        return _BAD_PARAMETER
-    return _reply(row.refusal, "5.5.4", f"{keyword} not offered")
-
-
-def _reply_of(error: CommandSyntaxError) -> Reply:
-    return _reply(error.code, error.enhanced_code, error.text)
 
 
 def _read_reply(octets: bytes) -> Reply | None:
