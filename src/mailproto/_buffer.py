@@ -153,6 +153,10 @@ class ReceiveBuffer:
             self._needle = b""
         return self._data, self._offset
 
+    def skip_front(self, size: int) -> None:
+        """Drop *size* octets of what `front` has given, which are no more than those."""
+        self._consume(self._offset + size)
+
     def skip(self, size: int) -> None:
         """Drop the first *size* octets, of which there must be as many."""
         data = self._joined()

@@ -52,10 +52,10 @@ def send_as_client(client: SMTPClientConnection, octets: bytes) -> None:
             client.send_body(chunk)
             continue
         if client.wants is Wants.BODY:
-            decoded = DotDecoder().decode(octets)
-            client.send_body(decoded.data)
+            message, stop, _ = DotDecoder().decode(octets)
+            client.send_body(message)
             client.end_body()
-            octets = octets[decoded.stop :]
+            octets = octets[stop:]
             continue
         line, _, octets = octets.partition(b"\r\n")
         if client.wants is Wants.REPLY:

@@ -7,6 +7,7 @@ are in `mailproto.address`.
 from __future__ import annotations
 
 import re
+from io import IncrementalNewlineDecoder
 from typing import Final
 
 from mailproto.errors import LocalProtocolError
@@ -49,10 +50,8 @@ match_reply_line: Final = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DO
 
 # textstring = 1*(%d09 / %d32-126), and what UTF-8 adds to it (RFC 6531 section 3.7.4)
 _NOT_TEXT: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-_MAX_TO_SPLIT: Final = 131_072
-"""Octets that are taken apart into lines at most at a time."""
-_SAMPLE: Final = 1_024
-_MANY_LINES: Final = _SAMPLE // 25
+_WELL_FORMED: Final = (None, "\r\n")
+"""The kinds of line ends that the decoder of newlines may have seen."""
 _BARE_NEWLINE: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
@@ -102,17 +101,10 @@ def is_bare_newline_in(octets: bytes, after_cr: bool = False) -> bool:
         if octets[0] != 10:
             return True
         octets = octets[1:]
-    # Taking lines apart and putting them together is twice as fast as counting, unless they are very short.
-    if len(octets) > _MAX_TO_SPLIT or octets.count(b"\n", 0, _SAMPLE) > _MANY_LINES:
-        return _is_bare_newline_counted(octets)
-    joined = b"\r\n".join(octets.splitlines())
-    return not (octets.startswith(joined) and octets[len(joined) :] in (b"", b"\r\n", b"\r"))
-
-
-def _is_bare_newline_counted(octets: bytes) -> bool:
-    pairs = octets.count(b"\r\n")
-    returns = octets.count(b"\r") - octets.endswith(b"\r")
-    return not (pairs == octets.count(b"\n") == returns)
+    # What universal newlines is made of in C: half the time of taking lines apart and joining them again.
+    decoder = IncrementalNewlineDecoder(None, translate=False)
+    decoder.decode(octets.decode("latin-1"))
+    return decoder.newlines not in _WELL_FORMED
 
 
 def find_bare_newline(octets: bytes, start: int, stop: int) -> int:

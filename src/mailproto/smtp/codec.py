@@ -193,10 +193,9 @@ class _CommandReader:
         start = position = self._position
         pieces = []
         while position < len(self._data):
-            decoded = decoder.decode(self._data, position)
-            pieces.append(decoded.data)
-            position = decoded.stop
-            if decoded.is_end:
+            piece, position, is_end = decoder.decode(self._data, position)
+            pieces.append(piece)
+            if is_end:
                 self._position = position
                 yield from self._body(b"".join(pieces), start, position, decoder.bare_newline is not None)
                 return

@@ -6,7 +6,7 @@ line that begins with a dot passes through as the object that it is.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias, final, get_args
+from typing import Final, Literal, TypeAlias, final, get_args
 
 from mailproto.errors import LocalProtocolError
 from mailproto.smtp._grammar import find_bare_newline, is_bare_newline_in
@@ -97,7 +97,7 @@ class DotEncoder:
         elif tail[-1:] == b"\r" and chunk[:2] == b"\n.":
             pieces.append(b"\n.")
             chunk = chunk[1:]
-        has_dot_line = chunk.rfind(_DOT_LINE) >= 0
+        has_dot_line = b"." in chunk and chunk.rfind(_DOT_LINE) >= 0
         pieces.append(chunk.replace(b"\r\n.", b"\r\n..") if has_dot_line else chunk)
         return pieces
 
@@ -108,12 +108,8 @@ class DotEncoder:
         return b".\r\n" if self._tail == b"\r\n" else _END
 
 
-class Decoded(NamedTuple):
-    """What `DotDecoder.decode` found: octets of the message, where it stopped reading, whether it ended."""
-
-    data: bytes
-    stop: int
-    is_end: bool
+Decoded: TypeAlias = tuple[bytes, int, bool]
+"""What `DotDecoder.decode` found: octets of the message, where it stopped reading, whether it ended."""
 
 
 @final
@@ -132,19 +128,18 @@ class DotDecoder:
     def decode(self, octets: bytes, start: int = 0) -> Decoded:
         """Read *octets* from *start* on, up to the end of the message or of the octets, or to less.
 
-        Where *stop* is the end of *octets* and *start* 0, `data` is *octets* itself if nothing was taken
-        out.
+        Where it stops at the end of *octets* and *start* is 0, the data are *octets* itself if nothing was
+        taken out.
         """
         edge = self._edge
         if edge and (edge + octets[start : start + 2]).startswith(_DOT_LINE):
-            found = self._decode_edge(edge, octets[start : start + _MAX_EDGE_STEP])
-            found = Decoded(found.data, start + found.stop, found.is_end)
+            data, stop, is_end = self._decode_edge(edge, octets[start : start + _MAX_EDGE_STEP])
+            stop += start
         else:
-            found = _unstuff(octets, start)
-        last = octets[max(start, found.stop - 4) : found.stop]
-        self._edge = b"" if found.is_end else _edge_of((edge + last)[-4:])
-        self._check(found.data)
-        return found
+            data, stop, is_end = _unstuff(octets, start)
+        self._edge = b"" if is_end else _edge_of((edge + octets[max(start, stop - 4) : stop])[-4:])
+        self._check(data)
+        return data, stop, is_end
 
     def watch(self, octets: bytes) -> None:
         """Look for a bare CR or LF in *octets* behind a BDAT, which are the message as they stand."""
@@ -157,8 +152,8 @@ class DotDecoder:
 
     def _decode_edge(self, edge: bytes, octets: bytes) -> Decoded:
         """Read on where a line may begin with a dot, of which some is in the edge."""
-        found = _unstuff(edge + octets, 0)
-        return Decoded(found.data[_RELEASED[edge] :], found.stop - len(edge), found.is_end)
+        data, stop, is_end = _unstuff(edge + octets, 0)
+        return data[_RELEASED[edge] :], stop - len(edge), is_end
 
     def _check(self, data: bytes) -> None:
         if not data or self.bare_newline is not None:
@@ -215,23 +210,27 @@ def _unstuff(octets: bytes, start: int) -> Decoded:
     first = _find_dot_line(octets, start)
     if first < 0:
         whole = octets if start == 0 else octets[start:]
-        return Decoded(whole, len(octets), False)
+        return whole, len(octets), False
     end = octets.find(_END, first)
     if end >= 0:
-        return Decoded(_without_dots(octets, start, first, end + 2), end + 5, True)
+        return _without_dots(octets, start, first, end + 2), end + 5, True
     held = next((edge for edge in _EDGES[:2] if octets.endswith(edge, start)), b"")
     stop = len(octets) - (len(held) - 2 if held else 0)
-    return Decoded(_without_dots(octets, start, first, stop), len(octets), False)
+    return _without_dots(octets, start, first, stop), len(octets), False
 
 
 def _find_dot_line(octets: bytes, start: int) -> int:
     """Return where the first line that begins with a dot has the line end before it, or -1.
 
-    CPython searches backwards at four times the speed of forwards, and most chunks have no such line, or
-    only the one that ends the message.
+    Without a dot there is none, and that is found out at the speed of memory. Else CPython searches backwards
+    at four times the speed of forwards, and most chunks have no such line, or only the one at the end.
     """
+    dot = octets.find(b".", start)
+    if dot < 0:
+        return -1
+    start = max(start, dot - 2)
     last = octets.rfind(_DOT_LINE, start)
-    if last < 0 or octets.rfind(_DOT_LINE, start, last + 2) < 0:
+    if last < 0 or last == dot - 2 or octets.rfind(_DOT_LINE, start, last + 2) < 0:
         return last
     return octets.find(_DOT_LINE, start, last)
 

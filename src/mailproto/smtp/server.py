@@ -64,7 +64,6 @@ from mailproto.smtp.extensions import (
 from mailproto.smtp.reply import Reply, ReplyReader
 from mailproto.smtp.state import (
     EXEMPT,
-    HELLO,
     IN_TRANSACTION,
     REFUSED_HELLO,
     TRANSITIONS,
@@ -93,7 +92,6 @@ _WANTS_REPLY: Final = Wants.REPLY
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
 _NO_MAIL: Final = 521
-_ALL_HELLO: Final = frozenset(name for names in HELLO.values() for name in names)
 
 
 _TLS_RECORD: Final = b"\x16\x03"
@@ -110,12 +108,15 @@ _GREETING: Final = TRANSITIONS[State.GREETING, "greeting"]
 _MESSAGE: Final = TRANSITIONS[State.ENDED, MessageBody.name].under(())
 _VERDICTS: Final = TRANSITIONS[State.VERDICTS, MessageBody.name]
 _UNCONDITIONAL: Final = {
-    (state, name): row
-    for (state, name), row in TRANSITIONS.items()
-    if row.is_legal
-    and row.unless in (None, Condition.BINARY_MIME)
-    and not row.extensions
-    and name not in _ALL_HELLO
+    lmtp: {
+        (state, name): row
+        for (state, name), row in TRANSITIONS.items()
+        if row.is_legal
+        and row.unless in (None, Condition.BINARY_MIME)
+        and not row.extensions
+        and name not in REFUSED_HELLO[lmtp]
+    }
+    for lmtp in (False, True)
 }
 """The rows of which nothing has to be asked but that they are there: those of nearly all commands.
 
@@ -228,7 +229,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._newlines: NewlinePolicy = newlines
         self._rows = tuple(extensions)
         self._required = _REQUIREMENTS[require_tls, require_auth]
-        self._unconditional = _NONE_UNCONDITIONAL if self._required else _UNCONDITIONAL
+        self._unconditional = _NONE_UNCONDITIONAL if self._required else _UNCONDITIONAL[lmtp]
         self._offered = NOTHING_OFFERED
         self._state = State.GREETING
         self._hello: Ehlo | Helo | Lhlo | None = None
@@ -438,10 +439,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             _NOTES[type(pending)](self, pending, reply)
         self._progress += 1
         due = self._replies_due = 0 if state is _CLOSED else self._replies_due - 1
-        if not due:
-            self._go_on(state)
-
-    def _go_on(self, state: State) -> None:
+        if due:
+            return
         self._pending = None
         self._state = state
         if state not in IN_TRANSACTION:
@@ -516,7 +515,11 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _next_event(self) -> ServerEvent | None:
         if self._replies_due:
             return None
-        event = _READERS[self._state](self)
+        if not self._input.size and self._rest is None and self._state is not _ENDED:
+            # Most often: all that has come is answered.
+            event = None
+        else:
+            event = _READERS[self._state](self)
         if event is None and self._eof and self._state is not _CLOSED:
             return self._lost()
         return event
@@ -671,7 +674,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._tls_active
         if condition is Condition.AUTHENTICATED:
             return self._authenticated
-        return condition in conditions_of(self._mail)
+        mail = self._mail
+        return mail is not None and bool(mail.parameters) and condition in conditions_of(mail)
 
     def _check_mail(self, command: Mail) -> Reply | None:
         if self.limits.max_transactions and self._count_transaction() > self.limits.max_transactions:
@@ -851,12 +855,13 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         body = self._body
         while self._input.size:
             octets, start = self._input.front()
-            decoded = body.decoder.decode(octets, start)
-            raw = self._input.take_some(decoded.stop - start)
-            self._show_received(raw)
-            data = body.take(decoded.data)
-            is_progress = body.is_progress(len(raw))
-            if decoded.is_end:
+            data, stop, is_end = body.decoder.decode(octets, start)
+            self._input.skip_front(stop - start)
+            if self.trace is not None:
+                self._show_received(octets[start:stop])
+            data = body.take(data)
+            is_progress = body.is_progress(stop - start)
+            if is_end:
                 self._state = _ENDED
                 return BodyData(data) if data else self._end_body()
             if data:
