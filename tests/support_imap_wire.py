@@ -34,10 +34,15 @@ def frame(octets: bytes) -> Message:
 
 
 def cursor_at(
-    octets: bytes, *literals: Content, strict: bool = False, utf8: bool = False, **limits: int
+    octets: bytes,
+    *literals: Content,
+    strict: bool = False,
+    utf8: bool = False,
+    rev2: bool = False,
+    **limits: int,
 ) -> Cursor:
     """Return a cursor over text with its marks, without final CRLF."""
-    return Cursor(Message(octets, literals), strict=strict, utf8=utf8, **limits)
+    return Cursor(Message(octets, literals), strict=strict, utf8=utf8, rev2=rev2, **limits)
 
 
 def written(write: Callable[[Writer], None], form: LiteralForm = LiteralForm.SYNCHRONIZING) -> bytes:

@@ -21,8 +21,10 @@ from mailproto.imap.ext.move import UIDMove
 from mailproto.imap.ext.objectid import EMAILID, EmailID
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.fetching import Fetching
+from mailproto.imap.responses import ListData
 from mailproto.imap.search import Seen, Subject
 from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.updates import MailboxChanged
 from mailproto.imap.values import Streamed
 from mailproto.limits import IMAPLimits
 from support_inbox import Line
@@ -98,6 +100,32 @@ def test_search() -> None:
     flow = flows.uid_search(line.session, (Seen(), Subject("a")))
     assert answer(flow, line, b"* SEARCH", b"A3 OK .") == UIDSet()
     assert line.sent() == [b"A2 SEARCH ALL", b"A3 UID SEARCH SEEN SUBJECT a"]
+
+
+def test_a_search_that_esearch_answers() -> None:
+    """In IMAP4rev2, where nothing was said of what to return (RFC 9051 section 6.4.4)."""
+    line = Line()
+    line.conn.receive_data(b"* ENABLED IMAP4rev2\r\n")
+    flow = flows.uid_search(line.session, ())
+    lines = (b'* ESEARCH (TAG "A2") UID ALL 1:4294967295', b"A2 OK .")
+    assert answer(flow, line, *lines) == UIDSet("1:4294967295")
+    nothing = answer(flows.search(line.session, ()), line, b'* ESEARCH (TAG "A3")', b"A3 OK .")
+    assert nothing == SequenceSet()
+    other = answer(flows.search(line.session, ()), line, b'* ESEARCH (TAG "x") ALL 1', b"A4 OK .")
+    assert other == SequenceSet()
+    assert line.sent() == [b"A2 UID SEARCH ALL", b"A3 SEARCH ALL", b"A4 SEARCH ALL"]
+
+
+def test_the_list_response_of_select_is_no_news() -> None:
+    line = Line()
+    said = (b"* OK [CLOSED] .", b"* 1 EXISTS", b'* LIST (\\Sent) "/" Sent', b'* LIST () "/" new')
+    selecting = line.start(flows.select(line.session, "Sent"))
+    line.feed(*said)
+    assert [news.data for news in line.session.news if isinstance(news, MailboxChanged)] == [
+        ListData(frozenset(), "/", "new")
+    ]
+    line.feed(b"A2 OK [READ-WRITE] done")
+    assert selecting.result.listing == ListData(frozenset({"\\Sent"}), "/", "Sent")
 
 
 def test_store() -> None:

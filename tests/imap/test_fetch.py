@@ -55,6 +55,10 @@ CASES: list[tuple[bytes, Items]] = [
     (b"BODY.PEEK[]", (BodySection(),)),
     (b"BODY[]<0.1>", (BodySection(partial=(0, 1), peek=False),)),
     (b"BODY.PEEK[1.2.TEXT]<100.4294967295>", (BodySection((1, 2), "TEXT", partial=(100, 4294967295)),)),
+    (
+        b"BODY[]<9223372036854775807.9223372036854775807>",
+        (BodySection(partial=(2**63 - 1, 2**63 - 1), peek=False),),
+    ),
     # RFC 3501 section 6.4.5
     (
         b"(FLAGS BODY[HEADER.FIELDS (DATE FROM)])",
@@ -92,7 +96,8 @@ NOT_CASES = [
     b"BODY[]<0>",
     b"BODY[]<0.0>",
     b"BODY[]<-1.5>",
-    b"BODY[]<1.9999999999999999999>",
+    b"BODY[]<1.9223372036854775808>",
+    b"BODY[]<9223372036854775808.1>",
     b"BODY.PEEK",
     b"(UID (X))",
     b"X (" + b"(" * 500,

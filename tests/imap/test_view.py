@@ -16,6 +16,7 @@ from mailproto.imap.responses import ExistsData, ExpungeData, FetchData, ListDat
 from mailproto.imap.sequence import UIDSet
 from mailproto.imap.status import Ok
 from mailproto.imap.view import MAX_RUNS, MailboxView, NumberMap
+from support_imap import now
 
 STEPS = st.lists(st.tuples(st.sampled_from(["told", "gone"]), st.integers(1, 30)), max_size=60)
 
@@ -147,6 +148,18 @@ def test_the_view_follows_responses() -> None:
     assert (view.uid_not_sticky, view.is_read_only) == (True, False)
     view.feed(ExistsData(1))
     assert view.uid(2) is None
+
+
+def test_the_view_keeps_the_list_response_of_its_mailbox() -> None:
+    view = MailboxView("Entwu\u0308rfe", is_read_only=False)
+    view.feed(ListData(frozenset(), "/", "other"))
+    assert now(view.listing) is None
+    normalized = ListData(frozenset(), "/", "Entwürfe", extended=(("OLDNAME", view.mailbox),))
+    view.feed(normalized)
+    assert view.listing == normalized
+    same = ListData(frozenset({"\\Sent"}), "/", view.mailbox)
+    view.feed(same)
+    assert view.listing == same
 
 
 def test_another_uid_validity_forgets_the_numbers() -> None:

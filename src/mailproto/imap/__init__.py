@@ -220,6 +220,7 @@ from mailproto.imap.responses import (
     UnreadResponse,
     prepare,
 )
+from mailproto.imap.revisions import search_answer
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sections import Section
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
@@ -504,7 +505,7 @@ __all__ = [
     "UnchangedSince",
     "VANISHED",
     "VanishedData",
-    # ESEARCH, SEARCHRES and PARTIAL
+    # ESEARCH, SEARCHRES, PARTIAL, and what IMAP4rev2 made of SEARCH
     "COUNT",
     "ESearchData",
     "MAX",
@@ -514,6 +515,7 @@ __all__ = [
     "PartialFetch",
     "PartialResults",
     "SAVE",
+    "search_answer",
     # LIST-EXTENDED, LIST-STATUS, LIST-MYRIGHTS, LIST-METADATA and SPECIAL-USE
     "CHILDREN",
     "Listed",

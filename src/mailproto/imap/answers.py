@@ -6,14 +6,14 @@ from collections import deque
 from typing import Any, Final, final
 
 from mailproto.imap.client import ClientEvent
-from mailproto.imap.commands import Command, SetCommand, Status
+from mailproto.imap.commands import Command, Examine, Select, SetCommand, Status
 from mailproto.imap.events import Unchecked
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.pipelining import answers_of
 from mailproto.imap.quirks import is_left_out
-from mailproto.imap.responses import StatusData
+from mailproto.imap.responses import ListData, StatusData
 from mailproto.imap.sequence import SequenceSet, UIDSet, count_below
 from mailproto.imap.status import Bad, No, Ok
 
@@ -70,6 +70,9 @@ class Inbox:
             return event.mailbox == self.command.mailbox
         if isinstance(event, ESearchData):
             return event.tag == self.tag
+        if isinstance(event, ListData) and isinstance(self.command, Select | Examine):
+            # RFC 9051 section 6.3.2: IMAP4rev2 sends it of the mailbox that is selected.
+            return self.command.mailbox in (event.mailbox, event.old_name)
         return name in self._names
 
     def put(self, event: ClientEvent) -> None:

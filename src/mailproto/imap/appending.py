@@ -33,10 +33,14 @@ __all__ = [
 
 
 class AppendData(ABC):
-    """The octets of a message in a form that an extension added. `capability` is what it needs."""
+    """The octets of a message in a form that an extension added. `capability` is what it needs.
+
+    With `is_listed` a server has to name that itself, see `Need`.
+    """
 
     __slots__ = ()
     capability: ClassVar[str]
+    is_listed: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -160,7 +164,10 @@ class AppendMessage:
     @property
     def needs(self) -> tuple[Need, ...]:
         """What a server must offer for its form."""
-        return (Need("this form of a message", (self.capability,)),) if self.capability else ()
+        if not isinstance(self.message, AppendData):
+            return ()
+        is_listed = self.message.is_listed
+        return (Need("this form of a message", (self.message.capability,), is_listed=is_listed),)
 
     @classmethod
     def of_parsed(cls, message: AppendOctets, flags: frozenset[str], internal_date: datetime | None) -> Self:

@@ -12,7 +12,11 @@ from mailproto.imap._grammar import ATOM
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.writer import Writer
 
-__all__ = ["Capabilities", "parse_capabilities", "write_capabilities"]
+__all__ = ["NO_CAPABILITIES", "REV1", "REV2", "Capabilities", "parse_capabilities", "write_capabilities"]
+
+REV1: Final = "IMAP4REV1"
+REV2: Final = "IMAP4REV2"
+"""The revision of RFC 9051, as a capability and as what ENABLE names; as `Capabilities` keep names."""
 
 _IN_REV2: Final = (
     "BINARY",
@@ -27,20 +31,23 @@ _IN_REV2: Final = (
     "NAMESPACE",
     "SASL-IR",
     "SEARCHRES",
-    "SPECIAL-USE",
     "STATUS=SIZE",
     "UIDPLUS",
     "UNSELECT",
 )
-"""Extensions that RFC 9051 made part of the protocol (its appendix E)."""
+"""Extensions that RFC 9051 made part of the protocol (its appendix E).
+
+Of BINARY that is FETCH only, of LIST-EXTENDED all but several patterns (appendices B and C): what is left
+needs the name itself, see `Need.is_listed`. Of SPECIAL-USE it is the attributes, which need no capability.
+"""
 
 IMPLIED_BY: Final[dict[str, str]] = {
-    **dict.fromkeys(_IN_REV2, "IMAP4REV2"),
+    **dict.fromkeys(_IN_REV2, REV2),
     "UTF8=ACCEPT": "UTF8=ONLY",
 }
 """Capability -> another one that has all of it; RFC 9755 section 3 for UTF-8."""
 
-_SPELLING: Final = {"IMAP4REV1": "IMAP4rev1", "IMAP4REV2": "IMAP4rev2"}
+_SPELLING: Final = {REV1: "IMAP4rev1", REV2: "IMAP4rev2"}
 
 _SIGNS: Final = ("+", "-")
 
@@ -88,9 +95,19 @@ class Capabilities(Set[str]):
         return tuple(sorted(entry[len(prefix) :] for entry in self._names if entry.startswith(prefix)))
 
     def offers(self, name: str) -> bool:
-        """Return whether *name* is in it, by itself, with a value, or as a part of another capability."""
+        """Return whether *name* is in it, by itself, with a value, or as a part of another capability.
+
+        IMAP4rev1 is offered where no revision is named.
+        """
         name = name.upper()
+        if name == REV1:
+            return not self.is_rev2_only
         return name in self._names or IMPLIED_BY.get(name) in self._names or bool(self.values(name))
+
+    @property
+    def is_rev2_only(self) -> bool:
+        """Whether IMAP4rev2 is offered and IMAP4rev1 is not: then nothing of the older revision is left."""
+        return REV2 in self._names and REV1 not in self._names
 
     @property
     def auth(self) -> frozenset[str]:
@@ -110,6 +127,9 @@ def _checked(name: str) -> str:
     if not ATOM.fullmatch(name.encode("utf-8", "surrogatepass")):
         raise LocalProtocolError(f"expected a capability, got {name[:40]!r}")
     return name.upper()
+
+
+NO_CAPABILITIES: Final = Capabilities()
 
 
 def _order(name: str) -> tuple[bool, str]:

@@ -17,7 +17,7 @@ from mailproto._secret import hide_token
 from mailproto.errors import Defect, LimitExceeded, LocalProtocolError, RemoteProtocolError, excerpt
 from mailproto.imap._endpoint import IMAPEndpoint
 from mailproto.imap._grammar import TAG
-from mailproto.imap.capability import Capabilities
+from mailproto.imap.capability import REV2, Capabilities
 from mailproto.imap.codes import CapabilityCode
 from mailproto.imap.commands import (
     Authenticate,
@@ -194,9 +194,15 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         return self._enabled
 
     @property
+    def is_rev2(self) -> bool:
+        """Whether IMAP4rev2 is spoken (RFC 9051 section 7.2.2): it is enabled, or there is no IMAP4rev1."""
+        offered = self._capabilities
+        return REV2 in self._enabled or (offered is not None and offered.is_rev2_only)
+
+    @property
     def is_utf8(self) -> bool:
-        """Whether names and strings are UTF-8: UTF8=ACCEPT is enabled (RFC 9755)."""
-        return UTF8_ACCEPT in self._enabled
+        """Whether names and strings are UTF-8: UTF8=ACCEPT is enabled (RFC 9755), or IMAP4rev2 spoken."""
+        return UTF8_ACCEPT in self._enabled or self.is_rev2
 
     @property
     def language(self) -> str:
@@ -338,12 +344,17 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         if row.is_alone and self._pending:
             raise LocalProtocolError(f"{command.name}: expected nothing else in progress")
 
+    @property
+    def may_respond_initially(self) -> bool:
+        """Whether AUTHENTICATE may have an initial response: SASL-IR is offered, or IMAP4rev2 alone."""
+        return self.is_rev2 or "SASL-IR" in (self._capabilities or ())
+
     def _check_login(self, command: Login | Authenticate) -> None:
         offered = self._capabilities or Capabilities()
         if isinstance(command, Login):
             if "LOGINDISABLED" in offered:
                 raise LocalProtocolError("LOGIN: the server offers LOGINDISABLED")
-        elif command.initial_response is not None and "SASL-IR" not in offered:
+        elif command.initial_response is not None and not self.may_respond_initially:
             raise LocalProtocolError("AUTHENTICATE: an initial response needs SASL-IR, which is not offered")
 
     def _check_compress(self, command: Compress) -> None:
@@ -364,8 +375,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         return f"A{self._next_tag}"
 
     def _fragments(self, tagged: TaggedCommand) -> list[Fragment]:
-        form = LiteralForm.offered_by(self._capabilities or ())
-        writer = Writer(form, max_nonsync=self._limits.max_nonsync, utf8=self.is_utf8)
+        rev2 = self.is_rev2
+        form = LiteralForm.offered_by(self._capabilities or (), rev2=rev2)
+        utf8 = UTF8_ACCEPT in self._enabled
+        writer = Writer(form, max_nonsync=self._limits.max_nonsync, utf8=utf8, rev2=rev2)
         write_command(writer, tagged)
         fragments = writer.fragments()
         return [*fragments, GATE] if isinstance(tagged.command, _GATED) else fragments
@@ -521,7 +534,8 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
                 strict=self._strict,
                 max_depth=self._limits.max_depth,
                 max_ranges=self._limits.max_ranges,
-                utf8=self.is_utf8,
+                utf8=UTF8_ACCEPT in self._enabled,
+                rev2=self.is_rev2,
             )
         except ParseError as error:
             raise RemoteProtocolError(str(error), offset=error.offset) from error

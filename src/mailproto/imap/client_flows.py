@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar, cast
 
+from mailproto import _ranges
+from mailproto._ranges import Ranges
 from mailproto.errors import (
     AuthenticationFailed,
     IMAPStatusError,
@@ -50,6 +52,7 @@ from mailproto.imap.commands import (
 )
 from mailproto.imap.events import LiteralWanted
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.id import ID, IDParameters
 from mailproto.imap.ext.message_limit import MessageLimitCode
 from mailproto.imap.ext.move import Move, UIDMove
@@ -319,12 +322,12 @@ def noop(session: Inboxes) -> Flow[None]:
 
 def search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[SequenceSet]:
     """Return the sequence numbers of the messages that all *keys* match."""
-    return SequenceSet.of((yield from _search(session, Search, joined_keys(keys), charset)))
+    return SequenceSet.from_ranges((yield from _search(session, Search, joined_keys(keys), charset)))
 
 
 def uid_search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[UIDSet]:
     """Return the UIDs of the messages that all *keys* match."""
-    return UIDSet.of((yield from _search(session, UIDSearch, joined_keys(keys), charset)))
+    return UIDSet.from_ranges((yield from _search(session, UIDSearch, joined_keys(keys), charset)))
 
 
 def joined_keys(keys: Sequence[SearchKey]) -> SearchKey:
@@ -334,18 +337,26 @@ def joined_keys(keys: Sequence[SearchKey]) -> SearchKey:
 
 def _search(
     session: Inboxes, kind: type[Search | UIDSearch], key: SearchKey, charset: str | None
-) -> Flow[list[int]]:
+) -> Flow[Ranges]:
     """Return what was found, asking again for what a server has left out (RFC 9738 section 3.1)."""
-    found: list[int] = []
+    found: list[tuple[int, int]] = []
     lowest = STAR
     rest: SearchKey | None = key
     while rest is not None:
         inbox = yield from run(session, kind(rest, charset))
-        found += (number for data in data_of(session, inbox, SearchData) for number in data.numbers)
+        found += (pair for event in session.take(inbox) for pair in _found(event))
         uid = lowest_processed(inbox)
         rest = key & search_keys.UID(UIDSet.from_ranges([(1, uid - 1)])) if uid and 1 < uid < lowest else None
         lowest = uid or lowest
-    return found
+    return _ranges.merge(found)
+
+
+def _found(event: object) -> Ranges:
+    """Return the numbers that SEARCH, or ESEARCH in IMAP4rev2, says; a set is not expanded."""
+    if isinstance(event, SearchData):
+        return _ranges.from_numbers(event.numbers)
+    numbers = event.all if isinstance(event, ESearchData) else None
+    return () if numbers is None else numbers.merged
 
 
 def lowest_processed(inbox: Inbox) -> int | None:

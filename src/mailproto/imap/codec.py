@@ -14,6 +14,8 @@ import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which comman
 from mailproto._buffer import ReceiveBuffer
 from mailproto._secret import Secret
 from mailproto.errors import Defect, RemoteProtocolError, excerpt
+from mailproto.imap.capability import NO_CAPABILITIES, REV2, Capabilities
+from mailproto.imap.codes import CapabilityCode
 from mailproto.imap.commands import (
     Authenticate,
     StartTLS,
@@ -29,6 +31,7 @@ from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import Framer, Mark
 from mailproto.imap.responses import (
+    CapabilityData,
     EnabledData,
     PreparedFetch,
     Response,
@@ -36,7 +39,7 @@ from mailproto.imap.responses import (
     parse_response,
     write_response,
 )
-from mailproto.imap.status import Bad
+from mailproto.imap.status import Bad, StatusResponse
 from mailproto.imap.streaming import is_free_text
 from mailproto.imap.values import Message
 from mailproto.imap.writer import LiteralForm, Writer
@@ -168,21 +171,24 @@ class _Units:
 
 
 def parse_responses(
-    data: bytes, *, utf8: bool = False, strict: bool = False, max_depth: int = 100
+    data: bytes, *, utf8: bool = False, rev2: bool = False, strict: bool = False, max_depth: int = 100
 ) -> list[ParsedResponse]:
     """Read what a server sent, from its greeting on or from anywhere.
 
-    *utf8* says that UTF-8 is enabled from the beginning; ENABLED with UTF8=ACCEPT does it for what follows.
-    Where TLS begins behind a tagged status, all is `Opaque`. Offsets of defects count in *data*. Raises
+    *utf8* says that UTF-8 is enabled from the beginning, *rev2* that IMAP4rev2 is spoken; ENABLED with
+    UTF8=ACCEPT or IMAP4rev2 does it for what follows, and so do capabilities without IMAP4rev1. Where TLS
+    begins behind a tagged status, all is `Opaque`. Offsets of defects count in *data*. Raises
     RemoteProtocolError for a defect if *strict*.
     """
-    return list(_responses(_Units(data, strict), strict, max_depth, utf8))
+    return list(_responses(_Units(data, strict), strict, max_depth, utf8, rev2))
 
 
-def _responses(units: _Units, strict: bool, max_depth: int, utf8: bool) -> Iterator[ParsedResponse]:
+def _responses(
+    units: _Units, strict: bool, max_depth: int, utf8: bool, rev2: bool
+) -> Iterator[ParsedResponse]:
     while (message := units.next_response()) is not None:
         try:
-            response = parse_response(message, strict=strict, max_depth=max_depth, utf8=utf8)
+            response = parse_response(message, strict=strict, max_depth=max_depth, utf8=utf8, rev2=rev2)
         except ParseError as error:
             raise units.error(error, message) from error
         if not isinstance(response, PreparedFetch):
@@ -193,31 +199,50 @@ def _responses(units: _Units, strict: bool, max_depth: int, utf8: bool) -> Itera
         yield response
         if isinstance(response, EnabledData):
             utf8 = utf8 or UTF8_ACCEPT in response.capabilities
+            rev2 = rev2 or REV2 in response.capabilities
+        else:
+            rev2 = rev2 or _offered_by(response).is_rev2_only
         if isinstance(response, TaggedStatus) and units.rest.startswith(_TLS_HANDSHAKE):
             yield Opaque(units.position)
             return
     yield from units.incomplete()
 
 
+def _offered_by(response: Response) -> Capabilities:
+    """Return the capabilities that *response* tells; none if it tells none."""
+    if isinstance(response, CapabilityData):
+        return response.capabilities
+    status = response.status if isinstance(response, TaggedStatus) else response
+    code = status.code if isinstance(status, StatusResponse) else None
+    return code.capabilities if isinstance(code, CapabilityCode) else NO_CAPABILITIES
+
+
 def parse_commands(
-    data: bytes, *, exchanges: int = 0, utf8: bool = False, strict: bool = False, max_depth: int = 100
+    data: bytes,
+    *,
+    exchanges: int = 0,
+    utf8: bool = False,
+    rev2: bool = False,
+    strict: bool = False,
+    max_depth: int = 100,
 ) -> list[ParsedCommand]:
     """Read what a client sent.
 
     *exchanges* is how many SASL responses follow each AUTHENTICATE. *utf8* says that UTF-8 is enabled from
-    the beginning; ENABLE of UTF8=ACCEPT does it for what follows. Behind STARTTLS and COMPRESS all is
-    `Opaque`. Offsets of defects count in *data*. Raises RemoteProtocolError for a defect or a malformed
-    command if *strict*; else a malformed one is an `InvalidCommand`.
+    the beginning, *rev2* that IMAP4rev2 is spoken; ENABLE of UTF8=ACCEPT or IMAP4rev2 does it for what
+    follows. Behind STARTTLS and COMPRESS all is `Opaque`. Offsets of defects count in *data*. Raises
+    RemoteProtocolError for a defect or a malformed command if *strict*; else a malformed one is an
+    `InvalidCommand`.
     """
-    return list(_commands(_Units(data, strict), exchanges, strict, max_depth, utf8))
+    return list(_commands(_Units(data, strict), exchanges, strict, max_depth, utf8, rev2))
 
 
 def _commands(
-    units: _Units, exchanges: int, strict: bool, max_depth: int, utf8: bool
+    units: _Units, exchanges: int, strict: bool, max_depth: int, utf8: bool, rev2: bool
 ) -> Iterator[ParsedCommand]:
     while (message := units.next_command()) is not None:
         try:
-            tagged = parse_command(message, strict=strict, max_depth=max_depth, utf8=utf8)
+            tagged = parse_command(message, strict=strict, max_depth=max_depth, utf8=utf8, rev2=rev2)
         except ParseError as error:
             if strict:
                 raise units.error(error, message) from error
@@ -227,6 +252,7 @@ def _commands(
         yield replace(tagged, defects=defects) if defects else tagged
         if isinstance(tagged.command, Enable):
             utf8 = utf8 or UTF8_ACCEPT in tagged.command.capabilities
+            rev2 = rev2 or REV2 in tagged.command.capabilities
         if isinstance(tagged.command, StartTLS | Compress):
             yield from [Opaque(units.position)] if units.rest else []
             return
@@ -268,10 +294,11 @@ def serialize(
     *,
     literal_form: LiteralForm = LiteralForm.SYNCHRONIZING,
     utf8: bool = False,
+    rev2: bool = False,
 ) -> bytes:
     """Return *value* as octets, with its CRLF; *literal_form* is that of the literals of a command.
 
-    *utf8* says that UTF-8 is enabled.
+    *utf8* says that UTF-8 is enabled, *rev2* that IMAP4rev2 is spoken.
 
     Raises LocalProtocolError for a value with a `Streamed` in it, whose octets are elsewhere.
     """
@@ -281,7 +308,8 @@ def serialize(
         return b"DONE\r\n"
     if isinstance(value, SASLResponse):
         return (b"*" if value.data is None else _base64.encode(value.data.reveal())) + b"\r\n"
-    writer = Writer(literal_form if isinstance(value, TaggedCommand) else LiteralForm.SERVER, utf8=utf8)
+    form = literal_form if isinstance(value, TaggedCommand) else LiteralForm.SERVER
+    writer = Writer(form, utf8=utf8, rev2=rev2)
     if isinstance(value, TaggedCommand):
         write_command(writer, value)
     else:

@@ -32,6 +32,7 @@ __all__ = [
     "CORRUPTION",
     "EXPIRED",
     "EXPUNGEISSUED",
+    "HASCHILDREN",
     "INUSE",
     "LIMIT",
     "NONEXISTENT",
@@ -342,6 +343,8 @@ LIMIT: Final = SimpleCode("LIMIT")
 OVERQUOTA: Final = SimpleCode("OVERQUOTA")
 ALREADYEXISTS: Final = SimpleCode("ALREADYEXISTS")
 NONEXISTENT: Final = SimpleCode("NONEXISTENT")
+HASCHILDREN: Final = SimpleCode("HASCHILDREN")
+"""The mailbox has others below it, and so is not deleted (RFC 9051 section 6.3.5)."""
 CLOSED: Final = SimpleCode("CLOSED")
 TOOBIG: Final = SimpleCode("TOOBIG")
 """A message is too large (RFC 4469 section 4.2, RFC 7889 section 4)."""

@@ -173,15 +173,16 @@ def parse_command(
     max_depth: int = MAX_DEPTH,
     max_ranges: int = 100_000,
     utf8: bool = False,
+    rev2: bool = False,
 ) -> TaggedCommand:
     """Read a framed command; a name that no module knows gives an `UnknownCommand`.
 
-    *utf8* says that the client has enabled UTF-8 (RFC 9755).
+    *utf8* says that the client has enabled UTF-8 (RFC 9755), *rev2* that IMAP4rev2 is spoken (RFC 9051).
 
     Raises ParseError, whose `tag` is None if not even that could be read. For a command whose last literal
     has not come yet, give the text so far with a `Streamed` in its place: the result says where it stands.
     """
-    cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges, utf8=utf8)
+    cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges, utf8=utf8, rev2=rev2)
     tag = cursor.tag()
     try:
         cursor.sp()

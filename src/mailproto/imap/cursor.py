@@ -59,7 +59,8 @@ class Cursor:
     """Reads one `Message` from left to right.
 
     Depth budgets are arguments: a caller starts with `max_depth` and passes `depth - 1` down, never up. With
-    `utf8` quoted strings and mailbox names are UTF-8 (RFC 9755 section 3).
+    `utf8` quoted strings and mailbox names are UTF-8 (RFC 9755 section 3); with `rev2`, which says that
+    IMAP4rev2 is spoken (RFC 9051), too. Without UTF8=ACCEPT a search `takes_charset` all the same.
     """
 
     __slots__ = (
@@ -69,7 +70,9 @@ class Cursor:
         "max_depth",
         "max_ranges",
         "position",
+        "rev2",
         "strict",
+        "takes_charset",
         "text",
         "utf8",
     )
@@ -82,8 +85,11 @@ class Cursor:
         max_depth: int = MAX_DEPTH,
         max_ranges: int = 100_000,
         utf8: bool = False,
+        rev2: bool = False,
     ) -> None:
-        self.utf8: bool = utf8
+        self.utf8: bool = utf8 or rev2
+        self.rev2: bool = rev2
+        self.takes_charset: bool = not utf8
         self.text: bytes = message.text
         self.literals: tuple[Content, ...] = message.literals
         self.position: int = 0

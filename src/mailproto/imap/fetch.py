@@ -16,6 +16,7 @@ from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.body import parse_body, without_extension, write_body
+from mailproto.imap.capability import REV1
 from mailproto.imap.cursor import MAX_NUMBER, Cursor
 from mailproto.imap.dates import check_date_time, parse_date_time, write_date_time
 from mailproto.imap.envelope import parse_envelope, write_envelope
@@ -384,17 +385,17 @@ BODYSTRUCTURE: Final[NamedItem[BodyStructure]] = register_item(
 )
 """The body structure with extension data."""
 RFC822: Final[NamedItem[bytes]] = register_item(
-    NamedItem("RFC822", _parse_octets, write_content, check=check_content)  # type: ignore[arg-type]  # as above
+    NamedItem("RFC822", _parse_octets, write_content, check=check_content, needs=REV1)  # type: ignore[arg-type]  # as above
 )
-"""The whole message, which becomes `\\Seen`; `BodySection(peek=False)` is the newer form."""
+"""The whole message, which becomes `\\Seen`; `BodySection(peek=False)` is the form that IMAP4rev2 has too."""
 RFC822_HEADER: Final[NamedItem[bytes]] = register_item(
-    NamedItem("RFC822.HEADER", _parse_octets, write_content, check=check_content)  # type: ignore[arg-type]  # as above
+    NamedItem("RFC822.HEADER", _parse_octets, write_content, check=check_content, needs=REV1)  # type: ignore[arg-type]  # as above
 )
-"""The header; `BodySection((), "HEADER")` is the newer form."""
+"""The header; `BodySection((), "HEADER")` is the form that IMAP4rev2 has too."""
 RFC822_TEXT: Final[NamedItem[bytes]] = register_item(
-    NamedItem("RFC822.TEXT", _parse_octets, write_content, check=check_content)  # type: ignore[arg-type]  # as above
+    NamedItem("RFC822.TEXT", _parse_octets, write_content, check=check_content, needs=REV1)  # type: ignore[arg-type]  # as above
 )
-"""The text, after which the message is `\\Seen`; `BodySection((), "TEXT", peek=False)` is the newer form."""
+"""The text, after which the message is `\\Seen`; in IMAP4rev2, `BodySection((), "TEXT", peek=False)`."""
 
 FAST: Final[tuple[FetchItem[object], ...]] = (FLAGS, INTERNALDATE, RFC822_SIZE)
 """The macro FAST."""
@@ -405,7 +406,7 @@ FULL: Final[tuple[FetchItem[object], ...]] = (*ALL, BODY)
 
 MACROS: Final = {"ALL": ALL, "FAST": FAST, "FULL": FULL}
 
-_PARTIAL: Final = re.compile(rb"<([0-9]{1,18})\.([1-9][0-9]{0,17})>")
+_PARTIAL: Final = re.compile(rb"<([0-9]{1,19})\.([1-9][0-9]{0,18})>")
 _NAME: Final = re.compile(rb"[A-Za-z0-9.-]+(?![^ \[()<])")
 
 
@@ -464,8 +465,12 @@ def parse_partial(cursor: Cursor) -> tuple[int, int] | None:
     """Read `["<" number "." nz-number ">"]`."""
     if cursor.peek() != b"<":
         return None
+    start = cursor.position
     match = cursor.expect_match(_PARTIAL, "a partial")
-    return int(match[1]), int(match[2])
+    first, count = int(match[1]), int(match[2])
+    if max(first, count) > MAX_SIZE:
+        raise cursor.error("a partial of 63 bits", start)
+    return first, count
 
 
 def _parse_body_section(cursor: Cursor, *, peek: bool) -> BodySection:

@@ -299,11 +299,14 @@ class List(Command):
     def needs(self) -> tuple[Need, ...]:
         """What the options need; of an extended LIST without any, LIST-EXTENDED."""
         needs = needs_of(self.options)
-        has_needs = bool(needs) and not self.more_patterns
-        return needs if has_needs or not self.is_extended else (*needs, _EXTENDED)
+        if self.more_patterns:
+            return (*needs, _PATTERNS)
+        return needs if needs or not self.is_extended else (_EXTENDED,)
 
 
 _EXTENDED: Final = Need("an extended LIST", ("LIST-EXTENDED",))
+_PATTERNS: Final = Need("more than one pattern", ("LIST-EXTENDED",), is_listed=True)
+"""RFC 9051 appendix C: several patterns are no part of IMAP4rev2."""
 
 
 # mbox-or-pat     = list-mailbox / patterns

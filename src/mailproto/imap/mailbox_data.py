@@ -20,6 +20,7 @@ from mailproto.imap._response import (
     register_numbered,
     register_response,
 )
+from mailproto.imap.capability import REV1
 from mailproto.imap.cursor import MAX_NUMBER, MAX_NUMBER64, Cursor, ParseError
 from mailproto.imap.flags import flag_set, parse_flag_list, write_flag_list
 from mailproto.imap.mailbox import check_mailbox, parse_bare_mailbox, parse_mailbox, write_mailbox
@@ -341,10 +342,19 @@ STATUS_VALUES: Final[dict[str, StatusItem]] = {}
 """Name of each STATUS item of an extension -> the item; the modules of the RFCs fill it."""
 
 
+_RECENT: Final = (Need("RECENT", (REV1,)),)
+"""RFC 9051 appendix E: there is no RECENT in IMAP4rev2."""
+
+
 def needs_of_status(items: Iterable[str]) -> tuple[Need, ...]:
     """Return what a server must offer for these STATUS items; of unknown ones nobody can say."""
-    known = (STATUS_VALUES[item] for item in items if item in STATUS_VALUES)
-    return tuple(need for item in known for need in item.needs)
+    return tuple(need for item in items for need in _needs_of_item(item))
+
+
+def _needs_of_item(item: str) -> tuple[Need, ...]:
+    if item == "RECENT":
+        return _RECENT
+    return STATUS_VALUES[item].needs if item in STATUS_VALUES else ()
 
 
 def register_status_item(item: StatusItem) -> StatusItem:

@@ -22,13 +22,19 @@ class Need(NamedTuple):
 
     `name` is that of the argument. One of `capabilities` must be offered; there is none for an argument that
     no module knows. `enabled` must have been switched on by ENABLE before, unless it is "". `enables` is what
-    a command with the argument switches on, as if by ENABLE.
+    a command with the argument switches on, as if by ENABLE. With `is_listed` the capability must be named
+    itself: another one that has a part of it, as IMAP4rev2 has of BINARY, is not enough.
     """
 
     name: str
     capabilities: tuple[str, ...]
     enabled: str = ""
     enables: str = ""
+    is_listed: bool = False
+
+    def is_met(self, offered: Capabilities) -> bool:
+        """Return whether *offered* has one of the capabilities."""
+        return any(name in offered if self.is_listed else offered.offers(name) for name in self.capabilities)
 
 
 def reason_against(needs: Iterable[Need], offered: Capabilities, enabled: Container[str]) -> str | None:
@@ -36,7 +42,7 @@ def reason_against(needs: Iterable[Need], offered: Capabilities, enabled: Contai
     for need in needs:
         if not need.capabilities:
             return f"{need.name} is not known"
-        if not any(offered.offers(capability) for capability in need.capabilities):
+        if not need.is_met(offered):
             return f"{need.name} needs {' or '.join(need.capabilities)}, which is not offered"
         if need.enabled and need.enabled not in enabled:
             return f"{need.name} needs ENABLE {need.enabled} before"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from mailproto.imap.capability import Capabilities
+from mailproto.imap.capability import NO_CAPABILITIES, Capabilities
 from mailproto.imap.ext.unauthenticate import CAPABILITY as UNAUTHENTICATE
 from mailproto.sasl._registry import CLEARTEXT_MECHANISMS
 
 __all__ = ["CARRIED_CAPABILITIES", "DEFAULT_CAPABILITIES", "capabilities_offered"]
 
-NO_CAPABILITIES: Final = Capabilities()
 DEFAULT_CAPABILITIES: Final = Capabilities(
     (
         "IMAP4rev1",
@@ -32,6 +31,7 @@ DEFAULT_CAPABILITIES: Final = Capabilities(
 CARRIED_CAPABILITIES: Final = Capabilities(
     (
         *DEFAULT_CAPABILITIES,
+        "IMAP4rev2",
         "ACL",
         "APPENDLIMIT",
         "BINARY",

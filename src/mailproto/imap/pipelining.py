@@ -1,8 +1,8 @@
 """Which commands may be in flight together (RFC 3501 section 5.5).
 
 Four rules: some commands are alone; nothing passes an ENABLE that changes how commands are written (RFC
-9755); sequence numbers do not pass a command that lets the server expunge; and of two commands whose answers
-could not be told apart the second waits.
+9051, RFC 9755); sequence numbers do not pass a command that lets the server expunge; and of two commands
+whose answers could not be told apart the second waits.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from mailproto._ranges import intersection
+from mailproto.imap.capability import REV2
 from mailproto.imap.commands import (
     Command,
     Fetch,
@@ -30,6 +31,9 @@ from mailproto.imap.state import row_of
 
 __all__ = ["answers_of", "conflict"]
 
+_HOW_IT_IS_WRITTEN: Final = frozenset({UTF8_ACCEPT, REV2})
+"""What ENABLE may name that decides how names and strings are written from then on."""
+
 
 def conflict(command: Command, pending: Iterable[Command]) -> str | None:
     """Return why *command* has to wait for one of *pending*, or None if it need not."""
@@ -38,7 +42,7 @@ def conflict(command: Command, pending: Iterable[Command]) -> str | None:
     for other in pending:
         if is_alone or row_of(other.name).is_alone:
             return f"{command.name}: {other.name} is in progress, and one of them has to be alone"
-        if isinstance(other, Enable) and UTF8_ACCEPT in other.capabilities:
+        if isinstance(other, Enable) and not _HOW_IT_IS_WRITTEN.isdisjoint(other.capabilities):
             return f"{command.name}: how it is written depends on the answer to the ENABLE in progress"
         if takes_numbers and not row_of(other.name).keeps_numbers:
             return f"{command.name}: sequence numbers may change while {other.name} is in progress"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mailproto.imap.capability import Capabilities
+from mailproto.imap.capability import REV2, Capabilities
 from mailproto.imap.codes import CANNOT, PRIVACYREQUIRED, TOOBIG
 from mailproto.imap.commands import Authenticate, Command, Login, UnknownCommand
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
@@ -78,7 +78,7 @@ def _refusal_of_mechanism(
     command: Authenticate, offered: Capabilities, known: Capabilities
 ) -> No | Bad | None:
     name = f"AUTH={command.mechanism.upper()}"
-    if command.initial_response is not None and "SASL-IR" not in offered:
+    if command.initial_response is not None and not offered.offers("SASL-IR"):
         return Bad("an initial response needs SASL-IR, which is not offered")
     if name in offered:
         return None
@@ -113,7 +113,8 @@ def refusal_of_literal(
 
 
 def _refusal_of_nonsync(size: int, offered: Capabilities) -> Bad | None:
-    form = LiteralForm.offered_by(offered)
+    # Where both revisions are offered, a client may take either for spoken before it says ENABLE.
+    form = LiteralForm.offered_by(offered, rev2=REV2 in offered)
     if form is LiteralForm.SYNCHRONIZING:
         return Bad("non-synchronizing literals are not offered")
     if form is LiteralForm.MINUS and size > MAX_MINUS:

@@ -190,13 +190,14 @@ def parse_response(
     max_depth: int = MAX_DEPTH,
     max_ranges: int = 100_000,
     utf8: bool = False,
+    rev2: bool = False,
 ) -> Response:
     """Read a framed response; what no module knows is `UnknownData`, what cannot be read `UnreadResponse`.
 
-    Offsets of defects count in the text of *message*. *utf8* says that UTF-8 is enabled (RFC 9755). Raises
-    ParseError only if *strict*, for each defect.
+    Offsets of defects count in the text of *message*. *utf8* says that UTF-8 is enabled (RFC 9755), *rev2*
+    that IMAP4rev2 is spoken (RFC 9051). Raises ParseError only if *strict*, for each defect.
     """
-    cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges, utf8=utf8)
+    cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges, utf8=utf8, rev2=rev2)
     try:
         match = _FETCH.match(cursor.text)
         if match is not None:
@@ -337,7 +338,8 @@ def write_response(writer: Writer, response: Response) -> None:
 def serialize_response(response: Response, *, utf8: bool = False) -> list[Fragment]:
     """Return *response* as octets with its CRLF, and places for what is streamed.
 
-    *utf8* says that the client has enabled UTF-8. Raises LocalProtocolError for what cannot be sent.
+    *utf8* says that the client has enabled UTF-8, or IMAP4rev2, which has that. Raises LocalProtocolError for
+    what cannot be sent.
     """
     writer = Writer(LiteralForm.SERVER, utf8=utf8)
     write_response(writer, response)

@@ -19,6 +19,7 @@ from typing import ClassVar, Final, Protocol, Self, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap._grammar import ATOM
+from mailproto.imap.capability import REV1
 from mailproto.imap.charset import CHARSETS, codec_of, decoded, encoded
 from mailproto.imap.cursor import MAX_NUMBER, Cursor
 from mailproto.imap.dates import check_date, parse_date, write_date
@@ -381,6 +382,7 @@ class New(SimpleKey):
 
     __slots__ = ()
     name: ClassVar[str] = "NEW"
+    capability: ClassVar[str] = REV1
 
 
 @final
@@ -390,6 +392,7 @@ class Old(SimpleKey):
 
     __slots__ = ()
     name: ClassVar[str] = "OLD"
+    capability: ClassVar[str] = REV1
 
 
 @final
@@ -399,6 +402,7 @@ class Recent(SimpleKey):
 
     __slots__ = ()
     name: ClassVar[str] = "RECENT"
+    capability: ClassVar[str] = REV1
 
 
 @final
@@ -920,7 +924,7 @@ def parse_search_keys(cursor: Cursor) -> tuple[SearchKey, str | None]:
     charset = None
     start = cursor.position
     if cursor.accept_word(b"CHARSET "):
-        if cursor.utf8:
+        if not cursor.takes_charset:
             raise cursor.error("no charset where UTF-8 is enabled", start)
         charset = parse_charset(cursor)
         cursor.sp()
@@ -929,7 +933,9 @@ def parse_search_keys(cursor: Cursor) -> tuple[SearchKey, str | None]:
 
 def parse_keys(cursor: Cursor, charset: str | None) -> SearchKey:
     """Read `search-key *(SP search-key)` up to the end or a closing parenthesis, which is left."""
-    reader = KeyReader(cursor, codec_of("UTF-8" if cursor.utf8 else charset), cursor.max_depth)
+    if cursor.utf8 and not (charset and cursor.takes_charset):
+        charset = "UTF-8"
+    reader = KeyReader(cursor, codec_of(charset), cursor.max_depth)
     keys = [reader.key()]
     while cursor.peek() not in (b"", b")"):
         cursor.sp()
@@ -949,13 +955,14 @@ def parse_charset(cursor: Cursor) -> str:
 def write_search_keys(writer: Writer, key: SearchKey, charset: str | None) -> None:
     """Write `[SP "CHARSET" SP astring] 1*(SP search-key)`.
 
-    Where UTF-8 is enabled no charset is named (RFC 9755 section 3): another one raises LocalProtocolError.
+    Where UTF8=ACCEPT is enabled no charset is named (RFC 9755 section 3): another one raises
+    LocalProtocolError. In IMAP4rev2 that of a key that has no other is UTF-8 (RFC 9051 section 6.4.4).
     """
-    if writer.utf8:
+    if not writer.takes_charset:
         if charset not in (None, "UTF-8", "US-ASCII"):
             raise LocalProtocolError(f"charset: expected UTF-8, which is enabled, got {charset[:40]!r}")
         charset = "UTF-8"
-    elif charset is not None:
+    elif charset is not None and not (writer.utf8 and charset == check_charset(key, None)):
         writer.write(b" CHARSET ")
         writer.astring(charset.encode("ascii"))
     writer.write(b" ")

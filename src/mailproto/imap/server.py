@@ -16,7 +16,7 @@ import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which comman
 from mailproto._secret import Secret, hide_token
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap._endpoint import IMAPEndpoint
-from mailproto.imap.capability import Capabilities
+from mailproto.imap.capability import REV2, Capabilities
 from mailproto.imap.codes import TOOBIG
 from mailproto.imap.commands import (
     Authenticate,
@@ -66,6 +66,7 @@ from mailproto.imap.responses import (
     TaggedStatus,
     serialize_response,
 )
+from mailproto.imap.revisions import check_in_rev2
 from mailproto.imap.state import State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.streaming import streamed_command
@@ -270,9 +271,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         return self._language
 
     @property
+    def is_rev2(self) -> bool:
+        """Whether IMAP4rev2 is spoken (RFC 9051 section 7.2.2).
+
+        The client has enabled it, or IMAP4rev1 is not among the capabilities.
+        """
+        return REV2 in self._enabled or self._all_capabilities.is_rev2_only
+
+    @property
     def is_utf8(self) -> bool:
-        """Whether names and strings are UTF-8: the client has enabled UTF8=ACCEPT (RFC 9755)."""
-        return UTF8_ACCEPT in self._enabled
+        """Whether names and strings are UTF-8: UTF8=ACCEPT is enabled (RFC 9755), or IMAP4rev2 spoken."""
+        return UTF8_ACCEPT in self._enabled or self.is_rev2
 
     @property
     def discarded(self) -> int:
@@ -343,8 +352,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
         A FetchData with `Streamed(size)` in it owes these octets: `send_literal`. Raises LocalProtocolError
         while a literal is owed, for EXPUNGE and VANISHED when not `may_expunge`, for the one of them that the
-        session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none is selected. `Bye`
-        outside of LOGOUT ends the session.
+        session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none is selected, and for
+        what IMAP4rev2 does not have once that is spoken. `Bye` outside of LOGOUT ends the session.
         """
         self._check_can_send()
         if isinstance(response, TaggedStatus | ContinuationRequest):
@@ -357,6 +366,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             _check_code(response)
         if isinstance(response, ExpungeData | VanishedData):
             self._check_expunge(response)
+        if self.is_rev2:
+            check_in_rev2(response, self._command.command if self._command is not None else None)
         self._put(serialize_response(response, utf8=self.is_utf8))
         if isinstance(response, Ok) and response.code_name in _ABOUT_MOD_SEQS:
             self._has_mod_seqs = _ABOUT_MOD_SEQS[response.code_name]
@@ -654,7 +665,8 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
                 strict=self._strict,
                 max_depth=self._limits.max_depth,
                 max_ranges=self._limits.max_ranges,
-                utf8=self.is_utf8,
+                utf8=UTF8_ACCEPT in self._enabled,
+                rev2=self.is_rev2,
             )
         except ParseError as error:
             return self._refuse(error.tag or "*", Bad(_one_line(str(error))), message.text)

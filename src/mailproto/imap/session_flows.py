@@ -126,7 +126,7 @@ def authenticate(
         "AUTHENTICATE", mechanisms, offered.auth, may_send_secrets=may_send_secrets
     )[0]
     initial = mechanism.initial_response(replace(setting, offered=offered.auth))
-    is_early = initial is not None and "SASL-IR" in offered and _is_short(initial)
+    is_early = initial is not None and session.conn.may_respond_initially and _is_short(initial)
     early = Secret(initial) if is_early and initial is not None else None
     inbox = yield from session.send(Authenticate(mechanism.name, early))
     try:

@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
+from mailproto.imap.capability import REV1
+
 __all__ = ["ANYTIME", "COMMAND_ROWS", "CommandRow", "State", "row_of"]
 
 
@@ -42,7 +44,7 @@ class CommandRow:
     None as a state: it stays. `is_alone`: sent only when nothing is pending, and nothing is queued behind it.
     `takes_numbers`: its arguments are sequence numbers. `keeps_numbers`: no EXPUNGE comes while it is in
     progress (RFC 3501 section 7.4.1). `answers` names the untagged responses that answer it. `capability` is
-    what a server must offer for it, "" if it is a command of RFC 3501 that needs none.
+    what a server must offer for it, "" if it is a command of both revisions that needs none.
     """
 
     name: str
@@ -92,14 +94,17 @@ _ROWS: Final = (
         answers=("EXISTS",),
     ),
     *_plain(_AFTER_LOGIN, "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "APPEND"),
-    *_answered(_AFTER_LOGIN, ("LIST", "LIST"), ("LSUB", "LSUB"), ("STATUS", "STATUS")),
+    *_answered(_AFTER_LOGIN, ("LIST", "LIST"), ("STATUS", "STATUS")),
+    # RFC 9051 appendix E: IMAP4rev2 has neither LSUB nor CHECK.
+    CommandRow(name="LSUB", legal=_AFTER_LOGIN, answers=("LSUB",), capability=REV1),
+    CommandRow(name="CHECK", legal=_SELECTED, capability=REV1),
     CommandRow(name="NAMESPACE", legal=_AFTER_LOGIN, answers=("NAMESPACE",), capability="NAMESPACE"),
     CommandRow(name="XLIST", legal=_AFTER_LOGIN, answers=("XLIST",), capability="XLIST"),
     CommandRow(name="IDLE", legal=_AFTER_LOGIN, capability="IDLE"),
     CommandRow(name="ESEARCH", legal=_AFTER_LOGIN, answers=("ESEARCH",), capability="MULTISEARCH"),
     CommandRow(name="CLOSE", legal=_SELECTED, after_ok=State.AUTHENTICATED),
     CommandRow(name="UNSELECT", legal=_SELECTED, after_ok=State.AUTHENTICATED, capability="UNSELECT"),
-    *_plain(_SELECTED, "CHECK", "EXPUNGE", "UID COPY"),
+    *_plain(_SELECTED, "EXPUNGE", "UID COPY"),
     CommandRow(name="UID EXPUNGE", legal=_SELECTED, capability="UIDPLUS"),
     *_answered(_SELECTED, ("UID SEARCH", "SEARCH"), ("UID FETCH", "FETCH"), ("UID STORE", "FETCH")),
     CommandRow(name="UID REPLACE", legal=_SELECTED, answers=("APPENDUID",), capability="REPLACE"),

@@ -125,7 +125,8 @@ STATUSES: Final[dict[str, type[StatusResponse]]] = {kind.name: kind for kind in 
 
 def parse_status(cursor: Cursor, kind: type[StatusResponse]) -> StatusResponse:
     """Read `SP resp-text` up to the end, the name having been read."""
-    # Servers are known to send a status with nothing behind it, or a code with nothing behind that.
+    # Servers are known to send a status with nothing behind it, or a code with nothing behind that. The text
+    # may be empty in IMAP4rev2, but not the space before it: resp-text = ["[" resp-text-code "]" SP] [text]
     if cursor.is_at_end:
         cursor.defect("text after the status")
         return kind.of_parsed("", None)
@@ -168,7 +169,7 @@ def _parse_code(cursor: Cursor) -> ResponseCode | None:
 def _parse_text(cursor: Cursor) -> str:
     start = cursor.position
     octets = _LINE_ENDS.sub(b" ", cursor.rest())
-    if not octets or b"\0" in octets:
+    if (not octets and not cursor.rev2) or b"\0" in octets:
         cursor.defect("text without NUL, of one character or more", start)
     try:
         return octets.decode("utf-8")

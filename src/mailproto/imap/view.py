@@ -25,7 +25,15 @@ from mailproto.imap.ext.condstore import NOMODSEQ, HighestModSeqCode
 from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.fetch import UID
-from mailproto.imap.responses import ExistsData, ExpungeData, FetchData, FlagsData, RecentData, Response
+from mailproto.imap.responses import (
+    ExistsData,
+    ExpungeData,
+    FetchData,
+    FlagsData,
+    ListData,
+    RecentData,
+    Response,
+)
 from mailproto.imap.status import Bad, No, Ok, StatusResponse
 
 __all__ = ["MailboxView", "NumberMap"]
@@ -226,10 +234,11 @@ class MailboxView:
 
     `mailbox` is the name as it was selected. `is_read_only` follows EXAMINE and the READ-ONLY and READ-WRITE
     codes. `unseen` is the first unseen message as SELECT told it. `permanent_flags` holds "\\*" if new
-    keywords can be made. `mailbox_id` is the object identifier of RFC 8474. `expunged_uid` is that of the
-    last EXPUNGE, if it was known. `highest_mod_seq` is as HIGHESTMODSEQ told it last (RFC 7162);
-    `has_mod_seqs` is False after NOMODSEQ, None while nothing was said. The connection keeps it; applications
-    only read.
+    keywords can be made. `listing` is the LIST response that IMAP4rev2 sends with SELECT: it has the name
+    that the server gives the mailbox (RFC 9051 section 6.3.2). `mailbox_id` is the object identifier of RFC
+    8474. `expunged_uid` is that of the last EXPUNGE, if it was known. `highest_mod_seq` is as HIGHESTMODSEQ
+    told it last (RFC 7162); `has_mod_seqs` is False after NOMODSEQ, None while nothing was said. The
+    connection keeps it; applications only read.
     """
 
     __slots__ = (
@@ -239,6 +248,7 @@ class MailboxView:
         "has_mod_seqs",
         "highest_mod_seq",
         "is_read_only",
+        "listing",
         "mailbox",
         "mailbox_id",
         "numbers",
@@ -253,6 +263,7 @@ class MailboxView:
     def __init__(self, mailbox: str, *, is_read_only: bool) -> None:
         self.mailbox: str = mailbox
         self.is_read_only: bool = is_read_only
+        self.listing: ListData | None = None
         self.mailbox_id: str | None = None
         self.exists: int | None = None
         self.expunged_uid: int | None = None
@@ -295,6 +306,11 @@ def _exists(view: MailboxView, response: ExistsData) -> None:
 
 def _recent(view: MailboxView, response: RecentData) -> None:
     view.recent = response.count
+
+
+def _list(view: MailboxView, response: ListData) -> None:
+    if view.mailbox in (response.mailbox, response.old_name):
+        view.listing = response
 
 
 def _flags(view: MailboxView, response: FlagsData) -> None:
@@ -366,6 +382,7 @@ _UPDATES: Final[dict[type, Callable[[MailboxView, Never], None]]] = {
     ExistsData: _exists,
     RecentData: _recent,
     FlagsData: _flags,
+    ListData: _list,
     ExpungeData: _expunge,
     VanishedData: _vanished,
     **dict.fromkeys((Ok, No, Bad), _status),

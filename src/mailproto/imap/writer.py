@@ -49,13 +49,16 @@ class LiteralForm(enum.Enum):
     """A server: none waits, and none has a plus."""
 
     @classmethod
-    def offered_by(cls, capabilities: Container[str]) -> LiteralForm:
-        """Return the form that a client may use with a server of these *capabilities*."""
+    def offered_by(cls, capabilities: Container[str], *, rev2: bool = False) -> LiteralForm:
+        """Return the form that a client may use with a server of these *capabilities*.
+
+        *rev2* says that IMAP4rev2 is spoken, which has LITERAL- (RFC 9051 appendix E); it is, where it is
+        offered and IMAP4rev1 is not.
+        """
         if "LITERAL+" in capabilities:
             return cls.PLUS
-        if "LITERAL-" in capabilities or "IMAP4REV2" in capabilities:
-            return cls.MINUS
-        return cls.SYNCHRONIZING
+        rev2 = rev2 or ("IMAP4REV2" in capabilities and "IMAP4REV1" not in capabilities)
+        return cls.MINUS if rev2 or "LITERAL-" in capabilities else cls.SYNCHRONIZING
 
 
 @final
@@ -96,10 +99,10 @@ class Writer:
 
     After a LocalProtocolError a writer is of no use: make a new one for each command or response.
     *max_nonsync* is `IMAPLimits.max_nonsync`. With *utf8* quoted strings and mailbox names are UTF-8 (RFC
-    9755 section 3).
+    9755 section 3); with *rev2*, for IMAP4rev2 (RFC 9051), too. Without the former a search `takes_charset`.
     """
 
-    __slots__ = ("_form", "_fragments", "_max_nonsync", "_octets", "utf8", "write")
+    __slots__ = ("_form", "_fragments", "_max_nonsync", "_octets", "takes_charset", "utf8", "write")
 
     def __init__(
         self,
@@ -107,8 +110,10 @@ class Writer:
         *,
         max_nonsync: int = MAX_MINUS,
         utf8: bool = False,
+        rev2: bool = False,
     ) -> None:
-        self.utf8: bool = utf8
+        self.utf8: bool = utf8 or rev2
+        self.takes_charset: bool = not utf8
         self._form = form
         self._max_nonsync = max_nonsync
         self._fragments: list[Fragment] = []

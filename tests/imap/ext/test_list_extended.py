@@ -288,7 +288,7 @@ def test_a_client_creates_for_a_use(adapter: str) -> None:
 
 
 CALLS: list[tuple[str, Callable[[Any], Any]]] = [
-    ("an extended LIST needs LIST-EXTENDED", lambda imap: imap.list_extended("a", "b")),
+    ("more than one pattern needs LIST-EXTENDED", lambda imap: imap.list_extended("a", "b")),
     ("SUBSCRIBED needs LIST-EXTENDED", lambda imap: imap.list_extended(selection=["SUBSCRIBED"])),
     ("STATUS needs LIST-STATUS", lambda imap: imap.list_extended(returning=["STATUS (MESSAGES)"])),
     ("USE needs CREATE-SPECIAL-USE", lambda imap: imap.create("x", special_uses=())),

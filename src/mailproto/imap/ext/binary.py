@@ -215,6 +215,8 @@ class BinaryMessage(LiteralData8):
     """A message to append that may hold NUL (section 4.4): octets, or `Streamed(size)`."""
 
     capability: ClassVar[str] = CAPABILITY
+    # RFC 9051 appendix B: IMAP4rev2 has the items of FETCH, "but not extensions to the APPEND command".
+    is_listed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_content(self.octets)
