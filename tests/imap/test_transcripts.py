@@ -1,12 +1,14 @@
-"""Dialogues from the RFCs, carried between our two ends, whole and one octet at a time."""
+"""Dialogues from the RFCs, carried between our two ends, whole and in pieces of one octet and of more."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
 from mailproto.imap.codec import Done, ParsedResponse, parse_commands, parse_responses
 from mailproto.imap.codes import CapabilityCode
@@ -21,7 +23,7 @@ from mailproto.wants import Wants
 
 FOLDER = Path(__file__).parent.parent / "transcripts" / "imap"
 ALL = sorted(path.name for path in FOLDER.glob("*.txt"))
-EXCHANGES = {"rfc3501-authenticate.txt": 1}
+EXCHANGES = {"rfc3501-authenticate.txt": 1, "rfc9051-8.txt": 2}
 
 
 def said_by(name: str, side: str) -> bytes:
@@ -36,18 +38,29 @@ def greeted_with(answers: list[ParsedResponse]) -> Iterable[str]:
     return code.capabilities if isinstance(code, CapabilityCode) else ()
 
 
+def is_exchange(command: object) -> bool:
+    """Whether a challenge may answer *command*."""
+    if isinstance(command, TaggedCommand):
+        return isinstance(command.command, Authenticate)
+    return isinstance(command, SASLResponse)
+
+
 class Dialogue:
     """Sends the commands of a dialogue from a client, and its answers from a server."""
 
     def __init__(self, name: str, piece: int | None) -> None:
         client = IMAPClientConnection(strict=True)
         self.answers = parse_responses(said_by(name, "S"), strict=True)
-        capabilities = (*DEFAULT_CAPABILITIES, "AUTH=PLAIN", *greeted_with(self.answers))
+        greeted = Capabilities(greeted_with(self.answers))
+        others = () if greeted.is_rev2_only else (*DEFAULT_CAPABILITIES, "AUTH=PLAIN")
+        capabilities = (*others, *greeted)
         server = IMAPServerConnection(capabilities=capabilities, allow_cleartext=True, strict=True)
         self.pair: ConnectionPair[ClientEvent, ServerEvent] = ConnectionPair(client, server, piece)
         self.client = client
         self.server = server
-        self.commands = parse_commands(said_by(name, "C"), exchanges=EXCHANGES.get(name, 0), strict=True)
+        self.commands = parse_commands(
+            said_by(name, "C"), exchanges=EXCHANGES.get(name, 0), rev2=greeted.is_rev2_only, strict=True
+        )
         self.received: list[ClientEvent] = []
         self.served: list[ServerEvent] = []
 
@@ -84,18 +97,18 @@ class Dialogue:
                     self.server.complete(answer.tag, answer.status)
                     return
                 case ContinuationRequest():
-                    self.begin(command)
-                    if isinstance(command, TaggedCommand) and isinstance(command.command, Authenticate):
+                    self.begin(command, answer.text)
+                    if is_exchange(command):
                         return
                 case _:
                     self.server.send(answer)  # type: ignore[arg-type]  # the codec gives what can be sent
             if self.server.wants is Wants.DATA and answers and isinstance(answers[0], TaggedStatus):
                 return
 
-    def begin(self, command: object) -> None:
+    def begin(self, command: object, text: str) -> None:
         """Say `+` to AUTHENTICATE and IDLE; that to a literal the connection has said."""
-        if isinstance(command, TaggedCommand) and isinstance(command.command, Authenticate):
-            self.server.challenge(b"")
+        if is_exchange(command):
+            self.server.challenge(base64.b64decode(text))
         elif isinstance(command, TaggedCommand) and isinstance(command.command, Idle):
             self.server.accept_idle()
 
@@ -105,7 +118,7 @@ class Dialogue:
             self.received += self.pair.client_events()
 
 
-@pytest.mark.parametrize("piece", [None, 1])
+@pytest.mark.parametrize("piece", [None, 1, 2, 3, 7])
 @pytest.mark.parametrize("name", ALL)
 def test_a_dialogue_at_both_ends(name: str, piece: int | None) -> None:
     dialogue = Dialogue(name, piece)
