@@ -236,9 +236,10 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
     session is usable then. After `ConnectionClosed` and `RemoteProtocolError` it is closed.
     """
 
-    def __init__(self, driver: ClientDriver, session: Inboxes) -> None:
+    def __init__(self, driver: ClientDriver, session: Inboxes, enable: Capabilities) -> None:
         self._driver = driver
         self._session = session
+        self._enable = enable
 
     @classmethod
     def connect(
@@ -255,14 +256,18 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         limits: IMAPLimits | None = None,
         strict: bool = False,
         trace: Trace | None = None,
+        enable: Iterable[str] = session_flows.ENABLED_BY_DEFAULT,
     ) -> IMAPClient:
         """Connect to *host*, to the Unix socket *path* or over the connected *sock*, and read the greeting.
 
         *tls*: "implicit" (port 993), "starttls" (143) or "none" (143). *timeout* bounds, in seconds, the wait
-        for each answer. *trace* sees the dialogue, secrets replaced. Raises `ConnectionClosed` or
-        `TLSUnavailable`.
+        for each answer. *trace* sees the dialogue, secrets replaced. *enable* names what is enabled once
+        somebody is logged in, as far as the server offers it (RFC 5161); what has come of it is in `enabled`.
+        Unless it is given, that is what only changes how the same things are written: IMAP4rev2 (RFC 9051)
+        and UTF8=ACCEPT (RFC 9755). With () nothing is. Raises `ConnectionClosed` or `TLSUnavailable`.
         """
         mode = client_mode(tls)
+        wanted = Capabilities(enable)
         conn = client_connection(limits, strict=strict, trace=trace)
         session = Inboxes(conn, limits, Solitary(time.monotonic))
         driver = ClientDriver.connect(
@@ -278,16 +283,21 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
             is_shared=True,
         )
         try:
-            driver.run(session_flows.open_session(session, tls=mode, server_hostname=host))
+            driver.run(session_flows.open_session(session, tls=mode, server_hostname=host, enable=wanted))
         except BaseException:
             driver.close()
             raise
-        return cls(driver, session)
+        return cls(driver, session, wanted)
 
     @property
     def capabilities(self) -> Capabilities:
         """What the server offers now."""
         return self._session.conn.capabilities or Capabilities()
+
+    @property
+    def enabled(self) -> frozenset[str]:
+        """What ENABLE, or the arguments of commands, have switched on, in upper case (RFC 5161)."""
+        return self._session.conn.enabled
 
     @property
     def mailbox(self) -> MailboxView | None:
@@ -329,6 +339,7 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
                 allow_cleartext=allow_cleartext,
                 channel_binding=channel_binding,
                 setting=client_setting(self._driver.service, self.tls),
+                enable=self._enable,
             )
         )
 
@@ -337,7 +348,11 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         setting = client_setting(self._driver.service, self.tls)
         self._run(
             session_flows.authenticate(
-                self._session, *mechanisms, allow_cleartext=allow_cleartext, setting=setting
+                self._session,
+                *mechanisms,
+                allow_cleartext=allow_cleartext,
+                setting=setting,
+                enable=self._enable,
             )
         )
 
