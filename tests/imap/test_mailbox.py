@@ -9,6 +9,7 @@ from mailproto.imap.cursor import ParseError
 from mailproto.imap.mailbox import (
     check_list_mailbox,
     check_mailbox,
+    net_unicode,
     parse_list_mailbox,
     parse_mailbox,
     write_list_mailbox,
@@ -100,3 +101,25 @@ def test_any_octets_come_back(octets: bytes) -> None:
     name = parse_mailbox(cursor_at(b"{%d}\r\n" % len(octets), octets))
     message = frame(written(lambda writer: write_mailbox(writer, check_mailbox(name))) + b"\r\n")
     assert cursor_at(message.text, *message.literals).astring() == octets
+
+
+@pytest.mark.parametrize(
+    ("name", "normalized"),
+    [
+        ("Entwu\u0308rfe", "Entwürfe"),
+        ("Entwürfe", "Entwürfe"),
+        ("\u212b", "\u00c5"),
+        ("\u1112\u1161\u11ab", "\ud55c"),
+        ("inbox", "INBOX"),
+        ("a/b &-%", "a/b &-%"),
+    ],
+)
+def test_net_unicode(name: str, normalized: str) -> None:
+    assert net_unicode(name) == normalized
+    assert net_unicode(normalized) == normalized
+
+
+@pytest.mark.parametrize("name", ["a\r\nb", "\0", "a\x7f", "\x85", "a\u2028b", "\u2029", "\udce9", "\ud800"])
+def test_what_no_name_of_rev2_holds(name: str) -> None:
+    with pytest.raises(LocalProtocolError, match="mailbox name"):
+        net_unicode(name)

@@ -192,6 +192,7 @@ from mailproto.imap.fetch import (
 )
 from mailproto.imap.items_flows import MessageToAppend
 from mailproto.imap.list_flows import Listed
+from mailproto.imap.mailbox import net_unicode
 from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import Parameter, SimpleParameter, UnknownParameter
 from mailproto.imap.quirks import QUIRKS, SESSION_QUIRKS, Quirk, quirk_of
@@ -516,6 +517,8 @@ __all__ = [
     "PartialResults",
     "SAVE",
     "search_answer",
+    # names of mailboxes
+    "net_unicode",
     # LIST-EXTENDED, LIST-STATUS, LIST-MYRIGHTS, LIST-METADATA and SPECIAL-USE
     "CHILDREN",
     "Listed",

@@ -1,13 +1,14 @@
 """Mailbox names, patterns of LIST, and names of status items (RFC 3501 sections 5.1, 6.3.8, 6.3.10 and 9).
 
-A name is a str; on the wire it is modified UTF-7, or UTF-8 where that is enabled (RFC 9755). INBOX in any
-case is "INBOX". A name that is not valid modified UTF-7 is kept so that the same octets go back (see
-`mailproto.imap.utf7`).
+A name is a str; on the wire it is modified UTF-7, or UTF-8 where that is enabled (RFC 9755) and in IMAP4rev2
+(RFC 9051 section 5.1). INBOX in any case is "INBOX". A name that is not valid modified UTF-7 is kept so that
+the same octets go back (see `mailproto.imap.utf7`).
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 from mailproto.errors import LocalProtocolError
@@ -23,6 +24,7 @@ __all__ = [
     "check_mailbox",
     "name_octets",
     "name_of",
+    "net_unicode",
     "parse_bare_mailbox",
     "parse_list_mailbox",
     "parse_mailbox",
@@ -44,6 +46,23 @@ STATUS_ITEMS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY",
 def check_mailbox(name: str) -> str:
     """Return *name* with INBOX in its one spelling. Raises LocalProtocolError for NUL and broken Unicode."""
     return _normalised(check_list_mailbox(name))
+
+
+# RFC 9755 section 3 adds to RFC 5198 that there are no controls at all, and neither of the separators.
+_NOT_IN_NAMES: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def net_unicode(name: str) -> str:
+    """Return *name* as a new mailbox should be called in IMAP4rev2: in Normalization Form C (RFC 5198).
+
+    A server that converts the name given to CREATE so says it by LIST with OLDNAME; one that does not convert
+    must refuse what is not equal to its result (RFC 9051 sections 5.1 and 6.3.4). Raises LocalProtocolError
+    for controls, U+2028, U+2029 and broken Unicode, which no name holds.
+    """
+    found = _NOT_IN_NAMES.search(check_list_mailbox(name))
+    if found is not None:
+        raise LocalProtocolError(f"mailbox name: expected no U+{ord(found.group()):04X}, got {name[:40]!r}")
+    return check_mailbox(unicodedata.normalize("NFC", name))
 
 
 def check_list_mailbox(pattern: str) -> str:
