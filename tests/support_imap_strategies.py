@@ -220,7 +220,7 @@ _leaf_keys: st.SearchStrategy[SearchKey] = st.one_of(
     st.sampled_from(_simple_keys).map(lambda key: key()),
     st.builds(lambda key, value: key(value), st.sampled_from(_text_keys), texts),
     st.builds(lambda key, day: key(day), st.sampled_from(_date_keys), st.dates()),
-    st.builds(search.Larger, st.integers(0, 2**32 - 1)),
+    st.builds(search.Larger, st.integers(0, 2**63 - 1)),
     st.builds(search.Smaller, st.integers(0, 2**32 - 1)),
     st.builds(search.Keyword, atoms),
     st.builds(search.Unkeyword, atoms),

@@ -289,6 +289,8 @@ ASKED: list[tuple[bytes, str]] = [
     (b"NAMESPACE", "both rev2"),
     (b"IDLE", "both rev2"),
     (b"SORT (DATE) UTF-8 ALL", ""),
+    (b"SEARCH LARGER 4294967295", "rev1 both rev2"),
+    (b"SEARCH NOT SMALLER 4294967296", "both rev2"),
 ]
 
 

@@ -82,6 +82,7 @@ CASES: list[tuple[bytes, SearchKey]] = [
     (b'HEADER X-Spam ""', Header("X-Spam", "")),
     (b"KEYWORD $Junk", Keyword("$Junk")),
     (b"LARGER 4294967295", Larger(4294967295)),
+    (b"LARGER 9223372036854775807", Larger(2**63 - 1)),
     (b"NEW", New()),
     (b"NOT ALL", Not(All())),
     (b"OLD", Old()),
@@ -155,7 +156,7 @@ NOT_CASES = [
     b"KEYWORD \\Seen",
     b"KEYWORD \\*",
     b"LARGER -1",
-    b"LARGER 4294967296",
+    b"LARGER 9223372036854775808",
     b"SINCE 31-Feb-1994",
     b"SINCE yesterday",
     b"UID 0",
@@ -304,7 +305,7 @@ NOT_COMMANDS: list[tuple[str, Callable[[], object]]] = [
     ("keyword with a line end", lambda: Unkeyword("a\r\nb")),
     ("system flag as keyword", lambda: Keyword("\\Seen")),
     ("size below 0", lambda: Larger(-1)),
-    ("size above 32 bits", lambda: Smaller(2**32)),
+    ("size above 63 bits", lambda: Smaller(2**63)),
     ("size as bool", lambda: Smaller(True)),
     ("date as text", lambda: Since("1-Feb-1994")),  # type: ignore[arg-type]  # what an untyped caller does
     ("UIDs as sequence numbers", lambda: SequenceNumbers(UIDSet("1"))),  # type: ignore[arg-type]  # the mistake

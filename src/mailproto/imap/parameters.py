@@ -169,13 +169,17 @@ _ParameterClassT = TypeVar("_ParameterClassT", bound=_ParameterClass)
 
 @final
 class ParameterTable:
-    """The parameters of one place in the grammar. `rows`: name -> what reads all that follows it."""
+    """The parameters of one place in the grammar. `rows`: name -> what reads all that follows it.
 
-    __slots__ = ("_kinds", "_least", "_place", "rows")
+    With *may_repeat* one that is read again, and is the same, counts once.
+    """
 
-    def __init__(self, place: str, *, least: int = 1) -> None:
+    __slots__ = ("_kinds", "_least", "_may_repeat", "_place", "rows")
+
+    def __init__(self, place: str, *, least: int = 1, may_repeat: bool = False) -> None:
         self._place = place
         self._least = least
+        self._may_repeat = may_repeat
         self._kinds: set[object] = set()
         self.rows: dict[str, Callable[[Cursor], Parameter]] = {}
 
@@ -234,7 +238,7 @@ class ParameterTable:
             if parameters:
                 cursor.sp()
             parameters.append(self._parse_one(cursor))
-        return tuple(parameters)
+        return tuple(dict.fromkeys(parameters) if self._may_repeat else parameters)
 
     def of(self, parameters: Iterable[Parameter | str]) -> Parameters:
         """Return *parameters*, of which some may be as they are written. Raises LocalProtocolError."""
@@ -295,7 +299,8 @@ STORE_MODIFIERS: Final = ParameterTable("modifier of STORE")
 """What may stand behind the set of STORE and UID STORE (RFC 4466 section 2.5)."""
 SEARCH_RETURNS: Final = ParameterTable("return option of SEARCH", least=0)
 """What RETURN of SEARCH, SORT and THREAD may ask for (RFC 4466 section 2.6, RFC 4731, RFC 5267)."""
-LIST_SELECTIONS: Final = ParameterTable("selection option of LIST", least=0)
+# RFC 9051 section 6.3.9: "the server MUST act as if it received the option only once".
+LIST_SELECTIONS: Final = ParameterTable("selection option of LIST", least=0, may_repeat=True)
 """Which mailboxes an extended LIST shows (RFC 5258 section 3.1)."""
-LIST_RETURNS: Final = ParameterTable("return option of LIST", least=0)
+LIST_RETURNS: Final = ParameterTable("return option of LIST", least=0, may_repeat=True)
 """What RETURN of LIST may ask for (RFC 5258 section 3.2)."""

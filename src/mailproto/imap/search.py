@@ -19,9 +19,9 @@ from typing import ClassVar, Final, Protocol, Self, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap._grammar import ATOM
-from mailproto.imap.capability import REV1
+from mailproto.imap.capability import REV1, REV2
 from mailproto.imap.charset import CHARSETS, codec_of, decoded, encoded
-from mailproto.imap.cursor import MAX_NUMBER, Cursor
+from mailproto.imap.cursor import MAX_NUMBER, MAX_NUMBER64, Cursor
 from mailproto.imap.dates import check_date, parse_date, write_date
 from mailproto.imap.flags import keyword, parse_flag
 from mailproto.imap.needs import Need
@@ -284,19 +284,24 @@ class DateKey(SearchKey):
 
 @dataclass(frozen=True, slots=True)
 class SizeKey(SearchKey):
-    """A key with a size in octets."""
+    """A key with a size in octets: up to 63 bits, of which IMAP4rev1 knows 32 (RFC 9051 appendix D)."""
 
     size: int
 
     def __post_init__(self) -> None:
-        if type(self.size) is not int or not 0 <= self.size <= MAX_NUMBER:
-            raise LocalProtocolError(f"expected a size up to {MAX_NUMBER}, got {str(self.size)[:40]}")
+        if type(self.size) is not int or not 0 <= self.size <= MAX_NUMBER64:
+            raise LocalProtocolError(f"expected a size up to {MAX_NUMBER64}, got {str(self.size)[:40]}")
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """IMAP4rev2, if the size has more than 32 bits."""
+        return (Need(f"{self.name} of more than 32 bits", (REV2,)),) if self.size > MAX_NUMBER else ()
 
     @classmethod
     def parse(cls, reader: KeyReader) -> Self:
-        """Read `SP number`."""
+        """Read `SP number64`."""
         reader.cursor.sp()
-        return cls(reader.cursor.number())
+        return cls(reader.cursor.number64())
 
     def write(self, writer: Writer, codec: str | None) -> None:
         """Write the name and the size."""

@@ -72,8 +72,23 @@ def test_commands_in_both_directions(wire: bytes, command: Command) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wire", "once"),
+    [
+        (b'LIST (SUBSCRIBED REMOTE subscribed) "" %', b'LIST (SUBSCRIBED REMOTE) "" %'),
+        (b'LIST "" % RETURN (CHILDREN CHILDREN)', b'LIST "" % RETURN (CHILDREN)'),
+        (b'LIST "" % RETURN (STATUS (A) CHILDREN STATUS (a))', b'LIST "" % RETURN (STATUS (A) CHILDREN)'),
+        (b'LIST "" % RETURN (X-NEW (a "b") X-NEW (a "b"))', b'LIST "" % RETURN (X-NEW (a "b"))'),
+    ],
+)
+def test_an_option_that_is_repeated_counts_once(wire: bytes, once: bytes) -> None:
+    """RFC 5258 section 3, RFC 9051 section 6.3.9."""
+    assert parse_octets(b"a " + wire + b"\r\n") == parse_octets(b"a " + once + b"\r\n")
+
+
+@pytest.mark.parametrize(
     "wire",
     [
+        b'LIST "" % RETURN (STATUS (A) STATUS (B))',
         b'LIST (RECURSIVEMATCH) "" %',
         b'LIST (REMOTE RECURSIVEMATCH) "" %',
         b'LIST (SUBSCRIBED 5) "" %',
