@@ -382,7 +382,7 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         self._run(flows.run(self._session, Close()))
 
     def check(self) -> None:
-        """Ask for a checkpoint of the mailbox (CHECK)."""
+        """Ask for a checkpoint of the mailbox (CHECK, which IMAP4rev2 does not have: `noop`)."""
         self._run(flows.run(self._session, Check()))
 
     def create(self, mailbox: str, *, special_uses: Iterable[str] | None = None) -> str | None:
@@ -414,7 +414,10 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         return self._run(flows.list_mailboxes(self._session, reference, pattern))
 
     def lsub(self, reference: str = "", pattern: str = "*") -> tuple[LSubData, ...]:
-        """Return the subscribed names that match."""
+        """Return the subscribed names that match (LSUB).
+
+        In IMAP4rev2 that is `list_extended(pattern, selection=["SUBSCRIBED"])`.
+        """
         return self._run(flows.list_subscribed(self._session, reference, pattern))
 
     def status(self, mailbox: str, *items: str) -> StatusData:
