@@ -11,11 +11,14 @@ from mailproto.errors import LocalProtocolError
 from mailproto.imap.command import Command, register_command
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.fetch import (
+    BodySection,
     FetchItem,
+    NamedItem,
     check_fetch_items,
     needs_of_items,
     parse_fetch_items,
     write_fetch_items,
+    write_item_list,
 )
 from mailproto.imap.flags import flag_set, parse_flag, parse_flag_list, write_flag_list
 from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
@@ -99,7 +102,11 @@ class _FetchCommand(SetCommand[SetT]):
         """Write the set, the items and the modifiers."""
         self._write_set(writer)
         writer.write(b" ")
-        write_fetch_items(writer, self.items)
+        if self.modifiers and not isinstance(self.items[0], NamedItem | BodySection):
+            # Behind an item that may have arguments of its own the modifiers would look like these.
+            write_item_list(writer, self.items)
+        else:
+            write_fetch_items(writer, self.items)
         FETCH_MODIFIERS.write_any(writer, self.modifiers)
 
     @property

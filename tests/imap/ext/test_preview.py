@@ -8,6 +8,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.imap.codec import parse_responses, serialize
 from mailproto.imap.commands import Fetch, parse_command
 from mailproto.imap.cursor import ParseError
+from mailproto.imap.ext.condstore import ChangedSince
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY, Preview
 from mailproto.imap.fetch import RFC822_SIZE, FetchItem, OtherItem
 from mailproto.imap.fetch_data import FetchData
@@ -15,7 +16,7 @@ from mailproto.imap.responses import Response
 from mailproto.imap.sequence import SequenceSet
 from support_imap_ext import check_items, check_refused, check_response, defects_of
 from support_imap_strategies import texts
-from support_imap_wire import frame, parse_octets
+from support_imap_wire import command_octets, frame, parse_octets
 
 ONE = SequenceSet("1")
 
@@ -81,3 +82,11 @@ def test_round_trip(text: str | None) -> None:
 @pytest.mark.parametrize("item", [PREVIEW, PREVIEW_LAZY])
 def test_a_server_refuses_what_it_does_not_offer(item: Preview) -> None:
     check_refused(Fetch(ONE, (item,)), "PREVIEW")
+
+
+@pytest.mark.parametrize("item", [PREVIEW, PREVIEW_LAZY, OtherItem("X-NEW"), OtherItem("X-NEW", ("LAZY",))])
+def test_what_follows_is_no_modifier_of_the_item(item: FetchItem[object]) -> None:
+    command = Fetch(SequenceSet("1"), (item,), modifiers=(ChangedSince(5),))
+    octets = command_octets(command)
+    assert octets.endswith(b") (CHANGEDSINCE 5)\r\n")
+    assert parse_octets(octets) == command
