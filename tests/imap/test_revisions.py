@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mailproto._secret import Secret
@@ -38,6 +38,7 @@ from mailproto.imap.ext.searchres import SAVE
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.fetch import FLAGS, RFC822_SIZE, UID
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.mailbox import check_mailbox
 from mailproto.imap.mailbox_data import FlagsData, ListData, LSubData, RecentData, SearchData
 from mailproto.imap.parameters import Parameter
 from mailproto.imap.pipelining import conflict
@@ -58,7 +59,7 @@ from support_imap import (
     sent,
     server_events,
 )
-from support_imap_strategies import mailboxes
+from support_imap_strategies import commands, mailboxes
 
 REV1 = ("IMAP4rev1", "ENABLE")
 BOTH = ("IMAP4rev1", "IMAP4rev2", "ENABLE")
@@ -225,12 +226,19 @@ def test_the_space_before_an_empty_text_stays() -> None:
         assert len(getattr(status, "defects", ())) == 1
 
 
-@given(mailboxes)
-def test_names_go_round(name: str) -> None:
-    tagged = TaggedCommand("a", Create(name))
-    octets = serialize(tagged, rev2=True)
-    again = parse_commands(octets, rev2=True)
-    assert serialize(again[0], rev2=True) == octets  # type: ignore[arg-type]  # a command
+@given(commands, st.booleans())
+def test_commands_go_round(command: Command, utf8: bool) -> None:
+    """Where UTF8=ACCEPT is enabled too, a charset is not said."""
+    tagged = TaggedCommand("a", command)
+    assume(not utf8 or getattr(command, "charset", None) is None)
+    octets = serialize(tagged, utf8=utf8, rev2=True)
+    assert parse_commands(octets, utf8=utf8, rev2=True) == [tagged]
+
+
+@given(mailboxes, mailboxes)
+def test_names_in_responses_go_round(name: str, old: str) -> None:
+    data = ListData(frozenset(), "/", name, extended=(("OLDNAME", check_mailbox(old)),))
+    assert parse_responses(serialize(data, rev2=True), rev2=True, strict=True) == [data]
 
 
 def test_the_codec_switches_by_itself() -> None:
