@@ -161,6 +161,7 @@ def test_nothing_is_sent_behind_an_enable_whose_answer_decides_how() -> None:
 COMMANDS: list[tuple[bytes, Command]] = [
     (b'CREATE "%b"' % RAW, Create(NAME)),
     (b"CREATE a&b", Create("a&b")),
+    (b"CREATE {3}\r\na\r\n", Create("a\r\n")),
     (b'SEARCH SUBJECT "%b"' % RAW, Search(Subject(NAME))),
     (b"SEARCH SUBJECT x", Search(Subject("x"))),
     (b"SEARCH CHARSET UTF-8 SUBJECT x", Search(Subject("x"), "UTF-8")),
@@ -176,6 +177,12 @@ def test_commands(wire: bytes, command: Command) -> None:
     tagged = TaggedCommand("a", command)
     assert serialize(tagged, rev2=True) == octets
     assert parse_commands(octets, rev2=True, strict=True) == [tagged]
+
+
+def test_octets_that_are_not_utf8_are_a_bad_command_and_a_defect_of_a_response() -> None:
+    assert isinstance(parse_commands(b'a SELECT "\xe9"\r\n', rev2=True)[0], InvalidCommand)
+    (data,) = parse_responses(b'* LIST () "/" "\xe9"\r\n', rev2=True)
+    assert [defect.rule for defect in getattr(data, "defects", ())] == ["UTF-8 in a quoted string"]
 
 
 def test_a_redundant_charset_is_read() -> None:
