@@ -157,11 +157,6 @@ class AppendMessage:
         return (self.message,) if isinstance(self.message, Streamed) else ()
 
     @property
-    def capability(self) -> str:
-        """What a server must offer for its form; "" for a literal."""
-        return self.message.capability if isinstance(self.message, AppendData) else ""
-
-    @property
     def needs(self) -> tuple[Need, ...]:
         """What a server must offer for its form."""
         if not isinstance(self.message, AppendData):
