@@ -18,10 +18,20 @@ class FakeReply:
 
 
 @dataclass(frozen=True)
+class FakeCode:
+    name: str
+    referrals: tuple[errors.URLValue, ...] = ()
+
+
+@dataclass(frozen=True)
 class FakeStatus:
     name: str
-    code_name: str | None
+    code: FakeCode | None
     text: str
+
+    @classmethod
+    def of(cls, code: str | None) -> FakeStatus:
+        return cls("NO", None if code is None else FakeCode(code), "sorry")
 
 
 SUBCLASSES = [
@@ -62,14 +72,35 @@ def test_a_reply_says_whether_it_is_transient(code: int, is_transient: bool) -> 
 
 FAMILIES = [
     ("AUTHENTICATIONFAILED", errors.AuthenticationFailed, False),
-    ("PRIVACYREQUIRED", errors.AuthenticationFailed, False),
+    ("AUTHORIZATIONFAILED", errors.AuthorizationFailed, False),
+    ("EXPIRED", errors.CredentialsExpired, False),
+    ("PRIVACYREQUIRED", errors.EncryptionRequired, False),
     ("TRYCREATE", errors.MailboxMissing, False),
     ("NONEXISTENT", errors.MailboxMissing, False),
+    ("HASCHILDREN", errors.HasChildren, False),
     ("ALREADYEXISTS", errors.AlreadyExists, False),
     ("OVERQUOTA", errors.OverQuota, False),
+    ("TOOBIG", errors.TooBig, False),
     ("NOPERM", errors.NotPermitted, False),
-    ("INUSE", errors.ServerUnavailable, True),
-    ("EXPUNGEISSUED", errors.IMAPStatusError, True),
+    ("CONTACTADMIN", errors.ContactAdministrator, False),
+    ("CANNOT", errors.CannotBeDone, False),
+    ("USEATTR", errors.CannotBeDone, False),
+    ("LIMIT", errors.LimitReached, False),
+    ("MESSAGELIMIT", errors.LimitReached, False),
+    ("UNAVAILABLE", errors.ServerUnavailable, True),
+    ("INUSE", errors.InUse, True),
+    ("SERVERBUG", errors.ServerBug, True),
+    ("EXPUNGEISSUED", errors.ExpungeIssued, True),
+    ("CORRUPTION", errors.DataCorrupted, False),
+    ("CLIENTBUG", errors.ClientBug, False),
+    ("BADCHARSET", errors.NotUnderstood, False),
+    ("BADCOMPARATOR", errors.NotUnderstood, False),
+    ("BADURL", errors.NotUnderstood, False),
+    ("UNDEFINED-FILTER", errors.NotUnderstood, False),
+    ("UNKNOWN-CTE", errors.EncodingUnknown, False),
+    ("METADATA", errors.MetadataRefused, False),
+    ("NOTSAVED", errors.SearchNotSaved, False),
+    ("REFERRAL", errors.Referred, False),
     ("X-NEW", errors.IMAPStatusError, False),
     (None, errors.IMAPStatusError, False),
 ]
@@ -79,11 +110,41 @@ FAMILIES = [
 def test_a_response_code_chooses_the_family(
     code: str | None, family: type[errors.IMAPStatusError], is_transient: bool
 ) -> None:
-    error = errors.IMAPStatusError.of(FakeStatus("NO", code, "sorry"), "SELECT")
+    error = errors.IMAPStatusError.of(FakeStatus.of(code), "SELECT")
     assert type(error) is family
     assert error.is_transient is is_transient
     shown = f"SELECT: NO [{code}] sorry" if code else "SELECT: NO sorry"
     assert str(error) == shown
+    assert (error.code_name, error.text, error.command) == (code, "sorry", "SELECT")
+    assert (error.referral, error.referrals) == (None, ())
+
+
+def test_no_code_has_two_families() -> None:
+    families = [item for item in vars(errors).values() if _is_family(item)]
+    names = [code for family in families for code in family.CODES]
+    assert sorted(names) == sorted(code for code, _, _ in FAMILIES if code not in (None, "X-NEW"))
+
+
+def _is_family(item: object) -> bool:
+    return isinstance(item, type) and issubclass(item, errors.IMAPStatusError)
+
+
+LOGINS = [
+    ("EXPIRED", errors.CredentialsExpired),
+    ("UNAVAILABLE", errors.AuthenticationFailed),
+    ("ALERT", errors.AuthenticationFailed),
+    ("NOPERM", errors.AuthenticationFailed),
+    (None, errors.AuthenticationFailed),
+]
+
+
+@pytest.mark.parametrize(("code", "family"), LOGINS)
+def test_a_refused_login_is_always_a_failed_authentication(
+    code: str | None, family: type[errors.AuthenticationFailed]
+) -> None:
+    error = errors.AuthenticationFailed.of_login(FakeStatus.of(code), "LOGIN")
+    assert type(error) is family
+    assert error.is_transient is (code == "UNAVAILABLE")
 
 
 DENIALS = [
@@ -113,7 +174,7 @@ def test_a_reply_to_auth_has_a_reason(code: int, reason: errors.Denial) -> None:
 
 @pytest.mark.parametrize(("code", "reason"), IMAP_DENIALS)
 def test_a_refused_login_has_a_reason(code: str | None, reason: errors.Denial) -> None:
-    error = errors.AuthenticationFailed(FakeStatus("NO", code, "no"), "LOGIN")
+    error = errors.AuthenticationFailed(FakeStatus.of(code), "LOGIN")
     assert (error.reason, error.oauth) == (reason, None)
     assert error.is_transient is (reason is errors.Denial.UNAVAILABLE)
 

@@ -9,36 +9,56 @@ session is usable, after all the others it is closed.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol, TypeVar
 
 __all__ = [
     "AlreadyExists",
     "AuthenticationFailed",
+    "AuthorizationFailed",
+    "CannotBeDone",
+    "ClientBug",
+    "CodeValue",
     "CommandError",
     "ConnectionClosed",
     "ConnectionTimeout",
+    "ContactAdministrator",
+    "CredentialsExpired",
+    "DataCorrupted",
     "Defect",
     "Denial",
+    "EncodingUnknown",
+    "EncryptionRequired",
+    "ExpungeIssued",
+    "HasChildren",
     "IMAPStatusError",
+    "InUse",
     "ItemMissing",
     "LimitExceeded",
+    "LimitReached",
     "LocalProtocolError",
     "MailProtoError",
     "MailboxMissing",
+    "MetadataRefused",
     "NotPermitted",
+    "NotUnderstood",
     "OAuthFailure",
     "OverQuota",
+    "Referred",
     "RemoteProtocolError",
     "ReplyValue",
     "SMTPAuthenticationFailed",
     "SMTPRecipientsRefused",
     "SMTPReplyError",
+    "SearchNotSaved",
+    "ServerBug",
     "ServerUnavailable",
     "SessionLimitReached",
     "StatusValue",
     "TLSUnavailable",
+    "TooBig",
+    "URLValue",
     "excerpt",
 ]
 
@@ -257,54 +277,108 @@ class SMTPRecipientsRefused(SMTPReplyError):
         self.retriable: tuple[object, ...] = tuple(to for to, reply in refused.items() if reply.is_transient)
 
 
-class StatusValue(Protocol):
-    """What `IMAPStatusError` needs of a tagged NO or BAD; `mailproto.imap.No` and `Bad` are such."""
+class URLValue(Protocol):
+    """What a referral names; `mailproto.imap.IMAPURL` is one, and `str` gives its text."""
+
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def mailbox(self) -> str | None: ...
+
+
+class CodeValue(Protocol):
+    """What errors need of a response code; every `mailproto.imap.ResponseCode` is one."""
 
     @property
     def name(self) -> str: ...
     @property
-    def code_name(self) -> str | None: ...
+    def referrals(self) -> Sequence[URLValue]: ...
+
+
+class StatusValue(Protocol):
+    """What `IMAPStatusError` needs of a NO, BAD or BYE; `mailproto.imap.No` and `Bad` are such."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def code(self) -> CodeValue | None: ...
     @property
     def text(self) -> str: ...
+
+
+def _referrals_of(status: StatusValue | None) -> tuple[URLValue, ...]:
+    return () if status is None or status.code is None else tuple(status.code.referrals)
 
 
 class IMAPStatusError(CommandError):
     """A tagged NO or BAD (RFC 3501 section 7.1), in families by response code (RFC 5530).
 
     Catch a family where you have an answer to it, this class for the rest. `status` is the whole value.
+    `command` names what was refused, "UID COPY" for example; its arguments, which may be secret, are in no
+    error.
     """
 
     CODES: ClassVar[frozenset[str]] = frozenset()
-    TRANSIENT_CODES: ClassVar[frozenset[str]] = frozenset(
-        {"UNAVAILABLE", "INUSE", "EXPUNGEISSUED", "LIMIT", "SERVERBUG"}
-    )
+    """Names of the response codes of this very class; those of its subclasses stand there."""
+
+    IS_TRANSIENT: ClassVar[bool] = False
+    """Whether the same command may succeed later."""
 
     def __init__(self, status: StatusValue, command: str = "") -> None:
-        code = f" [{status.code_name}]" if status.code_name else ""
+        code = "" if status.code is None else f" [{status.code.name}]"
         super().__init__(f"{command or 'server'}: {status.name}{code} {status.text}".rstrip())
         self.status = status
         self.command = command
 
     @property
+    def code(self) -> CodeValue | None:
+        """The response code, a `mailproto.imap.ResponseCode`; None if there is none."""
+        return self.status.code
+
+    @property
+    def code_name(self) -> str | None:
+        """The name of the response code, in upper case; None if there is none."""
+        return None if self.code is None else self.code.name
+
+    @property
+    def text(self) -> str:
+        """What the server says to people."""
+        return self.status.text
+
+    @property
+    def referrals(self) -> tuple[URLValue, ...]:
+        """Where to go instead, the best place first, as `mailproto.imap.IMAPURL`; else empty (RFC 2193)."""
+        return _referrals_of(self.status)
+
+    @property
+    def referral(self) -> URLValue | None:
+        """The first of `referrals`."""
+        return next(iter(self.referrals), None)
+
+    @property
     def is_transient(self) -> bool:
         """True if the response code says that the same command may succeed later."""
-        return self.status.code_name in self.TRANSIENT_CODES
+        return self.IS_TRANSIENT
 
     @staticmethod
     def of(status: StatusValue, command: str = "") -> IMAPStatusError:
         """Return the error of the family that the response code of *status* belongs to."""
-        family = _FAMILY_BY_CODE.get(status.code_name or "", IMAPStatusError)
-        return family(status, command)
+        name = "" if status.code is None else status.code.name
+        return _FAMILY_BY_CODE.get(name, IMAPStatusError)(status, command)
 
 
 class AuthenticationFailed(IMAPStatusError):
     """The credentials were refused, or are not enough (RFC 5530 section 3).
 
-    LOGIN and AUTHENTICATE raise it for any NO. `oauth` is what the server said of a token before that, if it
-    was one.
+    LOGIN and AUTHENTICATE raise it, or a class below it, for any NO. `oauth` is what the server said of a
+    token before that, if it was one.
     """
 
-    CODES = frozenset({"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED"})
+    CODES = frozenset({"AUTHENTICATIONFAILED"})
     DENIALS: ClassVar[Mapping[str, Denial]] = {
         "AUTHENTICATIONFAILED": Denial.CREDENTIALS,
         "AUTHORIZATIONFAILED": Denial.AUTHORIZATION,
@@ -317,19 +391,67 @@ class AuthenticationFailed(IMAPStatusError):
     @property
     def reason(self) -> Denial:
         """What the response code stands for."""
-        return self.DENIALS.get(self.status.code_name or "", Denial.OTHER)
+        return self.DENIALS.get(self.code_name or "", Denial.OTHER)
+
+    @property
+    def is_transient(self) -> bool:
+        """True if the credentials cannot be checked now, and the same ones may be right later."""
+        return self.code_name in _TRANSIENT_CODES
+
+    @staticmethod
+    def of_login(status: StatusValue, command: str = "") -> AuthenticationFailed:
+        """Return the error for a NO to a login, whatever its code."""
+        name = "" if status.code is None else status.code.name
+        family = _FAMILY_BY_CODE.get(name, AuthenticationFailed)
+        return (family if issubclass(family, AuthenticationFailed) else AuthenticationFailed)(status, command)
+
+
+class AuthorizationFailed(AuthenticationFailed):
+    """The credentials are right, and their user may not act as the one asked for."""
+
+    CODES = frozenset({"AUTHORIZATIONFAILED"})
+
+
+class CredentialsExpired(AuthenticationFailed):
+    """The credentials were right once: a new password, or a new token, is needed."""
+
+    CODES = frozenset({"EXPIRED"})
+
+
+class EncryptionRequired(AuthenticationFailed):
+    """It is not done without TLS."""
+
+    CODES = frozenset({"PRIVACYREQUIRED"})
 
 
 class NotPermitted(IMAPStatusError):
     """The server knows who asks and does not allow it (RFC 5530 section 3)."""
 
-    CODES = frozenset({"NOPERM", "CANNOT", "CONTACTADMIN"})
+    CODES = frozenset({"NOPERM"})
+
+
+class ContactAdministrator(NotPermitted):
+    """Only who runs the server can help (RFC 5530 section 3)."""
+
+    CODES = frozenset({"CONTACTADMIN"})
+
+
+class CannotBeDone(NotPermitted):
+    """It can never be done on this server, whoever asks (RFC 5530 section 3; USEATTR: RFC 6154 section 3)."""
+
+    CODES = frozenset({"CANNOT", "USEATTR"})
 
 
 class MailboxMissing(IMAPStatusError):
     """There is no such mailbox (NONEXISTENT, or TRYCREATE of RFC 3501 section 7.1)."""
 
     CODES = frozenset({"NONEXISTENT", "TRYCREATE"})
+
+
+class HasChildren(IMAPStatusError):
+    """The mailbox has others below it, and is not deleted before them (RFC 9051 section 7.1)."""
+
+    CODES = frozenset({"HASCHILDREN"})
 
 
 class AlreadyExists(IMAPStatusError):
@@ -339,36 +461,138 @@ class AlreadyExists(IMAPStatusError):
 
 
 class OverQuota(IMAPStatusError):
-    """There is no room for it (RFC 5530 section 3, RFC 7889)."""
+    """There is no room for it (RFC 5530 section 3)."""
 
-    CODES = frozenset({"OVERQUOTA", "TOOBIG"})
+    CODES = frozenset({"OVERQUOTA"})
+
+
+class TooBig(OverQuota):
+    """The message is larger than the server takes (RFC 4469 section 4.2, RFC 7889 section 4)."""
+
+    CODES = frozenset({"TOOBIG"})
+
+
+class LimitReached(IMAPStatusError):
+    """A limit of the server's that waiting does not change, such as keywords in one mailbox (RFC 5530).
+
+    After MESSAGELIMIT it may be done for fewer messages at a time (RFC 9738).
+    """
+
+    CODES = frozenset({"LIMIT", "MESSAGELIMIT"})
 
 
 class ServerUnavailable(IMAPStatusError):
-    """Something behind the server does not work now; later it may (RFC 5530 section 3)."""
+    """Something behind the server does not work now, or too much was asked of it; later it may work."""
 
-    CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"})
+    CODES = frozenset({"UNAVAILABLE"})
+    IS_TRANSIENT = True
 
-    @property
-    def is_transient(self) -> bool:
-        """True."""
-        return True
+
+class InUse(ServerUnavailable):
+    """Somebody else uses what was asked for (RFC 5530 section 3)."""
+
+    CODES = frozenset({"INUSE"})
+
+
+class ServerBug(ServerUnavailable):
+    """The server found a mistake in itself (RFC 5530 section 3)."""
+
+    CODES = frozenset({"SERVERBUG"})
+
+
+class ExpungeIssued(IMAPStatusError):
+    """Messages that were asked for are gone, by somebody else (RFC 5530 section 3): NOOP tells which."""
+
+    CODES = frozenset({"EXPUNGEISSUED"})
+    IS_TRANSIENT = True
+
+
+class DataCorrupted(IMAPStatusError):
+    """What the server has stored is damaged: repeating the command does not help (RFC 5530 section 3)."""
+
+    CODES = frozenset({"CORRUPTION"})
+
+
+class ClientBug(IMAPStatusError):
+    """The server thinks that this end has made a mistake (RFC 5530 section 3)."""
+
+    CODES = frozenset({"CLIENTBUG"})
+
+
+class NotUnderstood(IMAPStatusError):
+    """The server does not know what an argument means: a charset, a comparator, a filter, a URL.
+
+    For BADCHARSET (RFC 3501) and BADCOMPARATOR (RFC 5255), UNDEFINED-FILTER (RFC 5466) and BADURL (RFC 4469).
+    """
+
+    CODES = frozenset({"BADCHARSET", "BADCOMPARATOR", "BADURL", "UNDEFINED-FILTER"})
+
+
+class EncodingUnknown(IMAPStatusError):
+    """The server cannot undo the encoding of a part (UNKNOWN-CTE, RFC 3516): fetch it as it is."""
+
+    CODES = frozenset({"UNKNOWN-CTE"})
+
+
+class MetadataRefused(IMAPStatusError):
+    """An annotation of a mailbox is too large, or one too many, or private ones are not kept (RFC 5464)."""
+
+    CODES = frozenset({"METADATA"})
+
+
+class SearchNotSaved(IMAPStatusError):
+    """What a search found was not saved, and `$` stands for nothing (RFC 5182)."""
+
+    CODES = frozenset({"NOTSAVED"})
+
+
+class Referred(IMAPStatusError):
+    """What was asked for is at another server, which `referral` names (RFC 2193).
+
+    A login that is referred (RFC 2221) raises AuthenticationFailed, which has `referral` too.
+    """
+
+    CODES = frozenset({"REFERRAL"})
+
+
+def _families(root: type[IMAPStatusError]) -> Iterator[type[IMAPStatusError]]:
+    yield root
+    for family in root.__subclasses__():
+        yield from _families(family)
 
 
 _FAMILY_BY_CODE: Final[dict[str, type[IMAPStatusError]]] = {
-    code: family for family in IMAPStatusError.__subclasses__() for code in family.CODES
+    code: family for family in _families(IMAPStatusError) for code in family.CODES
 }
+_TRANSIENT_CODES: Final = frozenset(code for code, family in _FAMILY_BY_CODE.items() if family.IS_TRANSIENT)
 
 
 class ConnectionClosed(MailProtoError, ConnectionError):
     """The connection ended, or could not be made; `phase` says during what ("connect", "tls", "read", ...).
 
-    The `OSError` that was the reason, if there was one, is its `__cause__`.
+    The `OSError` that was the reason, if there was one, is its `__cause__`. `status` is the BYE of an IMAP
+    server, if it said one.
     """
 
-    def __init__(self, message: str, *, phase: str = "") -> None:
+    def __init__(self, message: str, *, phase: str = "", status: StatusValue | None = None) -> None:
         super().__init__(message)
         self.phase = phase
+        self.status = status
+
+    @property
+    def code(self) -> CodeValue | None:
+        """The response code of the BYE, a `mailproto.imap.ResponseCode`; None if there is none."""
+        return None if self.status is None else self.status.code
+
+    @property
+    def referrals(self) -> tuple[URLValue, ...]:
+        """Where to go instead, as `mailproto.imap.IMAPURL`; else empty (RFC 2221 section 4.2)."""
+        return _referrals_of(self.status)
+
+    @property
+    def referral(self) -> URLValue | None:
+        """The first of `referrals`."""
+        return next(iter(self.referrals), None)
 
 
 class ConnectionTimeout(ConnectionClosed, TimeoutError):

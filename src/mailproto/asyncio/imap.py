@@ -32,6 +32,7 @@ from mailproto.asyncio._imap_modifiers import ModifierMethods
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
 from mailproto.asyncio._sharing import TaskSharing
+from mailproto.errors import URLValue
 from mailproto.flow import Flow, TLSInfo
 from mailproto.imap import client_flows as flows
 from mailproto.imap import session_flows
@@ -330,6 +331,19 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
     def tls(self) -> TLSInfo | None:
         """What the TLS handshake gave; None without TLS."""
         return self._driver.tls
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """What the server wants the user to read (ALERT, RFC 3501 section 7.1): the last hundred texts.
+
+        They are updates of `idle` and `poll` too.
+        """
+        return tuple(self._session.alerts)
+
+    @property
+    def referrals(self) -> tuple[URLValue, ...]:
+        """Other servers where there is more of ours, as the last OK with REFERRAL names them (RFC 2221)."""
+        return self._session.referrals
 
     @property
     def is_open(self) -> bool:

@@ -126,6 +126,8 @@ CHUNK: Final = 65_536
 """Octets of a message that are read, and given on, at once."""
 
 _FLUSH: Final = Flush()
+_ALSO_THROTTLING: Final = (None, "LIMIT")
+"""Names of the codes whose text has to say whether waiting helps."""
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 DataT = TypeVar("DataT", bound=DataResponse | FetchData)
@@ -210,8 +212,8 @@ def raise_refusal(inbox: Inbox) -> None:
     status = inbox.status
     if isinstance(status, No | Bad):
         if isinstance(inbox.command, Login | Authenticate) and isinstance(status, No):
-            raise AuthenticationFailed(status, inbox.name)
-        if status.code is None and is_throttled(status.text):
+            raise AuthenticationFailed.of_login(status, inbox.name)
+        if status.code_name in _ALSO_THROTTLING and is_throttled(status.text):
             raise ServerUnavailable(status, inbox.name)
         raise IMAPStatusError.of(status, inbox.name)
 

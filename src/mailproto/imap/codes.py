@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol, Self, TypeVar, final
 
-from mailproto.errors import LocalProtocolError
+from mailproto.errors import LocalProtocolError, URLValue
 from mailproto.imap._grammar import ATOM, RESP_CODE_TEXT
 from mailproto.imap.capability import Capabilities, parse_capabilities, write_capabilities
 from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
@@ -72,6 +72,11 @@ class ResponseCode(ABC):
     @abstractmethod
     def name(self) -> str:
         """The name of the code, in upper case."""
+
+    @property
+    def referrals(self) -> tuple[URLValue, ...]:
+        """Other servers that it names, as `IMAPURL`; only REFERRAL names any (RFC 2193)."""
+        return ()
 
     @abstractmethod
     def write(self, writer: Writer) -> None:

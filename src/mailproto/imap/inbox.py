@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, Protocol, cast, final
 
-from mailproto.errors import ConnectionClosed, ConnectionTimeout, LocalProtocolError, RemoteProtocolError
+from mailproto.errors import (
+    ConnectionClosed,
+    ConnectionTimeout,
+    LocalProtocolError,
+    RemoteProtocolError,
+    URLValue,
+)
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
 from mailproto.imap._response import DataValue, NamedValues
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
@@ -55,6 +61,9 @@ __all__ = ["Hold", "Inboxes", "Sharing", "Solitary", "Waiter"]
 
 MAX_NEWS: Final = 10_000
 """News that are kept while nobody asks for them; beyond that the oldest are forgotten."""
+
+MAX_ALERTS: Final = 100
+"""Alerts that are kept; beyond that the oldest are forgotten."""
 
 _ALSO_NEWS: Final = frozenset({"EXISTS", "EXPUNGE", "FETCH"})
 """Responses that are news even though `exchange` collects them."""
@@ -152,8 +161,10 @@ class Inboxes:
     """The inboxes of one client connection, and the rules of who reads and who waits.
 
     `news` holds what the responses say that answer no command, the latest last, and `known_exists` the number
-    of messages as of what was taken from it. `error` is what ended the session. `wake` is set when a command
-    is sent while another flow reads, which waits from then on for an answer.
+    of messages as of what was taken from it. `alerts` are the texts that the user is to read (ALERT, RFC 3501
+    section 7.1), and `referrals` the servers that the last OK with REFERRAL named (RFC 2221 section 4.1).
+    `error` is what ended the session. `wake` is set when a command is sent while another flow reads, which
+    waits from then on for an answer.
     """
 
     def __init__(
@@ -167,6 +178,8 @@ class Inboxes:
         self.sharing: Sharing = sharing or Solitary()
         self.news: deque[News] = deque(maxlen=MAX_NEWS)
         self.known_exists: int = 0
+        self.alerts: deque[str] = deque(maxlen=MAX_ALERTS)
+        self.referrals: tuple[URLValue, ...] = ()
         self.error: ConnectionClosed | RemoteProtocolError | None = None
         self.wake: Wake | None = None
         self._bye: Bye | None = None
@@ -268,7 +281,7 @@ class Inboxes:
         error = self.error
         if isinstance(error, ConnectionClosed):
             kind = ConnectionTimeout if isinstance(error, ConnectionTimeout) else ConnectionClosed
-            raise kind(str(error), phase=error.phase) from error
+            raise kind(str(error), phase=error.phase, status=error.status) from error
         if error is not None:
             raise ConnectionClosed(str(error), phase="read") from error
 
@@ -396,7 +409,7 @@ class Inboxes:
 
     def _closed(self) -> ConnectionClosed:
         reason = f": {self._bye.text}" if self._bye is not None else ""
-        return ConnectionClosed(f"the server closed the connection{reason}", phase="read")
+        return ConnectionClosed(f"the server closed the connection{reason}", phase="read", status=self._bye)
 
     def _wait_for_room(self, full: Inbox) -> Flow[None]:
         """Wait until the owner of *full* has taken what is there."""
@@ -551,9 +564,18 @@ class Inboxes:
         answered = self._answered_by(status)
         if answered is not None:
             answered.put(event)
-        if status.code_name == "ALERT" or (answered is None and isinstance(status, No | Bad)):
+        self._heed(status)
+        if status.code_name != "ALERT" and answered is None and isinstance(status, No | Bad):
             self._note(status)
         return answered
+
+    def _heed(self, status: Ok | No | Bad | Bye | PreAuth) -> None:
+        """Keep what *status* says to the user, or of other servers, whatever it answers."""
+        if status.code_name == "ALERT":
+            self.alerts.append(status.text)
+            self._note(status)
+        elif isinstance(status, Ok) and status.code is not None and status.code.referrals:
+            self.referrals = status.code.referrals
 
     def _answered_by(self, status: Ok | No | Bad | Bye | PreAuth) -> Inbox | None:
         for name in (status.code_name or status.name, status.name):
@@ -629,6 +651,7 @@ class Inboxes:
 
     def _complete(self, event: ClientEvent) -> Inbox | None:
         completed = cast(CommandCompleted, event)
+        self._heed(completed.status)
         inbox = self._open.pop(completed.tag, None)
         if inbox is None:
             return None

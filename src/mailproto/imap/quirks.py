@@ -256,5 +256,5 @@ _THROTTLED: Final = re.compile(
 
 
 def is_throttled(text: str) -> bool:
-    """Whether the text of a refusal without a response code says that the same may succeed later."""
+    """Whether the text of a refusal says that the same may succeed later, where its code does not."""
     return _THROTTLED.search(text) is not None

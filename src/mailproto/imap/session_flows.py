@@ -82,7 +82,8 @@ def open_session(
         conn.tls_started()
     yield from session.wait_until(lambda: conn.greeting is not None)
     if isinstance(conn.greeting, Bye):
-        raise ConnectionClosed(f"the server refused the connection: {conn.greeting.text}", phase="connect")
+        reason = f"the server refused the connection: {conn.greeting.text}"
+        raise ConnectionClosed(reason, phase="connect", status=conn.greeting)
     if tls == "starttls":
         yield from _upgrade(session, server_hostname)
     yield from _know_capabilities(session)

@@ -19,7 +19,7 @@ from mailproto.imap.responses import (
     UnreadResponse,
 )
 from mailproto.imap.sequence import UIDSet
-from mailproto.imap.status import Bad, No, Ok, StatusResponse
+from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.view import MailboxView
 
 __all__ = [
@@ -144,6 +144,6 @@ _NEWS: Final[dict[type, Callable[[object, MailboxView | None], News | None]]] = 
     CapabilityData: _nothing,
     EnabledData: _nothing,
     UnreadResponse: _nothing,
-    **dict.fromkeys((Ok, No, Bad), _alert),
+    **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), _alert),
 }
 """Kind of response -> what it says, if it answers no command; `MailboxChanged` for one that is not here."""

@@ -26,6 +26,7 @@ from mailproto._imap import (
 )
 from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
+from mailproto.errors import URLValue
 from mailproto.flow import Flow, TLSInfo
 from mailproto.imap import client_flows as flows
 from mailproto.imap import session_flows
@@ -308,6 +309,19 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
     def tls(self) -> TLSInfo | None:
         """What the TLS handshake gave; None without TLS."""
         return self._driver.tls
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """What the server wants the user to read (ALERT, RFC 3501 section 7.1): the last hundred texts.
+
+        They are updates of `idle` and `poll` too.
+        """
+        return tuple(self._session.alerts)
+
+    @property
+    def referrals(self) -> tuple[URLValue, ...]:
+        """Other servers where there is more of ours, as the last OK with REFERRAL names them (RFC 2221)."""
+        return self._session.referrals
 
     @property
     def is_open(self) -> bool:

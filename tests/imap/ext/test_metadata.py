@@ -392,7 +392,7 @@ def test_a_client_sets() -> None:
             "METADATA",
             b"A1 NO [METADATA TOOMANY] no",
         )
-    assert caught.value.status.code == MetadataCode(MetadataReason.TOO_MANY)  # type: ignore[attr-defined]  # it has one
+    assert caught.value.status.code == MetadataCode(MetadataReason.TOO_MANY)
 
 
 def test_a_client_does_not_send_what_is_not_offered() -> None:

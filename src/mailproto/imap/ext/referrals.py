@@ -41,6 +41,11 @@ class ReferralCode(ResponseCode):
     def __post_init__(self) -> None:
         object.__setattr__(self, "urls", _checked_urls(self.urls))
 
+    @property
+    def referrals(self) -> tuple[IMAPURL, ...]:
+        """Those of `urls` that are URLs of IMAP; RFC 2193 section 4.2 lets a server name others too."""
+        return tuple(url for url in map(_imap_url, self.urls) if url is not None)
+
     # referral_response_code = "[" "REFERRAL" 1*(SPACE <url>) "]"
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
@@ -61,6 +66,13 @@ _URL_OCTETS: Final = re.compile(_URL.pattern.encode("ascii"))
 
 def _parse_url(cursor: Cursor) -> str:
     return cursor.expect_match(_URL_OCTETS, "a URL").group().decode("ascii")
+
+
+def _imap_url(text: str) -> IMAPURL | None:
+    try:
+        return IMAPURL(text)
+    except LocalProtocolError:
+        return None
 
 
 def _checked_urls(urls: Iterable[str | IMAPURL]) -> tuple[str, ...]:
