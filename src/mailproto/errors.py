@@ -99,6 +99,14 @@ class MailProtoError(Exception):
     Those of whom nothing is known, as `is_outcome_unknown` says, do not stand here.
     """
 
+    done: Collection[int] = ()
+    """Of an IMAP command that was sent in parts: the messages with which it was done before this happened.
+
+    UIDs, as a `mailproto.imap.UIDSet`, or sequence numbers as they were when it was asked for.
+    """
+    result: object = None
+    """What a command that was sent in parts would have returned for `done`."""
+
 
 class LocalProtocolError(MailProtoError):
     """Our caller asked for what the protocol does not allow; nothing was queued, nothing changed."""

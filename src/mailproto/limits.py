@@ -88,6 +88,10 @@ class IMAPLimits:
 
     max_line: int = 65_536
     """Octets of the text of one line, without literals. RFC minimum: 8,192 (RFC 7162 section 4)."""
+    max_command_line: int = 8_192
+    """Octets of a line of a command that a client sends, without literals: a set of messages that makes it
+    longer is sent in several commands, others are refused. RFC 7162 section 4 asks clients for this number;
+    servers take 8,000 at least (RFC 2683 section 3.2.1.5)."""
     max_line_before_login: int = 8_192
     """The same before login, on a server. RFC minimum: none."""
     max_auth_line: int = 12_288

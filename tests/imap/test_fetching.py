@@ -5,7 +5,7 @@ import pytest
 from mailproto.errors import IMAPStatusError, LocalProtocolError
 from mailproto.imap.client_flows import noop, select
 from mailproto.imap.fetch import FAST, FLAGS, RFC822_SIZE
-from mailproto.imap.fetching import MAX_RANGES, MAX_WIDTH, WINDOW, Fetching, Windows
+from mailproto.imap.fetching import MAX_OCTETS, MAX_WIDTH, WINDOW, Fetching, Windows
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from support_inbox import Line
 
@@ -41,11 +41,16 @@ def test_windows_grow_where_uids_are_sparse_and_shrink_again() -> None:
     assert len(widest) == MAX_WIDTH
 
 
-def test_windows_have_few_ranges() -> None:
-    windows = Windows(UIDSet.of(range(1, 5_000, 2)), 10_000)
-    window = windows.next(None)
-    assert window is not None
-    assert len(window.ranges) == MAX_RANGES
+@pytest.mark.parametrize("step", [2, 3])
+def test_windows_fit_into_a_line(step: int) -> None:
+    uids = UIDSet.from_ranges((uid, uid + step - 2) for uid in range(4_000_000_000, 4_000_009_000, step))
+    windows = Windows(uids, 4_100_000_000)
+    found: list[UIDSet] = []
+    while (window := windows.next(None)) is not None:
+        found.append(window)
+    assert all(MAX_OCTETS - 30 < len(str(window)) <= MAX_OCTETS for window in found[:-1])
+    assert sum(map(len, found)) == len(uids)
+    assert UIDSet.from_ranges(pair for window in found for pair in window.ranges) == uids
 
 
 def answers(numbers: range) -> list[bytes]:

@@ -57,7 +57,7 @@ from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.special_use import Use
-from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
+from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.fetching import Fetching, Items, fetch_modifiers
@@ -572,7 +572,11 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         return await self._run(flows.store(self._session, command))
 
     async def copy(self, sequence_set: SequenceSet | Numbers, mailbox: str) -> CopyUIDCode | None:
-        """Copy messages to *mailbox*; the result has their UIDs there, if the server has UIDPLUS."""
+        """Copy messages to *mailbox*; the result has their UIDs there, if the server has UIDPLUS.
+
+        All or none; but of more messages than a line or the server's MESSAGELIMIT has room for, parts are
+        copied one after the other, and `done` and `result` of an error say which were.
+        """
         return await self._run(flows.copy(self._session, Copy(flows.sequence_set(sequence_set), mailbox)))
 
     async def uid_copy(self, uids: UIDSet | Numbers, mailbox: str) -> CopyUIDCode | None:
@@ -593,7 +597,7 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
 
     async def uid_expunge(self, uids: UIDSet | Numbers) -> None:
         """Remove those of these messages that have `\\Deleted` (RFC 4315)."""
-        await self._run(flows.run(self._session, UIDExpunge(flows.uid_set(uids))))
+        await self._run(flows.uid_expunge(self._session, flows.uid_set(uids)))
 
     async def append(
         self,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
+from mailproto.errors import AuthenticationFailed, IMAPStatusError, ServerUnavailable
 from mailproto.imap.client import ClientEvent
-from mailproto.imap.commands import Command, Examine, Select, SetCommand, Status
+from mailproto.imap.commands import Authenticate, Command, Examine, Login, Select, SetCommand, Status
 from mailproto.imap.events import Unchecked
 from mailproto.imap.ext.esearch import ESearchData
+from mailproto.imap.ext.message_limit import MessageLimitCode
 from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.pipelining import answers_of
-from mailproto.imap.quirks import is_left_out
+from mailproto.imap.quirks import is_left_out, is_throttled
 from mailproto.imap.responses import ListData, StatusData
 from mailproto.imap.sequence import SequenceSet, UIDSet, count_below
-from mailproto.imap.status import Bad, No, Ok
+from mailproto.imap.status import Bad, No, Ok, StatusResponse
 
-__all__ = ["ExchangeInbox", "FetchInbox", "Inbox"]
+__all__ = ["ExchangeInbox", "FetchInbox", "Inbox", "raise_refusal"]
 
 VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
 """Items that a server may send on its own, of any message, at any time."""
@@ -29,15 +31,34 @@ _ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What else answers a command, beside what the table of states says; it may be sent unasked too."""
 
+_ALWAYS: Final = ("MESSAGELIMIT",)
+"""Names of the codes that stand in an untagged status for the command that is carried out."""
+
+_ALSO_THROTTLING: Final = (None, "LIMIT")
+"""Names of the codes whose text has to say whether waiting helps."""
+
 
 class Inbox:
     """What has come for one command and was not taken yet.
 
     `status` is its tagged status once it has come. With `is_drained` set, nobody wants the rest: it is thrown
-    away as it comes.
+    away as it comes. `message_limit` says that it was done for some of the messages only, and how far (RFC
+    9738 section 3.1): in the tagged status, or in an untagged NO if that has EXPUNGEISSUED. `moment` is that
+    of `Numbering` at which the tagged status came.
     """
 
-    __slots__ = ("_names", "command", "events", "is_drained", "octets", "owner", "status", "tag")
+    __slots__ = (
+        "_names",
+        "command",
+        "events",
+        "is_drained",
+        "message_limit",
+        "moment",
+        "octets",
+        "owner",
+        "status",
+        "tag",
+    )
 
     def __init__(self, tag: str, command: Command | Unchecked, owner: object) -> None:
         self.tag: str = tag
@@ -46,10 +67,12 @@ class Inbox:
         self.events: deque[ClientEvent] = deque()
         self.octets: int = 0
         self.status: Ok | No | Bad | None = None
+        self.message_limit: MessageLimitCode | None = None
+        self.moment: int = 0
         self.is_drained: bool = False
         self._names: frozenset[str] = frozenset()
         if isinstance(command, Command):
-            self._names = answers_of(command).union(_ALSO_ANSWERS.get(command.name, ()))
+            self._names = answers_of(command).union(_ALSO_ANSWERS.get(command.name, ()), _ALWAYS)
             if isinstance(command, SetCommand):
                 # A FETCH response is offered to the inboxes that can tell whether it is an answer.
                 self._names -= {"FETCH"}
@@ -90,7 +113,18 @@ class Inbox:
     def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
         """Note the tagged status; return what turned out to be news."""
         self.status = status
+        self._note_limit(status)
         return ()
+
+    def put_status(self, status: StatusResponse) -> None:
+        """Keep an untagged status that answers the command."""
+        if not self._note_limit(status):
+            self.put(cast(ClientEvent, status))
+
+    def _note_limit(self, status: StatusResponse) -> bool:
+        if isinstance(status.code, MessageLimitCode):
+            self.message_limit = status.code
+        return isinstance(status.code, MessageLimitCode)
 
 
 @final
@@ -212,3 +246,18 @@ class ExchangeInbox(Inbox):
     def claims(self, name: str, event: ClientEvent) -> bool:
         """Return True."""
         return True
+
+    def put_status(self, status: StatusResponse) -> None:
+        """Keep every status as it is."""
+        self.put(cast(ClientEvent, status))
+
+
+def raise_refusal(inbox: Inbox) -> None:
+    """Raise IMAPStatusError if the command was refused."""
+    status = inbox.status
+    if isinstance(status, No | Bad):
+        if isinstance(inbox.command, Login | Authenticate) and isinstance(status, No):
+            raise AuthenticationFailed.of_login(status, inbox.name)
+        if status.code_name in _ALSO_THROTTLING and is_throttled(status.text):
+            raise ServerUnavailable(status, inbox.name)
+        raise IMAPStatusError.of(status, inbox.name)

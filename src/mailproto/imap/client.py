@@ -47,7 +47,7 @@ from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
 from mailproto.imap.needs import with_implied
-from mailproto.imap.outgoing import Outgoing
+from mailproto.imap.outgoing import Outgoing, longest_line
 from mailproto.imap.pipelining import conflict
 from mailproto.imap.responses import (
     CapabilityData,
@@ -291,7 +291,8 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
 
         Raises LocalProtocolError: illegal in `next_state`; `conflict(command)`; while a literal is owed, a
         SASL exchange or IDLE is under way, STARTTLS is pending; LOGIN under LOGINDISABLED; an initial
-        response without SASL-IR; a value that the grammar forbids; a tag in use. Nothing has changed then.
+        response without SASL-IR; a value that the grammar forbids; a tag in use; a line above
+        `max_command_line`. Nothing has changed then.
         """
         tagged = TaggedCommand(self._free_tag() if tag is None else tag, command)
         self._check_can_send()
@@ -305,8 +306,29 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             raise LocalProtocolError(reason)
         if tagged.tag in self._pending:
             raise LocalProtocolError(f"expected a tag that is not in use, got {tagged.tag[:40]!r}")
-        self._start(_Pending(tagged.tag, command, row), self._fragments(tagged))
+        fragments = self._fragments(tagged)
+        self._check_line(command, fragments)
+        self._start(_Pending(tagged.tag, command, row), fragments)
         return tagged.tag
+
+    @property
+    def max_command_line(self) -> int:
+        """Octets of a line that `send_command` sends at most, without literals."""
+        return self._limits.max_command_line
+
+    def line_length(self, command: Command) -> int:
+        """Return how many octets the longest line of *command* would have now, without literals.
+
+        `send_command` refuses those that have more than `max_command_line`.
+        """
+        return longest_line(self._fragments(TaggedCommand(self._free_tag(), command)))
+
+    def _check_line(self, command: Command, fragments: list[Fragment]) -> None:
+        length, maximum = longest_line(fragments), self._limits.max_command_line
+        if length > maximum:
+            raise LocalProtocolError(
+                f"{command.name}: expected a line of at most {maximum} octets, got {length}"
+            )
 
     def _check_can_send(self) -> None:
         reason = self._reason_not_to_send()

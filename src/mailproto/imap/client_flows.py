@@ -13,18 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar, cast
 
-from mailproto import _ranges
-from mailproto._ranges import Ranges
 from mailproto.errors import (
-    AuthenticationFailed,
-    IMAPStatusError,
     ItemMissing,
     LocalProtocolError,
-    ServerUnavailable,
 )
 from mailproto.flow import Call, Flow, Flush
-from mailproto.imap import search as search_keys
-from mailproto.imap.answers import Inbox
+from mailproto.imap.answers import Inbox, raise_refusal
 from mailproto.imap.appending import AppendOctets
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode
@@ -37,7 +31,6 @@ from mailproto.imap.commands import (
     Create,
     Examine,
     List,
-    Login,
     LSub,
     Noop,
     Search,
@@ -52,18 +45,16 @@ from mailproto.imap.commands import (
 )
 from mailproto.imap.events import LiteralWanted
 from mailproto.imap.ext.enable import Enable
-from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.id import ID, IDParameters
-from mailproto.imap.ext.message_limit import MessageLimitCode
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.objectid import MailboxIDCode
-from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode
+from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.fetch import FLAGS
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.parameters import Parameters
-from mailproto.imap.quirks import is_throttled
+from mailproto.imap.parts import Part, in_parts
 from mailproto.imap.responses import (
     CapabilityData,
     DataResponse,
@@ -72,11 +63,11 @@ from mailproto.imap.responses import (
     LSubData,
     NamespaceData,
     Response,
-    SearchData,
     StatusData,
 )
 from mailproto.imap.search import All, SearchKey, all_of
-from mailproto.imap.sequence import STAR, NumberSet, SequenceSet, UIDSet
+from mailproto.imap.searching import search_all
+from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
 from mailproto.imap.status import Bad, No, Ok
 from mailproto.imap.values import Streamed
 from mailproto.imap.view import MailboxView
@@ -100,7 +91,7 @@ __all__ = [
     "joined_keys",
     "list_mailboxes",
     "list_subscribed",
-    "lowest_processed",
+    "messages_of",
     "literal_of",
     "mailbox_status",
     "move",
@@ -115,6 +106,7 @@ __all__ = [
     "store",
     "store_action",
     "store_command",
+    "uid_expunge",
     "uid_search",
     "uid_set",
 ]
@@ -126,8 +118,6 @@ CHUNK: Final = 65_536
 """Octets of a message that are read, and given on, at once."""
 
 _FLUSH: Final = Flush()
-_ALSO_THROTTLING: Final = (None, "LIMIT")
-"""Names of the codes whose text has to say whether waiting helps."""
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 DataT = TypeVar("DataT", bound=DataResponse | FetchData)
@@ -205,17 +195,6 @@ def complete(session: Inboxes, inbox: Inbox) -> Flow[None]:
         session.drain(inbox)
         raise
     raise_refusal(inbox)
-
-
-def raise_refusal(inbox: Inbox) -> None:
-    """Raise IMAPStatusError if the command was refused."""
-    status = inbox.status
-    if isinstance(status, No | Bad):
-        if isinstance(inbox.command, Login | Authenticate) and isinstance(status, No):
-            raise AuthenticationFailed.of_login(status, inbox.name)
-        if status.code_name in _ALSO_THROTTLING and is_throttled(status.text):
-            raise ServerUnavailable(status, inbox.name)
-        raise IMAPStatusError.of(status, inbox.name)
 
 
 def data_of(session: Inboxes, inbox: Inbox, kind: type[DataT]) -> tuple[DataT, ...]:
@@ -324,12 +303,12 @@ def noop(session: Inboxes) -> Flow[None]:
 
 def search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[SequenceSet]:
     """Return the sequence numbers of the messages that all *keys* match."""
-    return SequenceSet.from_ranges((yield from _search(session, Search, joined_keys(keys), charset)))
+    return SequenceSet.of_parsed((yield from search_all(session, Search(joined_keys(keys), charset))))
 
 
 def uid_search(session: Inboxes, keys: Sequence[SearchKey], charset: str | None = None) -> Flow[UIDSet]:
     """Return the UIDs of the messages that all *keys* match."""
-    return UIDSet.from_ranges((yield from _search(session, UIDSearch, joined_keys(keys), charset)))
+    return UIDSet.of_parsed((yield from search_all(session, UIDSearch(joined_keys(keys), charset))))
 
 
 def joined_keys(keys: Sequence[SearchKey]) -> SearchKey:
@@ -337,58 +316,56 @@ def joined_keys(keys: Sequence[SearchKey]) -> SearchKey:
     return all_of(keys) if keys else All()
 
 
-def _search(
-    session: Inboxes, kind: type[Search | UIDSearch], key: SearchKey, charset: str | None
-) -> Flow[Ranges]:
-    """Return what was found, asking again for what a server has left out (RFC 9738 section 3.1)."""
-    found: list[tuple[int, int]] = []
-    lowest = STAR
-    rest: SearchKey | None = key
-    while rest is not None:
-        inbox = yield from run(session, kind(rest, charset))
-        found += (pair for event in session.take(inbox) for pair in _found(event))
-        uid = lowest_processed(inbox)
-        rest = key & search_keys.UID(UIDSet.from_ranges([(1, uid - 1)])) if uid and 1 < uid < lowest else None
-        lowest = uid or lowest
-    return _ranges.merge(found)
-
-
-def _found(event: object) -> Ranges:
-    """Return the numbers that SEARCH, or ESEARCH in IMAP4rev2, says; a set is not expanded."""
-    if isinstance(event, SearchData):
-        return _ranges.from_numbers(event.numbers)
-    numbers = event.all if isinstance(event, ESearchData) else None
-    return () if numbers is None else numbers.merged
-
-
-def lowest_processed(inbox: Inbox) -> int | None:
-    """Return down to which UID the command was carried out; None: it was about all messages."""
-    code = inbox.status.code if inbox.status is not None else None
-    return code.lowest_uid if isinstance(code, MessageLimitCode) else None
-
-
 def store(session: Inboxes, command: Store | UIDStore) -> Flow[tuple[FetchData, ...]]:
     """Change flags and return the messages with their new flags; none if the command is silent."""
-    inbox = yield from run(session, command, frozenset() if command.silent else frozenset({"FLAGS"}))
-    return data_of(session, inbox, FetchData)
+    keys = frozenset[str]() if command.silent else frozenset({"FLAGS"})
+    return (yield from in_parts(session, command, messages_of, keys))
+
+
+def messages_of(parts: tuple[Part, ...]) -> tuple[FetchData, ...]:
+    """Return the FETCH responses that answer a command in parts."""
+    return tuple(event for part in parts for event in part.events if isinstance(event, FetchData))
 
 
 def copy(session: Inboxes, command: Copy | UIDCopy) -> Flow[CopyUIDCode | None]:
-    """Copy messages; the result says which UIDs they got, if the server has UIDPLUS."""
-    inbox = yield from run(session, command)
-    return _copy_code(session, inbox)
+    """Copy messages; the result says which UIDs they got, if the server has UIDPLUS.
+
+    Sent in parts, it is not all or nothing any more: the error of one part says what was copied before.
+    """
+    return (yield from in_parts(session, command, _copied))
 
 
 def move(session: Inboxes, command: Move | UIDMove) -> Flow[CopyUIDCode | None]:
     """Move messages (RFC 6851); the result is that of `copy`."""
-    inbox = yield from run(session, command)
-    return _copy_code(session, inbox)
+    return (yield from in_parts(session, command, _copied))
 
 
-def _copy_code(session: Inboxes, inbox: Inbox) -> CopyUIDCode | None:
-    statuses = [event for event in session.take(inbox) if isinstance(event, Ok)]
-    codes = [status.code for status in (*statuses, inbox.status) if status is not None]
-    return next((code for code in codes if isinstance(code, CopyUIDCode)), None)
+def uid_expunge(session: Inboxes, uids: UIDSet) -> Flow[None]:
+    """Remove those of the messages that have `\\Deleted` (RFC 4315)."""
+    return (yield from in_parts(session, UIDExpunge(uids), _nothing))
+
+
+def _nothing(_parts: tuple[Part, ...]) -> None:
+    return None
+
+
+def _copied(parts: tuple[Part, ...]) -> CopyUIDCode | None:
+    """Return one code for all parts; None if there is none, or the mailbox was made anew meanwhile."""
+    codes = [code for part in parts for code in _copy_codes(part)]
+    if len({code.uid_validity for code in codes}) != 1:
+        return None
+    if len(codes) == 1:
+        return codes[0]
+    source = UIDSet.of_parsed(tuple(pair for code in codes for pair in code.source.ranges))
+    destination = UIDSet.of_parsed(tuple(pair for code in codes for pair in code.destination.ranges))
+    return CopyUIDCode(codes[0].uid_validity, source, destination)
+
+
+def _copy_codes(part: Part) -> list[CopyUIDCode]:
+    """Return the codes of one part: RFC 6851 section 4.3 has it in an untagged OK, some in the tagged one."""
+    statuses = [event for event in part.events if isinstance(event, Ok)]
+    codes = [status.code for status in (*statuses, part.status) if isinstance(status.code, CopyUIDCode)]
+    return codes[:1]
 
 
 def append(

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import cast, final
 
 from mailproto.flow import Flow
-from mailproto.imap.client_flows import run
+from mailproto.imap.client_flows import messages_of, run
 from mailproto.imap.commands import Examine, Select, Store, UIDStore
 from mailproto.imap.ext.condstore import ModifiedCode, UnchangedSince
 from mailproto.imap.ext.qresync import QResync, VanishedData
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.parts import Part, in_parts
 from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
 from mailproto.imap.view import MailboxView
 
@@ -62,9 +63,12 @@ def store_unchanged(session: Inboxes, command: Store | UIDStore, mod_seq: int) -
     Section 3.1.3: a server tells the new mod-sequences even if the command is silent.
     """
     command = replace(command, modifiers=(UnchangedSince(mod_seq),))
-    inbox = yield from run(session, command, frozenset({"MODSEQ" if command.silent else "FLAGS"}))
-    messages = tuple(event for event in session.take(inbox) if isinstance(event, FetchData))
-    code = inbox.status.code if inbox.status is not None else None
     kind = UIDSet if isinstance(command, UIDStore) else SequenceSet
-    numbers = code.numbers.ranges if isinstance(code, ModifiedCode) else ()
-    return Stored(messages, kind.of_parsed(numbers))
+    keys = frozenset({"MODSEQ" if command.silent else "FLAGS"})
+    return (yield from in_parts(session, command, lambda parts: _stored(parts, kind), keys))
+
+
+def _stored(parts: tuple[Part, ...], kind: type[NumberSet]) -> Stored:
+    codes = (part.status.code for part in parts)
+    modified = (code.numbers.ranges for code in codes if isinstance(code, ModifiedCode))
+    return Stored(messages_of(parts), kind.of_parsed(tuple(pair for ranges in modified for pair in ranges)))

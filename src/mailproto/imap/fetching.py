@@ -10,18 +10,20 @@ from typing import Final, TypeAlias, cast, final
 
 from mailproto import _ranges
 from mailproto._ranges import Ranges
-from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow, Flush
 from mailproto.imap.answers import Inbox
-from mailproto.imap.client_flows import lowest_processed, raise_refusal
+from mailproto.imap.client_flows import raise_refusal
 from mailproto.imap.commands import Fetch, UIDFetch
+from mailproto.imap.cutting import LONGEST_RANGE, cut, range_octets, room_for_set
 from mailproto.imap.ext.condstore import ChangedSince
 from mailproto.imap.ext.partial import PartialFetch
 from mailproto.imap.ext.qresync import VANISHED, VanishedData
 from mailproto.imap.fetch import FetchItem, check_fetch_items
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.following import Following
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.parameters import Parameters
+from mailproto.imap.parts import limit_reached
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
 
 __all__ = ["Fetching", "Items", "Windows", "fetch_modifiers"]
@@ -33,8 +35,8 @@ WINDOW: Final = 1_000
 """Messages that one command should ask for."""
 MAX_WIDTH: Final = 2**20
 """UIDs that one command asks for at most, however few messages have them."""
-MAX_RANGES: Final = 500
-"""Ranges in one command, which keeps its line well below the least that servers take."""
+MAX_OCTETS: Final = 7_800
+"""Octets of a set in one command, unless it is said how many there can be."""
 LAST_UID: Final = STAR - 1
 
 _FLUSH: Final = Flush()
@@ -54,22 +56,24 @@ class Windows:
     """Cuts a UID set into sets of about `WINDOW` messages, by how many messages the last ones had.
 
     UIDs may be sparse: the width doubles where few messages were found, and is halved where many were. A set
-    that reaches to `*` is cut up to *uid_next*, the rest is the last window; without it nothing is cut.
+    that reaches to `*` is cut up to *uid_next*, the rest is the last window; without it nothing is cut. No
+    set has more than *max_octets*.
     """
 
-    __slots__ = ("_ranges", "_width")
+    __slots__ = ("_max_octets", "_ranges", "_width")
 
-    def __init__(self, uids: UIDSet, uid_next: int | None) -> None:
+    def __init__(self, uids: UIDSet, uid_next: int | None, max_octets: int = MAX_OCTETS) -> None:
         self._ranges: list[tuple[int, int]] = list(reversed(_bounded(uids, uid_next)))
         self._width = WINDOW
+        self._max_octets = max_octets
 
     def next(self, found: int | None) -> UIDSet | None:
         """Return the next window, None at the end; *found* is how many messages the last one had."""
         if found is not None:
             self._adapt(found)
         window: list[tuple[int, int]] = []
-        room = self._width
-        while self._ranges and room > 0 and len(window) < MAX_RANGES:
+        room, octets = self._width, self._max_octets - LONGEST_RANGE
+        while self._ranges and room > 0 and octets >= 0:
             low, high = self._ranges.pop()
             if high < LAST_UID and high - low >= room:
                 self._ranges.append((low + room, high))
@@ -78,6 +82,7 @@ class Windows:
             if window and window[-1][1] + 1 == low:
                 low = window.pop()[0]
             window.append((low, high))
+            octets -= range_octets((low, high))
         return UIDSet.of_parsed(tuple(window)) if window else None
 
     def append(self, uids: UIDSet) -> None:
@@ -108,16 +113,19 @@ class Fetching:
     """The results of FETCH or UID FETCH, in the order in which they come.
 
     `ready` holds what has come, `vanished` the UIDs of what the server says is gone (RFC 7162 section 3.2.6).
-    `is_finished` says that nothing more will come.
+    `is_finished` says that nothing more will come. It may take several commands; then sequence numbers mean
+    the messages that had them at the first one.
     """
 
     __slots__ = (
+        "_following",
         "_found",
         "_inbox",
         "_items",
         "_keys",
         "_modifiers",
-        "_place",
+        "_numbers",
+        "_part",
         "_session",
         "_vanished",
         "_windows",
@@ -135,17 +143,13 @@ class Fetching:
         self._session = session
         self._items = check_fetch_items(_flattened(items))
         self._keys = frozenset(item.key for item in self._items)
-        self._windows: Windows | list[SequenceSet | UIDSet]
-        # PARTIAL counts in the set of one command.
-        if isinstance(numbers, UIDSet) and not any(each.name == "PARTIAL" for each in modifiers):
-            view = session.conn.view
-            self._windows = Windows(numbers, None if view is None else view.uid_next)
-        else:
-            self._windows = [numbers] if numbers else []
-        self._place: tuple[str, int | None] | None = None
+        self._modifiers = modifiers
+        self._numbers = numbers
+        self._windows: Windows | deque[SequenceSet | UIDSet] = deque()
+        self._following: Following | None = None
+        self._part: SequenceSet | UIDSet | None = None
         self._found: int | None = None
         self._inbox: Inbox | None = None
-        self._modifiers = modifiers
         self.ready: deque[FetchData] = deque()
         self._vanished: list[tuple[int, int]] = []
         self.is_finished: bool = not numbers
@@ -167,6 +171,8 @@ class Fetching:
     def _advance(self) -> Flow[None]:
         inbox = self._inbox
         if inbox is None:
+            self._following = Following(self._session)
+            self._windows = self._cut()
             yield from self._begin()
             return
         yield from self._session.wait(inbox)
@@ -180,62 +186,72 @@ class Fetching:
         if inbox.status is not None:
             self._inbox = None
             raise_refusal(inbox)
-            self._ask_again(inbox)
+            yield from self._ask_again(inbox)
             yield from self._begin()
 
-    def _ask_again(self, inbox: Inbox) -> None:
+    def _cut(self) -> Windows | deque[SequenceSet | UIDSet]:
+        """Cut the set: of UIDs into windows, of sequence numbers only if the line is too long."""
+        numbers, conn = self._numbers, self._session.conn
+        # PARTIAL counts in the set of one command.
+        if any(each.name == "PARTIAL" for each in self._modifiers):
+            return deque((numbers,))
+        if isinstance(numbers, UIDSet):
+            room = room_for_set(conn, self._command(UIDSet.of((1,))))
+            return Windows(numbers, None if conn.view is None else conn.view.uid_next, room)
+        return deque(cut(conn, numbers, self._command))
+
+    def _ask_again(self, inbox: Inbox) -> Flow[None]:
         """Ask for what the server has left out, because it was more than its limit (RFC 9738)."""
-        uid = lowest_processed(inbox)
-        command = inbox.command
-        if uid is None or not isinstance(command, UIDFetch) or command.sequence_set.is_saved:
+        following, part, limit = self._following, self._part, inbox.message_limit
+        if limit is None or part is None or following is None:
             return
-        asked = command.sequence_set.merged
-        left = _ranges.intersection(asked, ((1, uid - 1),)) if uid > 1 else ()
-        if left and left != asked:
-            self._windows.append(UIDSet.of_parsed(left))
+        left = yield from following.below_uid(part, limit.lowest_uid)
+        if left is None:
+            raise limit_reached(inbox)
+        if left and left != following.originals(part):
+            self._come_next(part.of_parsed(left))
+
+    def _come_next(self, numbers: SequenceSet | UIDSet) -> None:
+        if isinstance(self._windows, Windows):
+            self._windows.append(cast(UIDSet, numbers))
+        else:
+            self._windows.appendleft(numbers)
 
     def _begin(self) -> Flow[None]:
         """Ask for the next window, before the last one has been looked at."""
-        command = self._next_command()
-        if command is None:
-            self.is_finished = True
-            return
-        yield from self._session.wait_to_send(command)
-        self._check_place()
+        command: Fetch | UIDFetch | None = None
+        while command is None:
+            self._part = self._next()
+            if self._part is None:
+                self._finish()
+                return
+            command = yield from cast(Following, self._following).command_for(self._part, self._command)
         self._inbox = yield from self._session.send(command, keys=self._keys)
         self._found = 0
         yield _FLUSH
 
-    def _check_place(self) -> None:
-        """Raise LocalProtocolError if the numbers would mean other messages than in the windows before."""
-        place = _place_of(self._session)
-        if self._place is not None and place != self._place:
-            raise LocalProtocolError(f"{self._place[0]} was left while messages of it were fetched")
-        self._place = place
-
-    def _next_command(self) -> Fetch | UIDFetch | None:
+    def _next(self) -> SequenceSet | UIDSet | None:
         if isinstance(self._windows, Windows):
-            numbers: SequenceSet | UIDSet | None = self._windows.next(self._found)
-        else:
-            numbers = self._windows.pop() if self._windows else None
-        if numbers is None:
-            return None
+            return self._windows.next(self._found)
+        return self._windows.popleft() if self._windows else None
+
+    def _command(self, numbers: SequenceSet | UIDSet) -> Fetch | UIDFetch:
         if isinstance(numbers, UIDSet):
             return UIDFetch(numbers, self._items, modifiers=self._modifiers)
         return Fetch(numbers, self._items, modifiers=self._modifiers)
 
+    def _finish(self) -> None:
+        self.is_finished = True
+        if self._following is not None:
+            self._following.close()
+
     def close(self) -> None:
         """Want no more: what is still on its way is thrown away as it comes."""
-        self.is_finished = True
+        self._finish()
         self.ready.clear()
         inbox, self._inbox = self._inbox, None
         if inbox is not None and inbox.status is None:
             self._session.drain(inbox)
-
-
-def _place_of(session: Inboxes) -> tuple[str, int | None] | None:
-    view = session.conn.view
-    return None if view is None else (view.mailbox, view.uid_validity)
 
 
 def _flattened(

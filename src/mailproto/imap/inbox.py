@@ -46,6 +46,7 @@ from mailproto.imap.ext.urlauth import URLFetchData
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.needs import reason_against
+from mailproto.imap.numbering import Numbering
 from mailproto.imap.responses import (
     DataResponse,
     ExpungeData,
@@ -189,6 +190,9 @@ class Inboxes:
         self._full: Inbox | None = None
         self._exclusive: Inbox | None = None
         self._holds: list[Hold] = []
+        self._numberings: list[Numbering] = []
+        # Responses that moved sequence numbers.
+        self._moment = 0
         self._literal: _Literal | None = None
         self._collected: dict[str, tuple[BodyItem, bytes]] = {}
         self._values: list[bytes | None] = []
@@ -321,6 +325,25 @@ class Inboxes:
         """End *hold*; doing it again does nothing."""
         self._holds = [other for other in self._holds if other is not hold]
         self._wake()
+
+    @property
+    def place(self) -> tuple[str, int | None]:
+        """The mailbox in which what is sent now is carried out, and its UIDVALIDITY if that is known."""
+        leaving = self.leaving
+        if leaving is not None:
+            return getattr(leaving.command, "mailbox", ""), None
+        view = self.conn.view
+        return ("", None) if view is None else (view.mailbox, view.uid_validity)
+
+    def follow(self) -> Numbering:
+        """Return what is told of every message that goes, until `unfollow`."""
+        numbering = Numbering(self._moment)
+        self._numberings.append(numbering)
+        return numbering
+
+    def unfollow(self, numbering: Numbering) -> None:
+        """Tell *numbering* nothing any more; doing it again does nothing."""
+        self._numberings = [other for other in self._numberings if other is not numbering]
 
     def _wait_for_mailbox(self, command: Command) -> Flow[None]:
         if any(hold.owner is self.sharing.owner() for hold in self._holds):
@@ -540,8 +563,12 @@ class Inboxes:
         return self._route_named("", event)
 
     def _route_expunge(self, event: ClientEvent) -> Inbox | None:
+        number = cast(ExpungeData, event).sequence_number
+        self._moment += 1
         for inbox in self._fetching:
-            inbox.expunge(cast(ExpungeData, event).sequence_number)
+            inbox.expunge(number)
+        for numbering in self._numberings:
+            numbering.expunge(number)
         return self._route_data(event)
 
     def _route_vanished(self, event: ClientEvent) -> Inbox | None:
@@ -549,8 +576,11 @@ class Inboxes:
         vanished = cast(VanishedData, event)
         if vanished.is_earlier:
             return self._route_data(event)
+        self._moment += 1
         for inbox in self._fetching:
             inbox.vanish(vanished.uids)
+        for numbering in self._numberings:
+            numbering.expunge(None)
         collecting = next((inbox for inbox in self._open.values() if isinstance(inbox, ExchangeInbox)), None)
         if collecting is not None:
             collecting.put(event)
@@ -563,7 +593,7 @@ class Inboxes:
             self._bye = status
         answered = self._answered_by(status)
         if answered is not None:
-            answered.put(event)
+            answered.put_status(status)
         self._heed(status)
         if status.code_name != "ALERT" and answered is None and isinstance(status, No | Bad):
             self._note(status)
@@ -657,6 +687,7 @@ class Inboxes:
             return None
         if isinstance(inbox, FetchInbox):
             self._fetching.remove(inbox)
+        inbox.moment = self._moment
         for data in inbox.complete(completed.status):
             self._note(data)
         if isinstance(completed.command, _LEAVING):

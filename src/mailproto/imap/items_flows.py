@@ -18,6 +18,7 @@ from mailproto.imap.client_flows import (
     Numbers,
     data_of,
     literal_of,
+    messages_of,
     run,
     run_with_literals,
     sequence_set,
@@ -36,6 +37,7 @@ from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.parts import in_parts
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.values import Streamed
 
@@ -190,8 +192,7 @@ def uid_store_labels(
 
 def _store(session: Inboxes, command: StoreLabels | UIDStoreLabels) -> Flow[tuple[FetchData, ...]]:
     keys = frozenset[str]() if command.silent else frozenset({X_GM_LABELS.key})
-    inbox = yield from run(session, command, keys)
-    return data_of(session, inbox, FetchData)
+    return (yield from in_parts(session, command, messages_of, keys))
 
 
 def xlist(session: Inboxes, reference: str, pattern: str) -> Flow[tuple[XListData, ...]]:

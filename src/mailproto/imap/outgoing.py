@@ -6,16 +6,49 @@ belongs to one command has one owner, so that the rest of a refused command can 
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar, final
+from typing import Final, Generic, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.writer import Fragment, Gate, SecretOctets, StreamedLiteral
 
-__all__ = ["Outgoing"]
+__all__ = ["Outgoing", "longest_line"]
 
 OwnerT = TypeVar("OwnerT")
+
+_MARK: Final = re.compile(rb"\{([0-9]+)\+?\}\Z")
+
+
+def longest_line(fragments: Iterable[Fragment]) -> int:
+    """Return how many octets the longest line of a command has, with its CRLF and without literals.
+
+    A line goes on behind a literal, and is another one for the server's limit (RFC 2683 section 3.2.1.5).
+    """
+    longest = line = literal = 0
+    for fragment in fragments:
+        if isinstance(fragment, StreamedLiteral):
+            literal = 0
+            continue
+        octets = b"" if isinstance(fragment, Gate) else _octets_of(fragment)
+        position = min(literal, len(octets))
+        literal -= position
+        while position < len(octets):
+            end = octets.find(b"\r\n", position) + 2
+            if end < 2:
+                line += len(octets) - position
+                break
+            longest, line = max(longest, line + end - position), 0
+            mark = _MARK.search(octets, position, end - 2)
+            literal = int(mark[1]) if mark else 0
+            position = min(end + literal, len(octets))
+            literal -= position - end
+    return max(longest, line)
+
+
+def _octets_of(fragment: bytes | SecretOctets) -> bytes:
+    return fragment.octets if isinstance(fragment, SecretOctets) else fragment
 
 
 @final

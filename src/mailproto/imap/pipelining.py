@@ -29,7 +29,7 @@ from mailproto.imap.search_commands import KeyedCommand
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.state import row_of
 
-__all__ = ["answers_of", "conflict"]
+__all__ = ["answers_of", "conflict", "takes_numbers"]
 
 _HOW_IT_IS_WRITTEN: Final = frozenset({UTF8_ACCEPT, REV2})
 """What ENABLE may name that decides how names and strings are written from then on."""
@@ -37,21 +37,22 @@ _HOW_IT_IS_WRITTEN: Final = frozenset({UTF8_ACCEPT, REV2})
 
 def conflict(command: Command, pending: Iterable[Command]) -> str | None:
     """Return why *command* has to wait for one of *pending*, or None if it need not."""
-    takes_numbers = _takes_numbers(command)
+    has_numbers = takes_numbers(command)
     is_alone = row_of(command.name).is_alone
     for other in pending:
         if is_alone or row_of(other.name).is_alone:
             return f"{command.name}: {other.name} is in progress, and one of them has to be alone"
         if isinstance(other, Enable) and not _HOW_IT_IS_WRITTEN.isdisjoint(other.capabilities):
             return f"{command.name}: how it is written depends on the answer to the ENABLE in progress"
-        if takes_numbers and not row_of(other.name).keeps_numbers:
+        if has_numbers and not row_of(other.name).keeps_numbers:
             return f"{command.name}: sequence numbers may change while {other.name} is in progress"
         if _share_answers(command, other):
             return f"{command.name}: its answers could not be told from those of the {other.name} in progress"
     return None
 
 
-def _takes_numbers(command: Command) -> bool:
+def takes_numbers(command: Command) -> bool:
+    """Return whether sequence numbers are among its arguments."""
     if isinstance(command, KeyedCommand):
         return _has_numbers(command.key)
     # RFC 5182 section 2.1: a server keeps track of what `$` stands for.

@@ -51,7 +51,7 @@ from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.special_use import Use
-from mailproto.imap.ext.uidplus import CopyUIDCode, UIDExpunge
+from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.fetching import Fetching, Items, fetch_modifiers
@@ -532,7 +532,11 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         return self._run(flows.store(self._session, command))
 
     def copy(self, sequence_set: SequenceSet | Numbers, mailbox: str) -> CopyUIDCode | None:
-        """Copy messages to *mailbox*; the result has their UIDs there, if the server has UIDPLUS."""
+        """Copy messages to *mailbox*; the result has their UIDs there, if the server has UIDPLUS.
+
+        All or none; but of more messages than a line or the server's MESSAGELIMIT has room for, parts are
+        copied one after the other, and `done` and `result` of an error say which were.
+        """
         return self._run(flows.copy(self._session, Copy(flows.sequence_set(sequence_set), mailbox)))
 
     def uid_copy(self, uids: UIDSet | Numbers, mailbox: str) -> CopyUIDCode | None:
@@ -553,7 +557,7 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
 
     def uid_expunge(self, uids: UIDSet | Numbers) -> None:
         """Remove those of these messages that have `\\Deleted` (RFC 4315)."""
-        self._run(flows.run(self._session, UIDExpunge(flows.uid_set(uids))))
+        self._run(flows.uid_expunge(self._session, flows.uid_set(uids)))
 
     def append(
         self,

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 
-from mailproto.errors import IMAPStatusError, LocalProtocolError
+from mailproto.errors import LimitReached, LocalProtocolError, MailProtoError, OverQuota
+from mailproto.flow import Flow
+from mailproto.imap import client_flows as flows
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode, UnknownCode, parse_resp_text_code, write_resp_text_code
-from mailproto.imap.commands import Command, UIDSearch, parse_command
+from mailproto.imap.commands import Command, Copy, StoreAction, UIDCopy, UIDSearch, parse_command
 from mailproto.imap.cursor import ParseError
 from mailproto.imap.events import InvalidCommand
+from mailproto.imap.ext.condstore import MODSEQ
 from mailproto.imap.ext.message_limit import (
     MessageLimitCode,
     UIDAfter,
@@ -18,10 +22,15 @@ from mailproto.imap.ext.message_limit import (
     message_limit,
     save_limit,
 )
-from mailproto.imap.fetch import FLAGS
+from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.uidplus import CopyUIDCode
+from mailproto.imap.fetch import FLAGS, UID, FetchItem
+from mailproto.imap.fetching import Fetching, fetch_modifiers
+from mailproto.imap.inbox import Inboxes
 from mailproto.imap.search import Seen
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from support_imap import feed, selected_server
+from support_imap_dialogue import Step, Told, tell_in_pieces
 from support_imap_scripts import ADAPTERS, converse
 from support_imap_strategies import message_limit_codes, message_limit_keys
 from support_imap_wire import check_command, command_octets, cursor_at, frame, parse_octets, written
@@ -152,12 +161,282 @@ def test_a_limit_that_does_not_move_ends_the_search(adapter: str) -> None:
     assert len(said) == 2
 
 
+# What a client makes of the limit, with the dialogues of section 3.1, fewer responses in each.
+
+CAPABILITIES = "MESSAGELIMIT=1000 UIDPLUS MOVE CONDSTORE PARTIAL IDLE"
+
+
+def limited(call: Callable[[Inboxes], Flow[Any]], *steps: Step) -> Told:
+    return tell_in_pieces(call, *steps, capabilities=CAPABILITIES, value=_values)
+
+
+def _values(told: Told) -> object:
+    error = told.error
+    known = (error.done, error.result) if isinstance(error, MailProtoError) else ()
+    return told.result, repr(error), known
+
+
+def fetch(numbers: SequenceSet | UIDSet, *items: FetchItem[Any], **modifiers: Any) -> Any:
+    def run(session: Inboxes) -> Flow[list[int]]:
+        fetching = Fetching(session, numbers, items, fetch_modifiers(**modifiers))
+        found: list[int] = []
+        while not fetching.is_finished:
+            yield from fetching.fill()
+            found += (data.sequence_number for data in fetching.ready)
+            fetching.ready.clear()
+        return found
+
+    return run
+
+
+FETCHED = b"* 14589 FETCH (UID 25000 FLAGS (\\Seen))\r\n* 13590 FETCH (UID 23221 FLAGS ())\r\n"
+
+
+def test_a_fetch_by_number_goes_on_below_the_number_of_the_uid() -> None:
+    told = limited(
+        fetch(SequenceSet("10000:14589"), UID, FLAGS),
+        ([b"A2 FETCH 10000:14589 (UID FLAGS)"], FETCHED + b"A2 OK [MESSAGELIMIT 1000 23221] partial\r\n"),
+        (
+            [b"A3 FETCH 10000:13589 (UID FLAGS)"],
+            b"* 10000 FETCH (UID 20000 FLAGS ())\r\nA3 OK done\r\n",
+        ),
+    )
+    assert told.result == [14589, 13590, 10000]
+
+
+def test_a_number_that_no_answer_told_is_asked_for() -> None:
+    told = limited(
+        fetch(SequenceSet("10000:14589"), FLAGS),
+        (
+            [b"A2 FETCH 10000:14589 FLAGS"],
+            b"* 13590 FETCH (FLAGS ())\r\nA2 OK [MESSAGELIMIT 1000 23221] partial\r\n",
+        ),
+        ([b"A3 SEARCH UID 23221"], b"* SEARCH 13590\r\nA3 OK done\r\n"),
+        ([b"A4 FETCH 10000:13589 FLAGS"], b"* 10000 FETCH (FLAGS ())\r\nA4 OK done\r\n"),
+    )
+    assert told.result == [13590, 10000]
+
+
+def test_the_limit_stands_in_an_untagged_no_beside_expungeissued() -> None:
+    told = limited(
+        fetch(SequenceSet("10000:14589"), UID, FLAGS),
+        (
+            [b"A2 FETCH 10000:14589 (UID FLAGS)"],
+            FETCHED + b"* NO [MESSAGELIMIT 1000 23221] FETCH completed with 1000 partial results\r\n"
+            b"A2 OK [EXPUNGEISSUED] Some messages were also expunged\r\n",
+        ),
+        ([b"A3 FETCH 10000:13589 (UID FLAGS)"], b"A3 OK done\r\n"),
+    )
+    assert told.result == [14589, 13590]
+    assert list(told.line.session.news) == []
+
+
+def test_a_star_is_the_last_message() -> None:
+    told = limited(
+        fetch(SequenceSet("1:*"), UID),
+        ([b"A2 FETCH 1:* UID"], b"* 3 FETCH (UID 9)\r\nA2 OK [MESSAGELIMIT 1 9] partial\r\n"),
+        ([b"A3 FETCH 1:2 UID"], b"* 2 FETCH (UID 8)\r\nA3 OK [MESSAGELIMIT 1 8] partial\r\n"),
+        ([b"A4 FETCH 1 UID"], b"* 1 FETCH (UID 7)\r\nA4 OK done\r\n"),
+    )
+    assert told.result == [3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"A2 OK [MESSAGELIMIT 1000] partial\r\n", id="no uid"),
+        pytest.param(b"A2 NO [MESSAGELIMIT 1000] FETCH exceeds the limit\r\n", id="refused"),
+    ],
+)
+def test_what_is_left_and_cannot_be_named_is_an_error(answer: bytes) -> None:
+    told = limited(fetch(SequenceSet("1:9"), FLAGS), ([b"A2 FETCH 1:9 FLAGS"], answer))
+    assert isinstance(told.error, LimitReached)
+
+
+def test_too_large_a_part_is_refused() -> None:
+    told = limited(
+        fetch(UIDSet("22000:25000"), UID, FLAGS, MODSEQ, partial=(-1, -1500)),
+        (
+            [b"A2 UID FETCH 22000:25000 (UID FLAGS MODSEQ) (PARTIAL -1:-1500)"],
+            b"A2 NO [MESSAGELIMIT 1000] FETCH exceeds the maximum 1000-message limit\r\n",
+        ),
+    )
+    assert isinstance(told.error, LimitReached)
+    assert told.error.code == MessageLimitCode(1000)
+
+
+def stored(kind: type[Any], numbers: str) -> Callable[[Inboxes], Flow[Any]]:
+    command = flows.store_command(kind(numbers), StoreAction.ADD, r"\Seen", silent=False)
+    return lambda session: flows.store(session, command)
+
+
+def test_a_store_by_uid_goes_on() -> None:
+    told = limited(
+        stored(UIDSet, "18000:20000"),
+        (
+            [b"A2 UID STORE 18000:20000 +FLAGS (\\Seen)"],
+            b"* 11215 FETCH (UID 20000 FLAGS (\\Seen \\Deleted))\r\n"
+            b"* 10216 FETCH (UID 19578 FLAGS (\\Seen))\r\n"
+            b"A2 OK [MESSAGELIMIT 1000 19578] STORE completed for the last 1000 messages\r\n",
+        ),
+        (
+            [b"A3 UID STORE 18000:19577 +FLAGS (\\Seen)"],
+            b"* 9000 FETCH (UID 18001 FLAGS (\\Seen))\r\nA3 OK done\r\n",
+        ),
+    )
+    assert [data.uid for data in told.result] == [20000, 19578, 18001]
+
+
+def test_a_store_by_number_goes_on() -> None:
+    told = limited(
+        stored(SequenceSet, "1:3"),
+        (
+            [b"A2 STORE 1:3 +FLAGS (\\Seen)"],
+            b"* 3 FETCH (FLAGS (\\Seen))\r\nA2 OK [MESSAGELIMIT 1 30] partial\r\n",
+        ),
+        ([b"A3 SEARCH UID 30"], b"* SEARCH 3\r\nA3 OK done\r\n"),
+        ([b"A4 STORE 1:2 +FLAGS (\\Seen)"], b"* 2 FETCH (FLAGS (\\Seen))\r\nA4 OK done\r\n"),
+    )
+    assert [data.sequence_number for data in told.result] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([b"A2 OK [MESSAGELIMIT 1] partial\r\n"], id="no uid"),
+        pytest.param([b"A2 OK [MESSAGELIMIT 1 30] partial\r\n", b"A3 OK done\r\n"], id="no such message"),
+        pytest.param(
+            [b"A2 OK [MESSAGELIMIT 1 30] partial\r\n", b"* SEARCH 4\r\nA3 OK done\r\n"], id="none processed"
+        ),
+    ],
+)
+def test_a_store_that_cannot_go_on_says_so(answers: list[bytes]) -> None:
+    said = [[b"A2 STORE 1:3 +FLAGS (\\Seen)"], [b"A3 SEARCH UID 30"]]
+    told = limited(stored(SequenceSet, "1:3"), *zip(said, answers, strict=False))
+    assert isinstance(told.error, LimitReached)
+    assert told.error.done == SequenceSet()
+
+
+def copied(numbers: str) -> Callable[[Inboxes], Flow[Any]]:
+    return lambda session: flows.copy(session, UIDCopy(UIDSet(numbers), "Trash"))
+
+
+def test_a_copy_of_too_many_is_done_in_parts_in_the_order_of_the_messages() -> None:
+    told = limited(
+        copied("18000:21000"),
+        (
+            [b"A2 UID COPY 18000:21000 Trash"],
+            b"A2 NO [MESSAGELIMIT 1000 20001] Too many messages to copy, try a smaller subset\r\n",
+        ),
+        ([b"A3 UID COPY 18000:20000 Trash"], b"A3 NO [MESSAGELIMIT 1000 19001] Too many\r\n"),
+        ([b"A4 UID COPY 18000:19000 Trash"], b"A4 OK [COPYUID 7 18000 50] done\r\n"),
+        ([b"A5 UID COPY 19001:20000 Trash"], b"A5 OK [COPYUID 7 19001:19002 51:52] done\r\n"),
+        ([b"A6 UID COPY 20001:21000 Trash"], b"A6 OK [COPYUID 7 20001 53] done\r\n"),
+    )
+    assert told.result == CopyUIDCode(7, UIDSet("18000,19001:19002,20001"), UIDSet("50,51:52,53"))
+
+
+def test_a_copy_of_too_many_that_fails_half_way_says_what_was_copied() -> None:
+    told = limited(
+        copied("1:10"),
+        ([b"A2 UID COPY 1:10 Trash"], b"A2 NO [MESSAGELIMIT 5 6] too many\r\n"),
+        ([b"A3 UID COPY 1:5 Trash"], b"A3 OK [COPYUID 7 1:5 21:25] done\r\n"),
+        ([b"A4 UID COPY 6:10 Trash"], b"A4 NO [OVERQUOTA] full\r\n"),
+    )
+    assert isinstance(told.error, OverQuota)
+    assert told.error.done == UIDSet("1:5")
+    assert told.error.result == CopyUIDCode(7, UIDSet("1:5"), UIDSet("21:25"))
+
+
+def test_a_copy_is_halved_where_the_limit_says_nothing_more() -> None:
+    told = limited(
+        lambda session: flows.copy(session, Copy(SequenceSet("1:*"), "Trash")),
+        ([b"A2 COPY 1:* Trash"], b"A2 NO [MESSAGELIMIT 2] too many\r\n"),
+        ([b"A3 COPY 1 Trash"], b"A3 OK done\r\n"),
+        ([b"A4 COPY 2:3 Trash"], b"A4 OK done\r\n"),
+    )
+    assert told.error is None
+
+
+def test_a_copy_of_one_message_that_is_too_many_is_refused() -> None:
+    told = limited(copied("5"), ([b"A2 UID COPY 5 Trash"], b"A2 NO [MESSAGELIMIT 1 5] too many\r\n"))
+    assert isinstance(told.error, LimitReached)
+
+
+def test_a_copy_that_was_done_is_not_done_again() -> None:
+    told = limited(copied("1:10"), ([b"A2 UID COPY 1:10 Trash"], b"A2 OK [MESSAGELIMIT 5 1] done\r\n"))
+    assert told.error is None
+
+
+def test_a_move_by_uid_goes_on() -> None:
+    told = limited(
+        lambda session: flows.move(session, UIDMove(UIDSet("18000:21000"), "Archive")),
+        (
+            [b"A2 UID MOVE 18000:21000 Archive"],
+            b"* OK [COPYUID 1397597919 20001:21000 22363:23362] Some messages were not moved\r\n"
+            b"* 3 EXPUNGE\r\n* 2 EXPUNGE\r\n"
+            b"A2 OK [MESSAGELIMIT 1000 20001] MOVE completed for the last 1000 messages\r\n",
+        ),
+        (
+            [b"A3 UID MOVE 18000:20000 Archive"],
+            b"* OK [COPYUID 1397597919 19999 23363] .\r\n* 1 EXPUNGE\r\nA3 OK done\r\n",
+        ),
+    )
+    assert told.result == CopyUIDCode(1397597919, UIDSet("20001:21000,19999"), UIDSet("22363:23362,23363"))
+
+
+def test_a_move_by_number_goes_on_with_what_is_still_there() -> None:
+    told = limited(
+        lambda session: flows.move(session, Move(SequenceSet("1:3"), "Archive")),
+        (
+            [b"A2 MOVE 1:3 Archive"],
+            b"* OK [COPYUID 5 30 1] .\r\n* 3 EXPUNGE\r\nA2 OK [MESSAGELIMIT 1 30] partial\r\n",
+        ),
+        (
+            [b"A3 MOVE 1:2 Archive"],
+            b"* OK [COPYUID 5 20 2] .\r\n* 2 EXPUNGE\r\nA3 OK [MESSAGELIMIT 1 20] partial\r\n",
+        ),
+        ([b"A4 MOVE 1 Archive"], b"* OK [COPYUID 5 10 3] .\r\n* 1 EXPUNGE\r\nA4 OK done\r\n"),
+    )
+    assert told.result == CopyUIDCode(5, UIDSet("30,20,10"), UIDSet("1,2,3"))
+
+
+def test_a_move_that_moves_nothing_ends() -> None:
+    told = limited(
+        lambda session: flows.move(session, Move(SequenceSet("1:3"), "Archive")),
+        ([b"A2 MOVE 1:3 Archive"], b"A2 OK [MESSAGELIMIT 1 30] partial\r\n"),
+    )
+    assert isinstance(told.error, LimitReached)
+
+
+@pytest.mark.parametrize(
+    ("code", "second"), [(b"MESSAGELIMIT 1000 11627", b"11000:11626"), (b"MESSAGELIMIT 1000", b"11000:13000")]
+)
+def test_an_expunge_by_uid_goes_on(code: bytes, second: bytes) -> None:
+    told = limited(
+        lambda session: flows.uid_expunge(session, UIDSet("11000:13000")),
+        (
+            [b"A2 UID EXPUNGE 11000:13000"],
+            b"* 3 EXPUNGE\r\n* 2 EXPUNGE\r\nA2 OK [" + code + b"] done for the last 1000 messages\r\n",
+        ),
+        ([b"A3 UID EXPUNGE " + second], b"* 1 EXPUNGE\r\nA3 OK done\r\n"),
+    )
+    assert told.error is None
+    assert told.line.conn.view is not None
+    assert told.line.conn.view.exists == 0
+
+
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_a_copy_of_too_many_is_refused(adapter: str) -> None:
-    with pytest.raises(IMAPStatusError, match="MESSAGELIMIT"):
-        converse(
-            adapter,
-            "SAVELIMIT=1000",
-            [b"{tag} NO [MESSAGELIMIT 1000 20001] Too many messages to copy\r\n"],
-            lambda imap: imap.uid_copy("18000:21000", "Trash"),
-        )
+def test_clients_go_on(adapter: str) -> None:
+    answers = [
+        b"* 9 FETCH (UID 90 FLAGS (a))\r\n{tag} OK [MESSAGELIMIT 1 90] partial\r\n",
+        b"* 8 FETCH (UID 80 FLAGS (a))\r\n{tag} OK done\r\n",
+    ]
+    found, said = converse(
+        adapter, "MESSAGELIMIT=1000", answers, lambda imap: imap.uid_store("1:*", "+FLAGS", "a")
+    )
+    assert [message.uid for message in found] == [90, 80]
+    assert said == [b"UID STORE 1:* +FLAGS (a)", b"UID STORE 1:89 +FLAGS (a)"]
+    answers = [b"{tag} OK [MESSAGELIMIT 1000 50] partial\r\n", b"{tag} OK done\r\n"]
+    _, said = converse(adapter, "MESSAGELIMIT=1000 UIDPLUS", answers, lambda imap: imap.uid_expunge("10:90"))
+    assert said == [b"UID EXPUNGE 10:90", b"UID EXPUNGE 10:49"]
