@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailproto.errors import Defect
 from mailproto.mime.decoding import decode, decoder
+from support_split import splits
 
 CASES: list[tuple[str, bytes, bytes]] = [
     ("base64", b"", b""),
@@ -113,3 +115,60 @@ def test_finish_gives_the_rest_once() -> None:
         fed = one.feed(b"YWI")
         assert len(fed + one.finish()) in (2, 3)
         assert one.finish() == b""
+
+
+DEFECTS: list[tuple[str, bytes, list[Defect]]] = [
+    ("base64", b"aGVs\r\nbG8=\r\n", []),
+    ("base64", b"aGVsbG8=\r\n\r\n", []),
+    ("base64", b"aGVs!b*G8=", [Defect("base64 digits and line ends only", 4, b"!b*G8=")]),
+    ("base64", b"aGVsbG8", [Defect("base64 digits in groups of four", 7)]),
+    (
+        "base64",
+        b"aGVsbG8=\r\naGVsbG8=aGVs",
+        [Defect("no digits behind the padding of base64", 10, b"aGVsbG8=aGVs")],
+    ),
+    (
+        "base64",
+        b"\xffa=\r\nb",
+        [
+            Defect("base64 digits and line ends only", 0, b"\xffa=\r\nb"),
+            Defect("no digits behind the padding of base64", 5, b"b"),
+            Defect("base64 digits in groups of four", 6),
+        ],
+    ),
+    ("quoted-printable", b"a=3D=\r\nb= \t\nc=", []),
+    (
+        "quoted-printable",
+        b"a\r\nb=ZZ=3\r\n",
+        [Defect("= before two hexadecimal digits or a line end", 4, b"=ZZ=3\r\n")],
+    ),
+    ("quoted-printable", b"a\r\nb\xe4=3D", [Defect("7-bit octets in quoted-printable", 4, b"\xe4=3D")]),
+    ("8bit", b"\xff", []),
+    ("", b"\xff", []),
+    ("x-uuencode", b"\xff", [Defect("a transfer encoding that is known", 0, b"x-uuencode")]),
+]
+
+
+@pytest.mark.parametrize("encoding, octets, defects", DEFECTS)
+def test_what_is_malformed_is_a_defect_however_it_is_cut(
+    encoding: str, octets: bytes, defects: list[Defect]
+) -> None:
+    for pieces in splits(octets):
+        one = decoder(encoding)
+        for piece in pieces:
+            one.feed(piece)
+        one.finish()
+        assert [(found.rule, found.offset) for found in one.defects] == [
+            (found.rule, found.offset) for found in defects
+        ]
+    one = decoder(encoding)
+    one.feed(octets)
+    one.finish()
+    assert list(one.defects) == defects
+
+
+def test_only_the_first_defect_of_a_rule_is_kept() -> None:
+    one = decoder("base64")
+    for _ in range(1_000):
+        one.feed(b"!" * 100)
+    assert [(found.offset, len(found.excerpt)) for found in one.defects] == [(0, 40)]
