@@ -141,7 +141,11 @@ class Task:
             if isinstance(instruction, Flush):
                 continue
             if isinstance(instruction, Call):
-                value = instruction.function(*instruction.args)
+                try:
+                    value = instruction.function(*instruction.args)
+                except BaseException as error:
+                    resume, value = cast("Flow[Any]", self._flow).throw, error
+                    continue
                 if not isinstance(value, _Waiter):
                     continue
                 if value.is_set:

@@ -32,12 +32,12 @@ from mailproto.asyncio._imap_modifiers import ModifierMethods
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
 from mailproto.asyncio._sharing import TaskSharing
-from mailproto.errors import URLValue
+from mailproto.errors import Defect, URLValue
 from mailproto.flow import Flow, TLSInfo
 from mailproto.imap import client_flows as flows
 from mailproto.imap import session_flows
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.client_flows import Appended, Exchange, MessageSource, Numbers
+from mailproto.imap.client_flows import Appended, Exchange, MessageSource, Numbers, Progress
 from mailproto.imap.commands import (
     Check,
     Close,
@@ -139,6 +139,21 @@ class Download:
     def size(self) -> int:
         """Octets of the part as they travel, before decoding."""
         return self._downloading.size or 0
+
+    @property
+    def total(self) -> int | None:
+        """Octets that come out in all; None if they are decoded here, so that only the end tells."""
+        return self._downloading.total
+
+    @property
+    def done(self) -> int:
+        """Octets that were given out: `offset=` of a download that goes on with the next one."""
+        return self._downloading.done
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What was malformed in a transfer encoding that is undone here, as far as it was read."""
+        return self._downloading.defects
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         downloading = self._downloading
@@ -524,14 +539,31 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         return Messages(self._driver, Fetching(self._session, flows.uid_set(uids), items, modifiers))
 
     def download(
-        self, uid: UIDSet | Numbers, section: SectionLike = "", *, decode: bool = False
+        self,
+        uid: UIDSet | Numbers,
+        section: SectionLike = "",
+        *,
+        decode: bool = False,
+        offset: int = 0,
+        length: int | None = None,
+        progress: Progress | None = None,
     ) -> Opening[Download]:
         """Stream one part of the message with this UID: "" is all of it, "2" or "1.3" a part, "HEADER" ...
 
-        With *decode* the content-transfer-encoding of the part is undone. Raises `ItemMissing` if there is no
-        such part.
+        With *decode* the content-transfer-encoding of the part is undone, by the server if it offers BINARY.
+        *offset* and *length* count octets of what comes out: a download that was broken off goes on at
+        `offset=done`. *progress* is called with the octets that have come, and with the total or None. Raises
+        `ItemMissing` if there is no such part.
         """
-        downloading = Downloading(self._session, flows.uid_set(uid), section, is_decoding=decode)
+        downloading = Downloading(
+            self._session,
+            flows.uid_set(uid),
+            section,
+            is_decoding=decode,
+            offset=offset,
+            length=length,
+            progress=progress,
+        )
         return Opening(lambda: self._open_download(downloading))
 
     async def _open_download(self, downloading: Downloading) -> Download:

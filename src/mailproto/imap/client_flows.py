@@ -78,6 +78,7 @@ __all__ = [
     "Exchange",
     "MessageSource",
     "Numbers",
+    "Progress",
     "append",
     "capabilities",
     "complete",
@@ -113,6 +114,12 @@ __all__ = [
 
 Numbers: TypeAlias = str | int | Iterable[int]
 """What stands for a set of numbers beside the set itself: its wire form, one number, or several."""
+
+Progress: TypeAlias = Callable[[int, int | None], object]
+"""What is told of a transfer: how many octets are done, of how many, None if that cannot be known.
+
+In asyncio it may be a coroutine function. What it raises ends the transfer.
+"""
 
 CHUNK: Final = 65_536
 """Octets of a message that are read, and given on, at once."""

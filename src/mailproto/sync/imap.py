@@ -26,12 +26,12 @@ from mailproto._imap import (
 )
 from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
-from mailproto.errors import URLValue
+from mailproto.errors import Defect, URLValue
 from mailproto.flow import Flow, TLSInfo
 from mailproto.imap import client_flows as flows
 from mailproto.imap import session_flows
 from mailproto.imap.capability import Capabilities
-from mailproto.imap.client_flows import Appended, Exchange, MessageSource, Numbers
+from mailproto.imap.client_flows import Appended, Exchange, MessageSource, Numbers, Progress
 from mailproto.imap.commands import (
     Check,
     Close,
@@ -131,6 +131,21 @@ class Download:
     def size(self) -> int:
         """Octets of the part as they travel, before decoding."""
         return self._downloading.size or 0
+
+    @property
+    def total(self) -> int | None:
+        """Octets that come out in all; None if they are decoded here, so that only the end tells."""
+        return self._downloading.total
+
+    @property
+    def done(self) -> int:
+        """Octets that were given out: `offset=` of a download that goes on with the next one."""
+        return self._downloading.done
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What was malformed in a transfer encoding that is undone here, as far as it was read."""
+        return self._downloading.defects
 
     def __iter__(self) -> Iterator[bytes]:
         downloading = self._downloading
@@ -488,13 +503,32 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         modifiers = fetch_modifiers(changed_since, vanished=vanished, partial=partial)
         return Messages(self._driver, Fetching(self._session, flows.uid_set(uids), items, modifiers))
 
-    def download(self, uid: UIDSet | Numbers, section: SectionLike = "", *, decode: bool = False) -> Download:
+    def download(
+        self,
+        uid: UIDSet | Numbers,
+        section: SectionLike = "",
+        *,
+        decode: bool = False,
+        offset: int = 0,
+        length: int | None = None,
+        progress: Progress | None = None,
+    ) -> Download:
         """Stream one part of the message with this UID: "" is all of it, "2" or "1.3" a part, "HEADER" ...
 
-        With *decode* the content-transfer-encoding of the part is undone. Raises `ItemMissing` if there is no
-        such part.
+        With *decode* the content-transfer-encoding of the part is undone, by the server if it offers BINARY.
+        *offset* and *length* count octets of what comes out: a download that was broken off goes on at
+        `offset=done`. *progress* is called with the octets that have come, and with the total or None. Raises
+        `ItemMissing` if there is no such part.
         """
-        downloading = Downloading(self._session, flows.uid_set(uid), section, is_decoding=decode)
+        downloading = Downloading(
+            self._session,
+            flows.uid_set(uid),
+            section,
+            is_decoding=decode,
+            offset=offset,
+            length=length,
+            progress=progress,
+        )
         self._driver.run(downloading.open())
         return Download(self._driver, downloading)
 
