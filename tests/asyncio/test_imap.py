@@ -493,3 +493,27 @@ async def test_another_loop_is_refused(kind: str) -> None:
 
         await asyncio.to_thread(use)
         await imap.noop()
+
+
+@run_async
+async def test_an_append_from_an_async_iterator_tells_its_progress(kind: str) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(LARGE), 50_000):
+            await asyncio.sleep(0)
+            yield LARGE[start : start + 50_000]
+
+    async def note(done: int, total: int | None) -> None:
+        await asyncio.sleep(0)
+        told.append((done, total))
+
+    told: list[tuple[int, int | None]] = []
+    async with logged_in(kind, messages=0) as imap:
+        await imap.append("INBOX", chunks(), size=len(LARGE), progress=note)
+        expected = [*range(50_000, len(LARGE), 50_000), len(LARGE)]
+        assert told == [(done, len(LARGE)) for done in expected]
+        await imap.noop()
+        told.clear()
+        async with imap.download(1, progress=note) as part:
+            assert await part.read() == LARGE
+        assert told[-1] == (len(LARGE), len(LARGE))
+        assert [done for done, _ in told] == sorted({done for done, _ in told})

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,9 @@ from mailproto.errors import (
     LocalProtocolError,
     MailboxMissing,
 )
-from mailproto.flow import Flow
+from mailproto.flow import Flow, Received
 from mailproto.imap import client_flows as flows
+from mailproto.imap.client import IMAPClientConnection
 from mailproto.imap.client_flows import Appended
 from mailproto.imap.commands import Append, Authenticate, StoreAction, UIDCopy, UIDStore
 from mailproto.imap.ext.idle import Idle
@@ -21,12 +23,15 @@ from mailproto.imap.ext.move import UIDMove
 from mailproto.imap.ext.objectid import EMAILID, EmailID
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.fetching import Fetching
+from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ListData
 from mailproto.imap.search import Seen, Subject
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.updates import MailboxChanged
 from mailproto.imap.values import Streamed
 from mailproto.limits import IMAPLimits
+from mailproto.wants import Wants
+from support_flows import FlowRun
 from support_inbox import Line
 
 Script = Iterable[tuple[bytes | None, object]]
@@ -223,11 +228,110 @@ def test_a_streamed_append_that_is_refused_leaves_the_session_usable() -> None:
     answer(flows.noop(line.session), line, b"A3 OK done")
 
 
-def test_an_append_that_ends_too_early_ends_the_session() -> None:
+WRONG_SIZES = [
+    pytest.param(lambda: iter([b"x" * 5_000]), 9_000, b"x" * 5_000, "4000 octets too early", id="fewer"),
+    pytest.param(lambda: io.BytesIO(b"x" * 5_000), 9_000, b"x" * 5_000, "too early", id="file, fewer"),
+    pytest.param(lambda: iter([b"x" * 5_000, b"y" * 5_000]), 9_000, b"x" * 5_000, "beyond", id="more"),
+    pytest.param(
+        lambda: iter([b"x" * 5_000, b"y" * 4_000, b"", b"z"]), 9_000, b"x" * 5_000, "beyond", id="then"
+    ),
+    pytest.param(lambda: io.BytesIO(b"x" * 9_001), 9_000, b"", "beyond", id="file, more"),
+    pytest.param(lambda: io.BytesIO(b"x" * 70_000), 65_536, b"", "beyond", id="file, a chunk"),
+    pytest.param(lambda: iter([b"", b"x" * 9_000, b"y"]), 9_000, b"", "beyond", id="empty first"),
+]
+
+
+@pytest.mark.parametrize(("source", "size", "sent", "reason"), WRONG_SIZES)
+def test_a_message_of_another_size_than_said_is_never_sent_whole(
+    source: Callable[[], Any], size: int, sent: bytes, reason: str
+) -> None:
     line = Line()
-    with pytest.raises(LocalProtocolError, match="4000 octets too early"):
-        answer(flows.append(line.session, "Sent", iter([b"x" * 5_000]), size=9_000), line, b"+ go")
+    task = line.start(flows.append(line.session, "Sent", source(), size=size))
+    assert line.sent() == [b"A2 APPEND Sent {%d}" % size]
+    line.conn.receive_data(b"+ go\r\n")
+    task.step(Received.RECEIVED)
+    assert b"".join(line.conn.data_to_send()) == sent
+    assert isinstance(task.error, LocalProtocolError)
+    assert reason in str(task.error)
+    assert line.conn.wants is Wants.CLOSED
     assert isinstance(line.start(flows.noop(line.session)).error, LocalProtocolError)
+
+
+@pytest.mark.parametrize("source", [lambda: iter([b"x"]), lambda: io.BytesIO(b"x")])
+def test_a_message_of_no_octets_has_none(source: Callable[[], Any]) -> None:
+    line = Line()
+    task = line.start(flows.append(line.session, "Sent", source(), size=0))
+    assert isinstance(task.error, LocalProtocolError)
+    assert line.sent() == []
+    line.start(flows.append(line.session, "Sent", iter([b""]), size=0))
+    assert line.sent() == [b"A2 APPEND Sent {0+}", b""]
+
+
+async def later(octets: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(octets), 3_000):
+        yield octets[start : start + 3_000]
+        yield b""
+
+
+TOLD_SOURCES = [
+    pytest.param(
+        lambda octets: octets, [(65_536, 150_000), (131_072, 150_000), (150_000, 150_000)], id="octets"
+    ),
+    pytest.param(io.BytesIO, [(65_536, 150_000), (131_072, 150_000), (150_000, 150_000)], id="file"),
+    pytest.param(
+        lambda octets: iter([octets[:10], b"", octets[10:]]), [(10, 150_000), (150_000, 150_000)], id="chunks"
+    ),
+    pytest.param(later, [(sent, 150_000) for sent in range(3_000, 150_001, 3_000)], id="async"),
+]
+
+
+@pytest.mark.parametrize(("source", "expected"), TOLD_SOURCES)
+def test_progress_of_an_append(source: Callable[[bytes], Any], expected: list[tuple[int, int]]) -> None:
+    octets = b"0123456789" * 15_000
+    conn = IMAPClientConnection()
+    conn.receive_data(b"* PREAUTH [CAPABILITY IMAP4rev1] ready\r\n")
+    session = Inboxes(conn)
+    session.pump()
+    told: list[tuple[int, int | None]] = []
+    flow = flows.append(
+        session,
+        "Sent",
+        source(octets),
+        size=len(octets),
+        progress=lambda done, total: told.append((done, total)),
+    )
+    run = FlowRun(conn, flow)
+    assert run.take_sent() == b"A1 APPEND Sent {150000}\r\n"
+    run.feed(b"+ go\r\n")
+    assert run.take_sent() == octets + b"\r\n"
+    run.feed(b"A1 OK [APPENDUID 5 20] done\r\n")
+    assert run.result == Appended(5, 20)
+    assert told == expected
+
+
+def test_nul_in_octets_whose_progress_is_told_is_refused_before_anything_is_sent() -> None:
+    line = Line()
+    task = line.start(flows.append(line.session, "Sent", b"a\0b", progress=print))
+    assert isinstance(task.error, LocalProtocolError)
+    assert line.sent() == []
+    assert line.start(flows.noop(line.session)).error is None
+
+
+@pytest.mark.parametrize(("chunks", "is_usable"), [([b"x" * 10], True), ([b"x" * 5, b"y" * 5], False)])
+def test_what_progress_raises_ends_an_append(chunks: list[bytes], is_usable: bool) -> None:
+    def stop(_done: int, _total: int | None) -> None:
+        raise ZeroDivisionError
+
+    line = Line()
+    task = line.start(flows.append(line.session, "Sent", iter(chunks), size=10, progress=stop))
+    line.feed(b"+ go")
+    assert isinstance(task.error, ZeroDivisionError)
+    # With all octets sent the message is added; with some, that would be another one.
+    assert (line.conn.wants is not Wants.CLOSED) is is_usable
+    if is_usable:
+        other = line.start(flows.noop(line.session))
+        line.feed(b"A2 OK done", b"A3 OK done")
+        assert other.is_done
 
 
 def test_chunks_need_a_size() -> None:

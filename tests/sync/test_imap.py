@@ -5,7 +5,7 @@ import io
 import socket
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -425,3 +425,33 @@ def test_an_interrupt_while_waiting_leaves_the_connection_usable(
             next(messages)
         assert messages.all() == []
         assert imap.uid_search() == UIDSet("1:3")
+
+
+def test_progress_of_an_append_and_of_a_download(kind: str) -> None:
+    told: list[tuple[int, int | None]] = []
+
+    def note(done: int, total: int | None) -> None:
+        told.append((done, total))
+
+    with logged_in(kind, messages=0) as imap:
+        imap.append("INBOX", LARGE, progress=note)
+        assert told[-1] == (len(LARGE), len(LARGE))
+        assert len(told) == -(-len(LARGE) // 65_536)
+        imap.noop()
+        told.clear()
+        with imap.download(1, offset=100, length=500_000, progress=note) as part:
+            assert part.total == 500_000
+            assert part.read() == LARGE[100:500_100]
+            assert part.done == 500_000
+            assert part.defects == ()
+        assert told[-1] == (500_000, 500_000)
+        with imap.download(1, offset=part.done + 100) as part:
+            assert part.read() == LARGE[500_100:]
+
+
+def test_an_async_iterator_needs_asyncio(kind: str) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    with logged_in(kind, messages=0) as imap, pytest.raises(TypeError, match="asyncio"):
+        imap.append("INBOX", chunks(), size=5_000)

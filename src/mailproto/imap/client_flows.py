@@ -8,8 +8,8 @@ an `IMAPStatusError`, after which the session is usable. Greeting and login are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar, cast
 
@@ -125,6 +125,8 @@ CHUNK: Final = 65_536
 """Octets of a message that are read, and given on, at once."""
 
 _FLUSH: Final = Flush()
+_BY_CHUNKS: Final = (next, anext)
+"""What gives the next chunk, which may be empty, and None after the last one."""
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 DataT = TypeVar("DataT", bound=DataResponse | FetchData)
@@ -138,8 +140,11 @@ class SupportsAsBytes(Protocol):
         """Return the message, header and body."""
 
 
-MessageSource: TypeAlias = bytes | SupportsAsBytes | BinaryIO | Iterable[bytes]
-"""A message to append: octets, a file that can seek, or chunks whose size the caller says."""
+MessageSource: TypeAlias = bytes | SupportsAsBytes | BinaryIO | Iterable[bytes] | AsyncIterable[bytes]
+"""A message to append: octets, a file that can seek, or chunks whose size the caller says.
+
+In asyncio the chunks may come from an async iterator.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,22 +389,34 @@ def append(
     size: int | None = None,
     *,
     form: Callable[[bytes | Streamed], AppendOctets] = lambda octets: octets,
+    progress: Progress | None = None,
 ) -> Flow[Appended | None]:
     """Add a message to *mailbox*; the result says which UID it got, if the server has UIDPLUS.
 
     Octets, files and chunks are sent as they are; line ends of what has `as_bytes` become CRLF. Chunks need
-    *size*, in octets. If a streamed message ends too early the connection is closed. *form* makes of the
-    octets how they travel.
+    *size*, in octets. If a streamed message has more or fewer the connection is closed, and the message is
+    not added. *form* makes of the octets how they travel. *progress* is called as they are sent.
     """
     octets, reads = yield from literal_of(message, size)
     command = Append(mailbox, form(octets), frozenset(flags), internal_date=internal_date)
-    codes = yield from run_with_literals(session, command, reads)
+    if progress is not None and isinstance(octets, bytes):
+        command = replace(command, message=form(Streamed(len(octets))))
+        reads = [Call(next, (_chunks_of(octets), None))]
+    codes = yield from run_with_literals(session, command, reads, progress)
     code = next((code for code in codes if isinstance(code, AppendUIDCode)), None)
     return None if code is None else Appended(code.uid_validity, next(iter(code.uids)))
 
 
+def _chunks_of(octets: bytes) -> Iterator[bytes]:
+    for start in range(0, len(octets), CHUNK):
+        yield octets[start : start + CHUNK]
+
+
 def literal_of(message: MessageSource, size: int | None) -> Flow[tuple[bytes | Streamed, list[Call]]]:
-    """Return the octets of a message, or what stands for them and how to get the next chunk."""
+    """Return the octets of a message, or what stands for them and how to get the next chunk.
+
+    After the last chunk a file gives b"", others None.
+    """
     if isinstance(message, bytes):
         return message, []
     if hasattr(message, "as_bytes"):
@@ -410,14 +427,23 @@ def literal_of(message: MessageSource, size: int | None) -> Flow[tuple[bytes | S
             start = yield Call(file.tell)
             size = cast(int, (yield Call(file.seek, (0, 2)))) - start
             yield Call(file.seek, (start,))
-        return Streamed(size), [Call(file.read, (CHUNK,))]
+        return (yield from _streamed(size, Call(file.read, (CHUNK,))))
     if size is None:
         raise LocalProtocolError("size: needed for a message in chunks")
-    return Streamed(size), [Call(next, (iter(message), b""))]
+    if hasattr(message, "__aiter__"):
+        return (yield from _streamed(size, Call(anext, (aiter(cast("AsyncIterable[bytes]", message)), None))))
+    return (yield from _streamed(size, Call(next, (iter(message), None))))
+
+
+def _streamed(size: int, read: Call) -> Flow[tuple[bytes | Streamed, list[Call]]]:
+    if size:
+        return Streamed(size), [read]
+    yield from _check_end(0, 0, read)
+    return b"", []
 
 
 def run_with_literals(
-    session: Inboxes, command: Command, reads: Iterable[Call]
+    session: Inboxes, command: Command, reads: Iterable[Call], progress: Progress | None = None
 ) -> Flow[tuple[ResponseCode, ...]]:
     """Send *command* and the literals of it that are streamed, chunk by chunk as *reads* give them.
 
@@ -425,6 +451,7 @@ def run_with_literals(
     then left where it is.
     """
     waiting = list(reads)
+    told = _Told(progress, sum(streamed.size for streamed in command.streamed))
     inbox = yield from session.send(command, is_exclusive=bool(waiting))
     statuses: list[Ok | No | Bad | None] = []
     try:
@@ -432,12 +459,13 @@ def run_with_literals(
             yield from session.wait(inbox)
             for event in session.take(inbox):
                 if isinstance(event, LiteralWanted):
-                    yield from _send_chunks(session, waiting.pop(0))
+                    yield from _send_chunks(session, waiting.pop(0), told)
                 elif isinstance(event, Ok | No | Bad):
                     statuses.append(event)
     except BaseException:
         if session.conn.literal_owed or waiting:
             session.conn.abort()
+        session.drain(inbox)
         raise
     finally:
         session.release(inbox)
@@ -447,17 +475,48 @@ def run_with_literals(
     return tuple(code for code in codes if code is not None)
 
 
-def _send_chunks(session: Inboxes, read: Call) -> Flow[None]:
+class _Told:
+    """What was told of the progress of one command."""
+
+    __slots__ = ("_progress", "_sent", "_total")
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._sent = 0
+
+    def add(self, octets: int) -> Flow[None]:
+        self._sent += octets
+        if self._progress is not None and octets:
+            yield Call(self._progress, (self._sent, self._total))
+
+
+def _send_chunks(session: Inboxes, read: Call, told: _Told) -> Flow[None]:
+    """Send a literal; its last octets only when it is known that no more come."""
     conn = session.conn
     while conn.literal_owed:
         chunk = yield read
-        if not chunk:
+        if chunk is None or (chunk == b"" and read.function not in _BY_CHUNKS):
             raise LocalProtocolError(f"message: ended {conn.literal_owed} octets too early")
+        if len(chunk) >= conn.literal_owed:
+            yield from _check_end(conn.literal_owed, len(chunk), read)
         conn.send_literal(chunk)
         yield _FLUSH
         session.pump()
         if conn.wants is Wants.CLOSED:
             session.check()
+        yield from told.add(len(chunk))
+
+
+def _check_end(owed: int, size: int, read: Call) -> Flow[None]:
+    """Raise LocalProtocolError if there is more than was said: what is stored would not be the message."""
+    after: bytes | None = b""
+    while size <= owed and after == b"":
+        after = yield read
+        if read.function not in _BY_CHUNKS:
+            break
+    if size > owed or after:
+        raise LocalProtocolError("message: expected its end, got octets beyond the size that was said")
 
 
 def store_action(action: StoreAction | str, item: str = FLAGS.name) -> StoreAction:

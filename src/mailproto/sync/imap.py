@@ -603,15 +603,19 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         size: int | None = None,
         binary: bool = False,
         utf8: bool = False,
+        progress: Progress | None = None,
     ) -> Appended | None:
         """Add a message: octets, an EmailMessage, a file, or chunks of *size* octets in all.
 
         The result has its UID, if the server has UIDPLUS. A message from a file or in chunks streams; if it
-        ends before its size the connection is closed. With *binary* NUL may be in it (BINARY, RFC 3516). With
-        *utf8* it is said that there is UTF-8 in its header, which servers of RFC 6855 ask for.
+        has more or fewer octets than its size the connection is closed, and nothing is added. With *binary*
+        NUL may be in it (BINARY, RFC 3516). With *utf8* it is said that there is UTF-8 in its header, which
+        servers of RFC 6855 ask for. *progress* is called with the octets that were sent, and their total.
         """
         form = append_form(binary=binary, utf8=utf8)
-        flow = flows.append(self._session, mailbox, message, flags, internal_date, size, form=form)
+        flow = flows.append(
+            self._session, mailbox, message, flags, internal_date, size, form=form, progress=progress
+        )
         return self._run(flow)
 
     def idle(self) -> Updates:
