@@ -455,3 +455,30 @@ def test_an_async_iterator_needs_asyncio(kind: str) -> None:
 
     with logged_in(kind, messages=0) as imap, pytest.raises(TypeError, match="asyncio"):
         imap.append("INBOX", chunks(), size=5_000)
+
+
+def test_an_iterator_that_is_closed_at_any_place_leaves_the_connection_in_step(kind: str) -> None:
+    with logged_in(kind, messages=5) as imap:
+        for taken in range(6):
+            messages = imap.uid_fetch("1:*", BodySection(), FLAGS)
+            found = [next(messages).uid for _ in range(taken)]
+            messages.close()
+            assert found == list(range(1, taken + 1))
+            assert list(messages) == []
+            assert imap.uid_search() == UIDSet("1:5")
+            assert [message.uid for message in imap.uid_fetch("4:5", FLAGS)] == [4, 5]
+
+
+def test_a_download_that_is_closed_at_any_place_leaves_the_connection_in_step(kind: str) -> None:
+    with logged_in(kind, messages=1) as imap:
+        imap.append("INBOX", LARGE)
+        imap.noop()
+        for taken in range(100):
+            with imap.download(2) as part:
+                chunks = iter(part)
+                octets = b"".join(chunk for _, chunk in zip(range(taken), chunks, strict=False))
+            assert LARGE.startswith(octets)
+            assert imap.uid_search() == UIDSet("1:2")
+            if part.done == len(LARGE):
+                break
+        assert taken > 1
