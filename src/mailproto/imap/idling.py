@@ -10,7 +10,7 @@ from math import inf
 from typing import Final, final
 
 from mailproto.errors import IMAPStatusError, LocalProtocolError
-from mailproto.flow import Flow
+from mailproto.flow import Flow, Flush
 from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import noop, raise_refusal, run
 from mailproto.imap.commands import Fetch
@@ -102,6 +102,8 @@ class Idling:
         if "IDLE" not in (self._session.conn.capabilities or ()):
             raise LocalProtocolError("IDLE: the server does not offer it; use poll")
         yield from self._begin()
+        # The server is to know it now, not when somebody looks for updates.
+        yield Flush()
 
     def _begin(self) -> Flow[Inbox]:
         inbox = self._inbox = yield from self._session.send(Idle())
