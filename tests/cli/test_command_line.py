@@ -69,6 +69,23 @@ def test_send_then_list_then_fetch(
     assert target.read_bytes() == b"hello\r\n.dot\r\n"
 
 
+def test_a_part_whose_encoding_is_malformed_is_fetched_all_the_same(
+    server: MailServer, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    message = b"Subject: broken\r\nContent-Transfer-Encoding: base64\r\n\r\naGVs!bG8=\r\n"
+    (tmp_path / "m.eml").write_bytes(message)
+    url = f"smtp://127.0.0.1:{server.ports['smtp']}"
+    send = ["send", url, str(tmp_path / "m.eml"), "--tls", "none", "--from", "a@example.net", "--to", USER]
+    assert main(send) == Exit.DONE
+    assert main(imap_arguments(server, "messages", "--search", "broken")) == Exit.DONE
+    uid = capfdbinary.readouterr().out.splitlines()[-1].split(b"\t")[0].decode()
+    assert main(imap_arguments(server, "fetch", uid, "--part", "1")) == Exit.DONE
+    printed = capfdbinary.readouterr()
+    assert printed.out == b"hello"
+    expected = b"mailproto: octet 4 of the part: expected base64 digits and line ends only\n"
+    assert printed.err.replace(b"\r\n", b"\n") == expected
+
+
 def test_a_message_from_standard_input_by_lmtp(
     server: MailServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

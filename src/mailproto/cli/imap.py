@@ -110,6 +110,9 @@ def fetch_message(imap: IMAPClient, url: ServerURL, arguments: argparse.Namespac
             stack.enter_context(Path(arguments.output).open("wb")) if arguments.output else sys.stdout.buffer
         )
         chunks: Iterator[bytes] = iter(part)
-        for chunk in with_progress(chunks, part.size, "fetching"):
+        for chunk in with_progress(chunks, part.total, "fetching"):
             sink.write(chunk)
         sink.flush()
+        for defect in part.defects:
+            # A rule says what was expected.
+            print(f"mailproto: octet {defect.offset} of the part: expected {defect.rule}", file=sys.stderr)
