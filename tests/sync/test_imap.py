@@ -449,6 +449,19 @@ def test_progress_of_an_append_and_of_a_download(kind: str) -> None:
             assert part.read() == LARGE[500_100:]
 
 
+def test_what_was_given_out_of_a_download_is_all_that_was_taken(kind: str) -> None:
+    with logged_in(kind, messages=0) as imap:
+        imap.append("INBOX", LARGE)
+        imap.noop()
+        with imap.download(1) as part:
+            taken = next(iter(part))
+            assert part.done == len(taken)
+            taken += next(iter(part))
+            assert part.done == len(taken)
+            assert taken + part.read() == LARGE
+        assert part.done == len(LARGE)
+
+
 def test_an_async_iterator_needs_asyncio(kind: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield b"x"

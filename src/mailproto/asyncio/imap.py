@@ -159,8 +159,8 @@ class Download:
         downloading = self._downloading
         while not downloading.is_finished or downloading.chunks:
             await self._driver.run(downloading.fill())
-            for chunk in downloading.take():
-                yield chunk
+            while downloading.chunks:
+                yield downloading.pop()
 
     async def read(self) -> bytes:
         """Return all that is left, in memory."""

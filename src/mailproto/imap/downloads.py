@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from typing import Final, TypeAlias, cast, final
 
@@ -94,7 +95,7 @@ class Downloading:
         self._inbox: Inbox | None = None
         self._came = 0
         self._told = 0
-        self.chunks: list[bytes] = []
+        self.chunks: deque[bytes] = deque()
         self.done: int = 0
         self.size: int | None = None
         self.is_finished: bool = False
@@ -227,15 +228,19 @@ class Downloading:
             self._came += len(octets)
             self.chunks.append(octets)
 
+    def pop(self) -> bytes:
+        """Return the next chunk that has come."""
+        chunk = self.chunks.popleft()
+        self.done += len(chunk)
+        return chunk
+
     def take(self) -> list[bytes]:
-        """Return what has come and keep nothing."""
-        chunks, self.chunks = self.chunks, []
-        self.done += sum(map(len, chunks))
-        return chunks
+        """Return all chunks that have come."""
+        return [self.pop() for _ in range(len(self.chunks))]
 
     def close(self) -> None:
         """Want no more, and let others use the connection; what is on its way is thrown away as it comes."""
-        self.chunks = []
+        self.chunks.clear()
         self._stop()
 
     def _stop(self) -> None:

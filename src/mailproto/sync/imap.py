@@ -151,7 +151,8 @@ class Download:
         downloading = self._downloading
         while not downloading.is_finished or downloading.chunks:
             self._driver.run(downloading.fill())
-            yield from downloading.take()
+            while downloading.chunks:
+                yield downloading.pop()
 
     def read(self) -> bytes:
         """Return all that is left, in memory."""
