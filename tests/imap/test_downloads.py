@@ -284,10 +284,11 @@ def test_the_server_decodes_where_it_can() -> None:
     assert told.result == (b"l\0lo!", 5, 5, ())
 
 
-def test_what_the_server_cannot_decode_is_decoded_here() -> None:
+@pytest.mark.parametrize("refusal", [b"NO [UNKNOWN-CTE] what?", b"NO [PARSE] Invalid data in MIME part"])
+def test_what_the_server_cannot_decode_is_decoded_here(refusal: bytes) -> None:
     told = tell_in_pieces(
         whole("2", is_decoding=True, offset=2),
-        ([b"A2 UID FETCH 11 BINARY.PEEK[2]<2.2147483647>"], b"A2 NO [UNKNOWN-CTE] what?\r\n"),
+        ([b"A2 UID FETCH 11 BINARY.PEEK[2]<2.2147483647>"], b"A2 " + refusal + b"\r\n"),
         ([b"A3 UID FETCH 11 BODYSTRUCTURE"], STRUCTURE + b"\r\nA3 OK done\r\n"),
         ([b"A4 UID FETCH 11 BODY.PEEK[2]"], body(b"A4", b"BODY[2]", b"aGVsbG8=")),
         capabilities="BINARY",
@@ -385,3 +386,16 @@ def _read(opening: Any) -> Any:
             return await part.read(), part.done, part.total
 
     return read()
+
+
+def test_a_refusal_after_octets_that_the_server_decoded_is_raised() -> None:
+    told = tell_in_pieces(
+        whole("2", is_decoding=True),
+        (
+            [b"A2 UID FETCH 11 BINARY.PEEK[2]"],
+            b"* 1 FETCH (UID 11 BINARY[2] ~{5}\r\nhello)\r\nA2 NO the disk failed\r\n",
+        ),
+        capabilities="BINARY",
+        limits=LIMITS,
+    )
+    assert isinstance(told.error, IMAPStatusError)

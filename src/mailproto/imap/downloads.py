@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Final, TypeAlias, cast, final
 
-from mailproto.errors import Defect, EncodingUnknown, ItemMissing, LocalProtocolError
+from mailproto.errors import Defect, IMAPStatusError, ItemMissing, LocalProtocolError
 from mailproto.flow import Call, Flow
 from mailproto.imap.answers import Inbox
 from mailproto.imap.capability import Capabilities
@@ -141,11 +141,17 @@ class Downloading:
         return (self._session.conn.capabilities or Capabilities()).offers(BinarySection.capability)
 
     def _ask_for_decoded(self) -> Flow[None]:
-        """Let the server decode; where it cannot (RFC 3516 section 4.3), do it here."""
+        """Let the server decode; where it refuses, do it here.
+
+        RFC 3516 section 4.3 has UNKNOWN-CTE for an encoding that it does not know; for octets that it cannot
+        decode a server says what it likes, Dovecot PARSE.
+        """
         item, self._is_decoding = self._item, False
         try:
             yield from self._ask(self._with_range(BinarySection(item.part, peek=item.peek)))
-        except EncodingUnknown:
+        except IMAPStatusError:
+            if self.size is not None:
+                raise
             self._item, self._is_decoding, self.is_finished = item, True, False
             yield from self._ask_and_decode()
 
