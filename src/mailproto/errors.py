@@ -493,7 +493,7 @@ class ServerUnavailable(IMAPStatusError):
     """Something behind the server does not work now, or too much was asked of it; later it may work."""
 
     CODES = frozenset({"UNAVAILABLE"})
-    IS_TRANSIENT = True
+    IS_TRANSIENT: ClassVar[bool] = True
 
 
 class InUse(ServerUnavailable):
@@ -512,7 +512,7 @@ class ExpungeIssued(IMAPStatusError):
     """Messages that were asked for are gone, by somebody else (RFC 5530 section 3): NOOP tells which."""
 
     CODES = frozenset({"EXPUNGEISSUED"})
-    IS_TRANSIENT = True
+    IS_TRANSIENT: ClassVar[bool] = True
 
 
 class DataCorrupted(IMAPStatusError):

@@ -14,7 +14,9 @@ from mailproto.imap.ext.sort import Sort, SortData, UIDSort
 from mailproto.imap.ext.thread import Thread, ThreadBranch, ThreadData, UIDThread
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.parameters import SEARCH_RETURNS, Parameter
+from mailproto.imap.parts import limit_reached
 from mailproto.imap.search import SearchKey
+from mailproto.imap.searching import Found, esearch_all, joined
 
 __all__ = ["Returning", "esearch", "multisearch", "search_command", "sort", "thread"]
 
@@ -34,12 +36,16 @@ def search_command(
 def esearch(session: Inboxes, command: Command) -> Flow[ESearchData]:
     """Send *command*, a search with RETURN, and return what it returned; empty if nothing was to return.
 
-    Where a server sends several ESEARCH responses, their results stand together.
+    Where a server sends several ESEARCH responses, their results stand together. MIN, MAX, COUNT and ALL are
+    those of all messages, however many commands that takes. Raises LimitReached if a server has not searched
+    all of them and something else is to be returned.
     """
+    if isinstance(command, Search | UIDSearch):
+        return (yield from esearch_all(session, command))
     inbox = yield from run(session, command)
-    found = [event for event in session.take(inbox) if isinstance(event, ESearchData)]
-    is_uid = any(data.is_uid for data in found)
-    return ESearchData(inbox.tag, tuple(pair for data in found for pair in data.results), is_uid)
+    if inbox.message_limit is not None:
+        raise limit_reached(inbox)
+    return joined(Found(inbox.tag, inbox.moment, tuple(session.take(inbox))))
 
 
 def sort(session: Inboxes, command: Sort | UIDSort) -> Flow[tuple[int, ...]]:

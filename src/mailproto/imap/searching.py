@@ -7,23 +7,27 @@ again (RFC 9738 section 3.1).
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
-from typing import Final, final
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Final, cast, final
 
 from mailproto import _ranges
 from mailproto._ranges import Ranges
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
-from mailproto.imap.answers import raise_refusal
+from mailproto.imap.answers import Inbox, raise_refusal
 from mailproto.imap.commands import Search, UIDSearch
 from mailproto.imap.cutting import cut
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.following import events_of, found_in
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.parts import limit_reached
 from mailproto.imap.pipelining import takes_numbers
 from mailproto.imap.search import UID, And, SearchKey, all_of
-from mailproto.imap.sequence import STAR, UIDSet
+from mailproto.imap.sequence import STAR, NumberSet, SequenceSet, UIDSet
 
-__all__ = ["search_all"]
+__all__ = ["esearch_all", "joined", "search_all", "Found"]
 
 _REST: Final = len(" UID 1:4294967295")
 """Octets of the key that says what is left."""
@@ -37,61 +41,159 @@ def search_all(session: Inboxes, command: Search | UIDSearch) -> Flow[Ranges]:
     """
     searching = _Searching(session, command)
     try:
-        return (yield from searching.run())
+        found = yield from searching.run()
+        return _ranges.merge(pair for part in found for pair in searching.now(part, found_in(part.events)))
+    finally:
+        searching.close()
+
+
+def esearch_all(session: Inboxes, command: Search | UIDSearch) -> Flow[ESearchData]:
+    """Return what *command*, with RETURN, finds; where it takes several commands, as if it were one.
+
+    Raises as `search_all`, and LimitReached if the server has not searched all messages, and asks for a
+    result that cannot be put together of several.
+    """
+    searching = _Searching(session, command)
+    try:
+        found = yield from searching.run()
+        return joined(found[0]) if len(found) == 1 else searching.join(found)
     finally:
         searching.close()
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What answered one search of several, and the moment at which its numbers were right."""
+
+    tag: str
+    moment: int
+    events: tuple[object, ...]
+
+
+def joined(found: Found) -> ESearchData:
+    """Return the ESEARCH responses that answer one command as one: their results stand together."""
+    answers = [event for event in found.events if isinstance(event, ESearchData)]
+    is_uid = any(answer.is_uid for answer in answers)
+    return ESearchData(found.tag, tuple(pair for answer in answers for pair in answer.results), is_uid)
+
+
+@final
 class _Searching:
-    """One search in parts: what was found, and when."""
+    """One search in parts."""
 
     def __init__(self, session: Inboxes, command: Search | UIDSearch) -> None:
         self._session = session
         self._command = command
         self._place: tuple[str, int | None] | None = None
         self._numbering = session.follow()
-        self._found: list[tuple[int, Ranges]] = []
 
     def close(self) -> None:
         self._session.unfollow(self._numbering)
 
-    def run(self) -> Flow[Ranges]:
-        waiting = deque((key, STAR) for key in _cut_key(self._session, self._command))
+    def run(self) -> Flow[list[Found]]:
+        found: list[Found] = []
+        waiting = deque((key, STAR) for key in self._keys())
         while waiting:
             key, lowest = waiting.popleft()
             part = key if lowest == STAR else key & UID(UIDSet.of_parsed(((1, lowest - 1),)))
-            uid = yield from self._search(replace(self._command, key=part))
+            inbox = yield from self._search(replace(self._command, key=part))
+            events = yield from events_of(self._session, inbox)
+            raise_refusal(inbox)
+            found.append(Found(inbox.tag, inbox.moment, tuple(events)))
+            uid = _lowest_of(inbox)
             if uid is not None and 1 < uid < lowest:
+                if not self._can_be_joined:
+                    raise limit_reached(inbox)
                 waiting.appendleft((key, uid))
-        return _ranges.merge(pair for moment, found in self._found for pair in self._now(moment, found))
+        return found
 
-    def _now(self, moment: int, found: Ranges) -> Ranges:
-        """Return what was found at a moment as it is now."""
-        if isinstance(self._command, UIDSearch):
-            return found
-        since = self._numbering.since(moment)
-        self._check(not since.is_lost)
-        return since.current(found)
+    def _keys(self) -> list[SearchKey]:
+        return _cut_key(self._session, self._command) if self._can_be_joined else [self._command.key]
 
-    def _search(self, command: Search | UIDSearch) -> Flow[int | None]:
-        """Add what one command finds; return down to which UID it searched, None for all."""
+    @property
+    def _can_be_joined(self) -> bool:
+        return _JOINED.issuperset(option.name for option in self._command.options)
+
+    def _search(self, command: Search | UIDSearch) -> Flow[Inbox]:
         session = self._session
         yield from session.wait_to_send(command)
         self._check(self._place in (None, session.place))
         self._place = session.place
         self._check(not (self._numbering.has_moved and takes_numbers(command)))
-        inbox = yield from session.send(command)
-        events = yield from events_of(session, inbox)
-        raise_refusal(inbox)
-        self._found.append((inbox.moment, found_in(events)))
-        return None if inbox.message_limit is None else inbox.message_limit.lowest_uid
+        return (yield from session.send(command))
 
     def _check(self, is_certain: bool) -> None:
         if not is_certain:
             raise LocalProtocolError(
                 f"{self._command.name}: which messages the numbers mean is not known now"
             )
+
+    def now(self, part: Found, numbers: Ranges) -> Ranges:
+        """Return *numbers* that were found as they are now."""
+        if isinstance(self._command, UIDSearch):
+            return numbers
+        since = self._numbering.since(part.moment)
+        self._check(not since.is_lost)
+        return since.current(numbers)
+
+    def join(self, found: list[Found]) -> ESearchData:
+        """Return the results of all parts as those of one."""
+        numbers: dict[str, list[Ranges]] = {}
+        count = 0
+        for part in found:
+            data = joined(part)
+            count += data.count or 0
+            for name in _PICKS.keys() & dict(data.results).keys():
+                now = self.now(part, _ranges_of(data.get(name)))
+                # Which one is the least when that is gone, no part has told.
+                self._check(bool(now) or name == "ALL")
+                numbers.setdefault(name, []).append(now)
+        results: list[tuple[str, object]] = [
+            (name, pick(_ranges.merge(chain.from_iterable(numbers[name])), self._kind))
+            for name, pick in _PICKS.items()
+            if any(numbers.get(name, ()))
+        ]
+        if any(data.count is not None for data in map(joined, found)):
+            results.append(("COUNT", count))
+        return ESearchData(found[-1].tag, tuple(results), self._kind is UIDSet)
+
+    @property
+    def _kind(self) -> type[UIDSet] | type[SequenceSet]:
+        return UIDSet if isinstance(self._command, UIDSearch) else SequenceSet
+
+
+def _ranges_of(value: object) -> Ranges:
+    """Return a set, or a number, as ranges."""
+    return value.merged if isinstance(value, NumberSet) else ((cast(int, value), cast(int, value)),)
+
+
+def _least(numbers: Ranges, _kind: type[NumberSet]) -> int:
+    return numbers[0][0]
+
+
+def _greatest(numbers: Ranges, _kind: type[NumberSet]) -> int:
+    return numbers[-1][1]
+
+
+def _all(numbers: Ranges, kind: type[NumberSet]) -> NumberSet:
+    return kind.of_parsed(numbers)
+
+
+_PICKS: Final[dict[str, Callable[[Ranges, type[NumberSet]], int | NumberSet]]] = {
+    "MIN": _least,
+    "MAX": _greatest,
+    "ALL": _all,
+}
+"""Name of a result -> what it is of the numbers that the parts gave for it."""
+
+_JOINED: Final = frozenset({"COUNT", *_PICKS})
+"""Results that can be put together of those of several searches."""
+
+
+def _lowest_of(inbox: Inbox) -> int | None:
+    """Return down to which UID a command searched, None for all."""
+    return None if inbox.message_limit is None else inbox.message_limit.lowest_uid
 
 
 def _cut_key(session: Inboxes, command: Search | UIDSearch) -> list[SearchKey]:

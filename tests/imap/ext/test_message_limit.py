@@ -11,7 +11,7 @@ from mailproto.flow import Flow
 from mailproto.imap import client_flows as flows
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode, UnknownCode, parse_resp_text_code, write_resp_text_code
-from mailproto.imap.commands import Command, Copy, StoreAction, UIDCopy, UIDSearch, parse_command
+from mailproto.imap.commands import Command, Copy, Search, StoreAction, UIDCopy, UIDSearch, parse_command
 from mailproto.imap.cursor import ParseError
 from mailproto.imap.events import InvalidCommand
 from mailproto.imap.ext.condstore import MODSEQ
@@ -28,12 +28,14 @@ from mailproto.imap.fetch import FLAGS, UID, FetchItem
 from mailproto.imap.fetching import Fetching, fetch_modifiers
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.search import Seen
+from mailproto.imap.search_flows import esearch, search_command
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from support_imap import feed, selected_server
 from support_imap_dialogue import Step, Told, tell_in_pieces
 from support_imap_scripts import ADAPTERS, converse
 from support_imap_strategies import message_limit_codes, message_limit_keys
 from support_imap_wire import check_command, command_octets, cursor_at, frame, parse_octets, written
+from support_inbox import Line
 
 COMMANDS: list[tuple[bytes, Command]] = [
     (b"UID SEARCH UIDAFTER 25000 SEEN", UIDSearch(UIDAfter(25000) & Seen())),
@@ -163,7 +165,7 @@ def test_a_limit_that_does_not_move_ends_the_search(adapter: str) -> None:
 
 # What a client makes of the limit, with the dialogues of section 3.1, fewer responses in each.
 
-CAPABILITIES = "MESSAGELIMIT=1000 UIDPLUS MOVE CONDSTORE PARTIAL IDLE"
+CAPABILITIES = "MESSAGELIMIT=1000 ESEARCH UIDPLUS MOVE CONDSTORE PARTIAL IDLE"
 
 
 def limited(call: Callable[[Inboxes], Flow[Any]], *steps: Step) -> Told:
@@ -440,3 +442,75 @@ def test_clients_go_on(adapter: str) -> None:
     answers = [b"{tag} OK [MESSAGELIMIT 1000 50] partial\r\n", b"{tag} OK done\r\n"]
     _, said = converse(adapter, "MESSAGELIMIT=1000 UIDPLUS", answers, lambda imap: imap.uid_expunge("10:90"))
     assert said == [b"UID EXPUNGE 10:90", b"UID EXPUNGE 10:49"]
+
+
+def esearched(kind: type[Any], *returning: str) -> Callable[[Inboxes], Flow[Any]]:
+    command = search_command(kind, (Seen(),), returning, None)
+    return lambda session: esearch(session, command)
+
+
+def test_an_extended_search_goes_on_and_has_the_results_of_one() -> None:
+    told = limited(
+        esearched(UIDSearch, "MIN", "MAX", "COUNT", "ALL"),
+        (
+            [b"A2 UID SEARCH RETURN (MIN MAX COUNT ALL) SEEN"],
+            b'* ESEARCH (TAG "A2") UID MIN 50 MAX 90 COUNT 3 ALL 50,70,90\r\n'
+            b"A2 OK [MESSAGELIMIT 1000 40] partial\r\n",
+        ),
+        (
+            [b"A3 UID SEARCH RETURN (MIN MAX COUNT ALL) SEEN UID 1:39"],
+            b'* ESEARCH (TAG "A3") UID COUNT 0\r\nA3 OK [MESSAGELIMIT 1000 20] partial\r\n',
+        ),
+        (
+            [b"A4 UID SEARCH RETURN (MIN MAX COUNT ALL) SEEN UID 1:19"],
+            b'* ESEARCH (TAG "A4") UID MIN 2 MAX 5 COUNT 4 ALL 2:5\r\nA4 OK done\r\n',
+        ),
+    )
+    data = told.result
+    assert (data.min, data.max, data.count, data.all) == (2, 90, 7, UIDSet("2:5,50,70,90"))
+    assert data.is_uid
+
+
+def test_an_extended_search_by_number_has_the_numbers_of_its_end() -> None:
+    line = Line()
+    line.conn.receive_data(b"* CAPABILITY IMAP4rev1 ESEARCH\r\n")
+    task = line.start(esearched(Search, "ALL", "MAX")(line.session))
+    line.start(flows.noop(line.session))
+    line.feed(b'* ESEARCH (TAG "A2") MAX 9 ALL 7,9', b"A2 OK [MESSAGELIMIT 5 60] partial")
+    line.feed(b"* 8 EXPUNGE", b"A3 OK done", b'* ESEARCH (TAG "A4") MAX 3 ALL 3', b"A4 OK done")
+    assert line.sent()[-1] == b"A4 SEARCH RETURN (ALL MAX) SEEN UID 1:59"
+    assert (task.result.max, task.result.all) == (8, SequenceSet("3,7:8"))
+
+
+@pytest.mark.parametrize(("returning", "is_known"), [("ALL", True), ("MIN", False)])
+def test_a_message_that_was_found_and_is_gone(returning: str, is_known: bool) -> None:
+    line = Line()
+    line.conn.receive_data(b"* CAPABILITY IMAP4rev1 ESEARCH\r\n")
+    task = line.start(esearched(Search, returning)(line.session))
+    line.start(flows.noop(line.session))
+    line.feed(b'* ESEARCH (TAG "A2") %b 8' % returning.encode(), b"A2 OK [MESSAGELIMIT 5 60] partial")
+    line.feed(b"* 8 EXPUNGE", b"A3 OK done", b"A4 OK done")
+    if is_known:
+        assert task.result.all is None
+    else:
+        assert isinstance(task.error, LocalProtocolError)
+
+
+def test_nothing_is_found_in_parts() -> None:
+    told = limited(
+        esearched(UIDSearch, "MIN", "ALL"),
+        ([b"A2 UID SEARCH RETURN (MIN ALL) SEEN"], b"A2 OK [MESSAGELIMIT 1000 40] partial\r\n"),
+        ([b"A3 UID SEARCH RETURN (MIN ALL) SEEN UID 1:39"], b'* ESEARCH (TAG "A3") UID\r\nA3 OK done\r\n'),
+    )
+    assert (told.result.min, told.result.all, told.result.count) == (None, None, None)
+
+
+def test_a_result_that_cannot_be_put_together_is_refused_if_not_all_was_searched() -> None:
+    told = limited(
+        esearched(UIDSearch, "PARTIAL 1:50"),
+        (
+            [b"A2 UID SEARCH RETURN (PARTIAL 1:50) SEEN"],
+            b'* ESEARCH (TAG "A2") UID PARTIAL (1:50 7)\r\nA2 OK [MESSAGELIMIT 1000 40] partial\r\n',
+        ),
+    )
+    assert isinstance(told.error, LimitReached)
