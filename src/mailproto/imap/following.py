@@ -9,7 +9,7 @@ from mailproto import _ranges
 from mailproto._ranges import Ranges
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
-from mailproto.imap.answers import Inbox, raise_refusal
+from mailproto.imap.answers import Inbox
 from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Command, Search
 from mailproto.imap.cutting import below
@@ -124,9 +124,7 @@ class Following:
         if known is not None:
             return None if self.numbering.is_lost else self.numbering.original(known)
         inbox = yield from self._session.send(Search(UID(UIDSet.of((uid,)))))
-        events = yield from events_of(self._session, inbox)
-        raise_refusal(inbox)
-        found = found_in(events)
+        found = found_in((yield from events_of(self._session, inbox)))
         # Since then messages may have gone.
         then = self.numbering.at(inbox.moment)
         return then.original(found[0][0]) if found and not then.is_lost else None

@@ -31,7 +31,10 @@ from mailproto.imap.inbox import Hold, Inboxes
 from mailproto.imap.sequence import NumberSet, UIDSet
 from mailproto.imap.status import No, Ok
 
-__all__ = ["Part", "PartsCommand", "in_parts", "limit_reached"]
+__all__ = ["MAX_PARTS", "Part", "PartsCommand", "in_parts", "limit_reached"]
+
+MAX_PARTS: Final = 10_000
+"""Parts of one command; RFC 9738 section 3 has a server carry out a thousand messages or more of each."""
 
 MAX_IN_FLIGHT: Final = 8
 """Parts of one command that are in progress together."""
@@ -190,7 +193,13 @@ class _InParts(Generic[ResultT]):
         return numbers.of_parsed(_ranges.difference(self._following.originals(numbers), left))
 
     def _is_to_be_halved(self, inbox: Inbox) -> bool:
-        return isinstance(self._command, _ALL_OR_NOTHING) and isinstance(inbox.status, No)
+        is_refused = isinstance(self._command, _ALL_OR_NOTHING) and isinstance(inbox.status, No)
+        return is_refused and self._has_room
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether there may be more parts: a server that stops after each message would have no end."""
+        return len(self._done) + len(self._waiting) < MAX_PARTS
 
     def _halve(self, numbers: NumberSet, limit: MessageLimitCode) -> bool:
         """Let the messages up to the one that would have been the last, and then the others, come next."""
@@ -206,6 +215,8 @@ class _InParts(Generic[ResultT]):
         self, numbers: NumberSet, limit: MessageLimitCode, *, has_moved: bool
     ) -> Flow[Ranges | None]:
         """Return which of *numbers* a server has left to be asked for again; None if that is not known."""
+        if not self._has_room:
+            return None
         uid = limit.lowest_uid
         # The number of what MOVE has moved last cannot be asked for any more, but all that was moved is gone.
         if isinstance(self._command, Move) or (uid is None and isinstance(self._command, _EXPUNGING)):

@@ -22,7 +22,7 @@ from mailproto.imap.cutting import cut
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.following import events_of, found_in
 from mailproto.imap.inbox import Inboxes
-from mailproto.imap.parts import limit_reached
+from mailproto.imap.parts import MAX_PARTS, limit_reached
 from mailproto.imap.pipelining import takes_numbers
 from mailproto.imap.search import UID, And, SearchKey, all_of
 from mailproto.imap.sequence import STAR, NumberSet, SequenceSet, UIDSet
@@ -103,7 +103,7 @@ class _Searching:
             found.append(Found(inbox.tag, inbox.moment, tuple(events)))
             uid = _lowest_of(inbox)
             if uid is not None and 1 < uid < lowest:
-                if not self._can_be_joined:
+                if not self._can_be_joined or len(found) >= MAX_PARTS:
                     raise limit_reached(inbox)
                 waiting.appendleft((key, uid))
         return found

@@ -9,6 +9,7 @@ from hypothesis import given
 from mailproto.errors import LimitReached, LocalProtocolError, MailProtoError, OverQuota
 from mailproto.flow import Flow
 from mailproto.imap import client_flows as flows
+from mailproto.imap import parts, searching
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode, UnknownCode, parse_resp_text_code, write_resp_text_code
 from mailproto.imap.commands import Command, Copy, Search, StoreAction, UIDCopy, UIDSearch, parse_command
@@ -307,6 +308,7 @@ def test_a_store_by_number_goes_on() -> None:
     [
         pytest.param([b"A2 OK [MESSAGELIMIT 1] partial\r\n"], id="no uid"),
         pytest.param([b"A2 OK [MESSAGELIMIT 1 30] partial\r\n", b"A3 OK done\r\n"], id="no such message"),
+        pytest.param([b"A2 OK [MESSAGELIMIT 1 30] partial\r\n", b"A3 NO sorry\r\n"], id="not told"),
         pytest.param(
             [b"A2 OK [MESSAGELIMIT 1 30] partial\r\n", b"* SEARCH 4\r\nA3 OK done\r\n"], id="none processed"
         ),
@@ -514,3 +516,26 @@ def test_a_result_that_cannot_be_put_together_is_refused_if_not_all_was_searched
         ),
     )
     assert isinstance(told.error, LimitReached)
+
+
+# A server that stops after each message, for ever.
+
+
+@pytest.mark.parametrize("name", ["store", "copy", "search"])
+def test_the_parts_of_a_command_are_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (parts, searching):
+        monkeypatch.setattr(module, "MAX_PARTS", 20)
+    call, answer = {
+        "store": (stored(UIDSet, "1:4294967295"), b"OK [MESSAGELIMIT 1 %d] partial"),
+        "copy": (copied("1:4294967295"), b"NO [MESSAGELIMIT 1 %d] too many"),
+        "search": (lambda session: flows.uid_search(session, (Seen(),)), b"OK [MESSAGELIMIT 1 %d] partial"),
+    }[name]
+    line = Line()
+    line.conn.receive_data(f"* CAPABILITY IMAP4rev1 {CAPABILITIES}\r\n".encode())
+    task = line.start(call(line.session))
+    for step in range(30):
+        if task.is_done:
+            break
+        line.feed(b"A%d " % (step + 2) + answer % (4_294_967_295 - step))
+    assert isinstance(task.error, LimitReached)
+    assert 19 <= len(line.sent()) <= 22
