@@ -399,3 +399,59 @@ def test_a_refusal_after_octets_that_the_server_decoded_is_raised() -> None:
         limits=LIMITS,
     )
     assert isinstance(told.error, IMAPStatusError)
+
+
+class Slow:
+    """A raw file that takes two octets at a time, or a coroutine function that takes all."""
+
+    def __init__(self, kind: str) -> None:
+        self.taken: list[bytes] = []
+        self.kind = kind
+
+    def write(self, octets: bytes) -> object:
+        if self.kind == "none":
+            return 0
+        self.taken.append(octets[:2] if self.kind == "raw" else octets)
+        return min(2, len(octets)) if self.kind == "raw" else None
+
+
+class Async(Slow):
+    async def write(self, octets: bytes) -> object:
+        return super().write(octets)
+
+
+WRITERS = [
+    (Slow("raw"), ["sync", "asyncio"], [b"ab", b"cd", b"e"]),
+    (Slow("silent"), ["sync", "asyncio"], [b"abcde"]),
+    (Async("raw"), ["asyncio"], [b"ab", b"cd", b"e"]),
+    (Async("silent"), ["asyncio"], [b"abcde"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "adapter", "taken"),
+    [(type(file)(file.kind), adapter, taken) for file, adapters, taken in WRITERS for adapter in adapters],
+)
+def test_all_is_written_to_a_file_of_any_kind(file: Slow, adapter: str, taken: list[bytes]) -> None:
+    answers = [b'* 9 FETCH (UID 5 BODY[2] "abcde")\r\n{tag} OK done\r\n']
+    size, _ = converse(adapter, "", answers, lambda imap: _write(imap.download(5, "2"), file))
+    assert (size, file.taken) == (5, taken)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_file_that_takes_nothing_is_an_error(adapter: str) -> None:
+    answers = [b'* 9 FETCH (UID 5 BODY[2] "abcde")\r\n{tag} OK done\r\n']
+    with pytest.raises(LocalProtocolError, match="took none"):
+        converse(adapter, "", answers, lambda imap: _write(imap.download(5, "2"), Slow("none")))
+
+
+def _write(opening: Any, file: object) -> Any:
+    if not hasattr(opening, "__aenter__"):
+        with opening as part:
+            return part.write_to(file)
+
+    async def write() -> object:
+        async with opening as part:
+            return await part.write_to(file)
+
+    return write()

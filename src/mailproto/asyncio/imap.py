@@ -11,8 +11,9 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
+from inspect import isawaitable
 from types import TracebackType
-from typing import BinaryIO, Protocol, TypeVar, final
+from typing import Protocol, TypeVar, final
 
 from mailproto._connection import Trace
 from mailproto._imap import (
@@ -51,7 +52,7 @@ from mailproto.imap.commands import (
     UIDCopy,
     Unsubscribe,
 )
-from mailproto.imap.downloads import Downloading, SectionLike
+from mailproto.imap.downloads import Downloading, SectionLike, Writable, left_to_write
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
@@ -166,11 +167,14 @@ class Download:
         """Return all that is left, in memory."""
         return b"".join([chunk async for chunk in self])
 
-    async def write_to(self, file: BinaryIO) -> int:
+    async def write_to(self, file: Writable) -> int:
         """Write all that is left to *file*, and return how many octets that were."""
         size = 0
         async for chunk in self:
-            size += file.write(chunk)
+            size += len(chunk)
+            while chunk:
+                written = file.write(chunk)
+                chunk = left_to_write(chunk, await written if isawaitable(written) else written)
         return size
 
     def close(self) -> None:

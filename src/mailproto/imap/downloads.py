@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import Final, TypeAlias, cast, final
+from typing import Final, Protocol, TypeAlias, cast, final
 
 from mailproto.errors import Defect, IMAPStatusError, ItemMissing, LocalProtocolError
 from mailproto.flow import Call, Flow
@@ -21,11 +21,31 @@ from mailproto.imap.sections import Section
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.mime.decoding import Decoder, decoder
 
-__all__ = ["Downloading", "SectionLike"]
+__all__ = ["Downloading", "SectionLike", "Writable", "left_to_write"]
 
 SectionLike: TypeAlias = BodySection | BinarySection | Section | str
 """A section of a message: "" is all of it, "1.2" a part, "HEADER" the header. The server decodes a
 `BinarySection` (RFC 3516)."""
+
+
+class Writable(Protocol):
+    """What takes octets: a file, or in asyncio an object whose `write` is a coroutine function."""
+
+    def write(self, octets: bytes, /) -> object:
+        """Take octets; return how many if it was not all of them."""
+
+
+def left_to_write(chunk: bytes, written: object) -> bytes:
+    """Return what a `write` that returned *written* has left of *chunk*; a raw file need not take all.
+
+    Raises LocalProtocolError if it took nothing.
+    """
+    if not isinstance(written, int) or written >= len(chunk):
+        return b""
+    if written < 1:
+        raise LocalProtocolError("file: expected it to take octets, it took none")
+    return chunk[written:]
+
 
 _AS_IT_IS: Final = "binary"
 

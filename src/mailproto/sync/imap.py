@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import BinaryIO, TypeVar, final
+from typing import TypeVar, final
 
 from mailproto._connection import Trace
 from mailproto._imap import (
@@ -45,7 +45,7 @@ from mailproto.imap.commands import (
     UIDCopy,
     Unsubscribe,
 )
-from mailproto.imap.downloads import Downloading, SectionLike
+from mailproto.imap.downloads import Downloading, SectionLike, Writable, left_to_write
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
@@ -158,11 +158,13 @@ class Download:
         """Return all that is left, in memory."""
         return b"".join(self)
 
-    def write_to(self, file: BinaryIO) -> int:
+    def write_to(self, file: Writable) -> int:
         """Write all that is left to *file*, and return how many octets that were."""
         size = 0
         for chunk in self:
-            size += file.write(chunk)
+            size += len(chunk)
+            while chunk:
+                chunk = left_to_write(chunk, file.write(chunk))
         return size
 
     def close(self) -> None:
