@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
 from mailproto.flow import Flow
+from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import joined_keys, run
 from mailproto.imap.commands import Command, Search, UIDSearch
 from mailproto.imap.ext.esearch import ESearchData
@@ -42,27 +43,33 @@ def esearch(session: Inboxes, command: Command) -> Flow[ESearchData]:
     """
     if isinstance(command, Search | UIDSearch):
         return (yield from esearch_all(session, command))
+    inbox = yield from _run_whole(session, command)
+    return joined(Found(inbox.tag, inbox.moment, tuple(session.take(inbox))))
+
+
+def _run_whole(session: Inboxes, command: Command) -> Flow[Inbox]:
+    """Carry out a search that cannot be put together of parts: the order of all is not that of each."""
     inbox = yield from run(session, command)
     if inbox.message_limit is not None:
         raise limit_reached(inbox)
-    return joined(Found(inbox.tag, inbox.moment, tuple(session.take(inbox))))
+    return inbox
 
 
 def sort(session: Inboxes, command: Sort | UIDSort) -> Flow[tuple[int, ...]]:
     """Return the numbers, or UIDs, of the messages that were found, in the order that was asked for."""
-    inbox = yield from run(session, command)
+    inbox = yield from _run_whole(session, command)
     found = [event for event in session.take(inbox) if isinstance(event, SortData)]
     return tuple(number for data in found for number in data.numbers)
 
 
 def thread(session: Inboxes, command: Thread | UIDThread) -> Flow[tuple[ThreadBranch, ...]]:
     """Return the threads of the messages that were found."""
-    inbox = yield from run(session, command)
+    inbox = yield from _run_whole(session, command)
     found = [event for event in session.take(inbox) if isinstance(event, ThreadData)]
     return tuple(branch for data in found for branch in data.threads)
 
 
 def multisearch(session: Inboxes, command: ESearch) -> Flow[tuple[ESearchData, ...]]:
     """Return what was found in each mailbox in which anything was."""
-    inbox = yield from run(session, command)
+    inbox = yield from _run_whole(session, command)
     return tuple(event for event in session.take(inbox) if isinstance(event, ESearchData))

@@ -24,12 +24,15 @@ from mailproto.imap.ext.message_limit import (
     save_limit,
 )
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.sort import UIDSort, sort_criteria
+from mailproto.imap.ext.thread import UIDThread
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.fetch import FLAGS, UID, FetchItem
 from mailproto.imap.fetching import Fetching, fetch_modifiers
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.parameters import SEARCH_RETURNS
 from mailproto.imap.search import Seen
-from mailproto.imap.search_flows import esearch, search_command
+from mailproto.imap.search_flows import esearch, search_command, sort, thread
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from support_imap import feed, selected_server
 from support_imap_dialogue import Step, Told, tell_in_pieces
@@ -166,7 +169,7 @@ def test_a_limit_that_does_not_move_ends_the_search(adapter: str) -> None:
 
 # What a client makes of the limit, with the dialogues of section 3.1, fewer responses in each.
 
-CAPABILITIES = "MESSAGELIMIT=1000 ESEARCH UIDPLUS MOVE CONDSTORE PARTIAL IDLE"
+CAPABILITIES = "MESSAGELIMIT=1000 ESEARCH SORT ESORT THREAD=REFERENCES UIDPLUS MOVE CONDSTORE PARTIAL IDLE"
 
 
 def limited(call: Callable[[Inboxes], Flow[Any]], *steps: Step) -> Told:
@@ -505,6 +508,26 @@ def test_nothing_is_found_in_parts() -> None:
         ([b"A3 UID SEARCH RETURN (MIN ALL) SEEN UID 1:39"], b'* ESEARCH (TAG "A3") UID\r\nA3 OK done\r\n'),
     )
     assert (told.result.min, told.result.all, told.result.count) == (None, None, None)
+
+
+SORTS: list[tuple[Callable[[Inboxes], Flow[Any]], bytes]] = [
+    (lambda session: sort(session, UIDSort(sort_criteria("DATE"), Seen())), b"UID SORT (DATE) UTF-8 SEEN"),
+    (lambda session: thread(session, UIDThread("REFERENCES", Seen())), b"UID THREAD REFERENCES UTF-8 SEEN"),
+    (
+        lambda session: esearch(
+            session, UIDSort(sort_criteria("DATE"), Seen(), returning=SEARCH_RETURNS.of(["ALL"]))
+        ),
+        b"UID SORT RETURN (ALL) (DATE) UTF-8 SEEN",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "wire"), SORTS)
+def test_a_part_of_what_is_to_be_sorted_is_no_result(
+    call: Callable[[Inboxes], Flow[Any]], wire: bytes
+) -> None:
+    told = limited(call, ([b"A2 " + wire], b"A2 OK [MESSAGELIMIT 1000 40] partial\r\n"))
+    assert isinstance(told.error, LimitReached)
 
 
 def test_a_result_that_cannot_be_put_together_is_refused_if_not_all_was_searched() -> None:
