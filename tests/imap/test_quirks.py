@@ -26,6 +26,7 @@ from mailproto.imap.codes import (
 )
 from mailproto.imap.commands import Authenticate, Noop
 from mailproto.imap.events import CommandCompleted, ContinuationRequested
+from mailproto.imap.ext.binary import BinarySection
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
@@ -306,6 +307,10 @@ CASES: dict[str, Case] = {
         ["parameters within the limits of RFC 2971"],
     ),
     "an item twice": (b"* 1 FETCH (UID 8 UID 9)", [FetchData(1, UID.answer(9))], ["each item only once"]),
+    "an item with .PEEK": (
+        *fetched(b"BINARY.PEEK[1] ~{2}\r\na\0", BinarySection((1,)).answer(b"a\0")),
+        ["BINARY without .PEEK in a response"],
+    ),
     "no value": (*fetched(b"BODY[HEADER] FLAGS ()", FLAGS.answer(frozenset())), ["a value behind each item"]),
     "no value of the last item": (
         b"* 1 FETCH (UID 9 BODY[])",

@@ -144,6 +144,7 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "The item is left out, those behind it are read.",
         is_left_out=True,
     ),
+    Quirk("BINARY without .PEEK in a response", "pymap", "The item is named as it was asked for."),
     Quirk("a size of 0 or more", SEVERAL, "-1 for not known, or a size in signed 32 bits: read as 0."),
     Quirk(
         "a size in digits", SEVERAL, "A size as a floating point number, such as 9.37e+06, or as a string."

@@ -190,7 +190,13 @@ def _read_size_data(cursor: Cursor) -> tuple[str, ItemData]:
     return item.key, BinarySizeData(item.part, cursor.number64())
 
 
+def _read_peek_data(cursor: Cursor) -> tuple[str, ItemData]:
+    cursor.defect("BINARY without .PEEK in a response", cursor.position)
+    return _read_data(cursor)
+
+
 DATA_READERS["BINARY"] = _read_data
+DATA_READERS["BINARY.PEEK"] = _read_peek_data
 DATA_READERS["BINARY.SIZE"] = _read_size_data
 
 
