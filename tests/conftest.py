@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+# Its functions assert, and are no tests by name.
+pytest.register_assert_rewrite("support_imap_rows")
 
 settings.register_profile("default", max_examples=100, deadline=None)
 settings.register_profile(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support_arrivals import ROUTES, SERVICES, Receiver, receiving
+from support_imap_products import Product, cyrus_running, pymap_running
 from support_interop import (
     OTHER,
     PASSWORD,
@@ -28,7 +29,7 @@ from support_interop import (
     stop,
     wait_for_port,
 )
-from support_lines import authority
+from support_lines import authority, client_context
 from support_mta import MTAS, Route, RunningMTA, relaying
 from support_smtp_servers import KINDS
 
@@ -188,6 +189,26 @@ def dovecot_server() -> Iterator[Dovecot]:
 def dovecot(dovecot_server: Dovecot) -> int:
     """The port of a private Dovecot: any user, password "pass"; `localhost` has a certificate."""
     return dovecot_server.imap_port
+
+
+@pytest.fixture(scope="session")
+def dovecot_product(dovecot: int) -> Product:
+    """The private Dovecot, as one of three."""
+    return Product("Dovecot", dovecot, client_context())
+
+
+@pytest.fixture(scope="session")
+def cyrus_product(certificate: Certificate) -> Iterator[Product]:
+    """A private Cyrus."""
+    with cyrus_running(certificate) as product:
+        yield product
+
+
+@pytest.fixture(scope="session")
+def pymap_product(certificate: Certificate) -> Iterator[Product]:
+    """A private pymap."""
+    with pymap_running(certificate) as product:
+        yield product
 
 
 @pytest.fixture
