@@ -77,7 +77,9 @@ async def run(code: str, names: dict[str, Any]) -> Any:
     tree = ast.parse(code)
     if isinstance(tree.body[-1], ast.Expr):
         tree.body[-1] = ast.Assign([ast.Name("found", ast.Store())], tree.body[-1].value)
-    compiled = compile(ast.fix_missing_locations(tree), "idiom", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    compiled = compile(
+        ast.fix_missing_locations(tree), "<idiom>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    )
     running = types.FunctionType(compiled, names)()
     if inspect.isawaitable(running):
         await running
