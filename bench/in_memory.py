@@ -1,7 +1,8 @@
-"""One session at a server without sockets, ours and Twisted's: `python -m bench.in_memory NAME KIB COUNT`.
+"""Transactions at a server without sockets, ours and Twisted's.
 
-Both get the same octets in the same pieces, from the greeting to QUIT, and drop the message. It prints one
-line of JSON: `seconds`.
+`python -m bench.in_memory NAME KIB COUNT EACH`: COUNT sessions of EACH transactions. Both get the same
+octets in the same pieces, from the greeting to QUIT, and drop the messages. It prints one line of JSON:
+`seconds`.
 """
 
 from __future__ import annotations
@@ -15,20 +16,19 @@ from typing import Final
 LINE: Final = b"X" * 78 + b"\r\n"
 
 
-def pieces_of(size: int) -> tuple[bytes, ...]:
-    """Return what a client says that sends one message of *size* KiB, in the pieces that arrive."""
-    return (
-        b"EHLO bench.example\r\n",
+def pieces_of(size: int, transactions: int) -> tuple[bytes, ...]:
+    """Return what a client says that sends messages of *size* KiB, in the pieces that arrive."""
+    transaction = (
         b"MAIL FROM:<a@ex.org>\r\n",
         b"RCPT TO:<b@ex.org>\r\n",
         b"DATA\r\n",
         LINE * (size * 1024 // len(LINE)) + b".\r\n",
-        b"QUIT\r\n",
     )
+    return (b"EHLO bench.example\r\n", *transaction * transactions, b"QUIT\r\n")
 
 
 def mailproto(octets: tuple[bytes, ...]) -> Callable[[], None]:
-    """Return what runs one transaction through our connection and its flow."""
+    """Return what runs one session through our connection and its flow."""
     from mailproto.flow import Call, Receive
     from mailproto.limits import SMTPLimits
     from mailproto.smtp import SMTPServerConnection, WholeMessages
@@ -36,7 +36,7 @@ def mailproto(octets: tuple[bytes, ...]) -> Callable[[], None]:
 
     service, limits = Service(handler=WholeMessages(lambda session, octets: None)), SMTPLimits()
 
-    def transaction() -> None:
+    def session() -> None:
         conn = SMTPServerConnection(limits, hostname="bench.example")
         flow = serve(conn, service, peer=("127.0.0.1", 1))
         pieces, result = iter(octets), None
@@ -53,7 +53,7 @@ def mailproto(octets: tuple[bytes, ...]) -> Callable[[], None]:
 
     def run() -> None:
         try:
-            transaction()
+            session()
         except StopIteration:
             return
         raise SystemExit("the session did not end at QUIT")
@@ -62,14 +62,14 @@ def mailproto(octets: tuple[bytes, ...]) -> Callable[[], None]:
 
 
 def twisted(octets: tuple[bytes, ...]) -> Callable[[], None]:
-    """Return what runs one transaction through Twisted's server, over its transport for tests."""
+    """Return what runs one session through Twisted's server, over its transport for tests."""
     from twisted.internet.testing import StringTransport
 
     from bench.twisted_server import factory
 
     servers = factory()
 
-    def transaction() -> None:
+    def session() -> None:
         transport = StringTransport()
         server = servers.buildProtocol(transport.getPeer())
         server.timeout = None
@@ -79,7 +79,7 @@ def twisted(octets: tuple[bytes, ...]) -> Callable[[], None]:
         if b"\r\n221 " not in transport.value():
             raise SystemExit("the session did not end at QUIT")
 
-    return transaction
+    return session
 
 
 SERVERS: dict[str, Callable[[tuple[bytes, ...]], Callable[[], None]]] = {
@@ -89,13 +89,14 @@ SERVERS: dict[str, Callable[[tuple[bytes, ...]], Callable[[], None]]] = {
 
 
 def main() -> None:
-    """Warm up, then time COUNT transactions."""
-    transaction, count = SERVERS[sys.argv[1]](pieces_of(int(sys.argv[2]))), int(sys.argv[3])
-    for _ in range(200):
-        transaction()
+    """Warm up, then time the sessions."""
+    name, size, count, each = sys.argv[1], *map(int, sys.argv[2:])
+    session = SERVERS[name](pieces_of(size, each))
+    for _ in range(1 + 200 // each):
+        session()
     begin = time.perf_counter()
     for _ in range(count):
-        transaction()
+        session()
     print(json.dumps({"seconds": time.perf_counter() - begin}))
 
 
