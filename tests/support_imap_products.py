@@ -87,7 +87,7 @@ _IMAPD_CONF: Final = """\
     altnamespace: yes
     virtdomains: off
     autocreate_users: anyone
-    autocreate_quota: 10240
+    autocreate_quota: 102400
     conversations: no
     expunge_mode: immediate
     delete_mode: immediate

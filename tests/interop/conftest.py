@@ -49,7 +49,7 @@ mail_attribute_dict = file:{base}/mail/%u/attributes
 plugin {{
   acl = vfile
   quota = count:User quota
-  quota_rule = *:storage=10M:messages=1000
+  quota_rule = *:storage=100M:messages=1000
   quota_vsizes = yes
 }}
 postmaster_address = postmaster@example.org

@@ -38,7 +38,7 @@ def test_quotas(imap: IMAPClient) -> None:
     assert messages is not None
     assert (messages.usage, messages.limit) == (1, 1_000)
     assert storage is not None
-    assert storage.limit == 10_240
+    assert storage.limit == 102_400
     with pytest.raises(IMAPStatusError, match="admin"):
         imap.set_quota(quota.root, {"STORAGE": 5})
 
