@@ -68,11 +68,19 @@ class _ClientRun(Run[ResultT]):
             except BaseException as error:
                 if self.is_done:
                     raise
+                self._drop_awaitable()
                 self.driver.forget(self)
                 self.throw(error)
             else:
                 if value is not PENDING:
                     self.step(value)
+
+    def _drop_awaitable(self) -> None:
+        """Close what the flow has called, if the task was cancelled before it came to await it."""
+        awaitable, self.awaitable = self.awaitable, None
+        close = getattr(awaitable, "close", None)
+        if close is not None:
+            close()
 
     async def _pause(self) -> object:
         """Await what the flow called, or until it has gone on by other means."""
