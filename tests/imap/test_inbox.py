@@ -557,6 +557,21 @@ def test_news_of_a_mailbox_that_was_left_are_forgotten_but_no_alert(leave: str) 
     assert task.result == (Alert("read this"),)
 
 
+def test_news_of_other_mailboxes_outlive_the_selected_one() -> None:
+    line = Line()
+    line.start(run(line.session, Select("Sent")))
+    line.feed(
+        b'* LIST () "/" New ("OLDNAME" (Old))',
+        b"* STATUS Work (MESSAGES 1)",
+        b"* FLAGS (x)",
+        b"A2 OK done",
+    )
+    listed, status = (news.data for news in line.session.news if isinstance(news, MailboxChanged))
+    assert isinstance(listed, ListData)
+    assert (listed.mailbox, listed.old_name) == ("New", "Old")
+    assert status == StatusData("Work", (("MESSAGES", 1),))
+
+
 def test_a_limit_of_waiting_holds_for_one_who_does_not_read() -> None:
     line = Line()
     reader = line.start(noop(line.session))

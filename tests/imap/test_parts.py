@@ -434,6 +434,16 @@ def test_a_search_is_not_continued_in_another_mailbox() -> None:
     assert isinstance(task.error, LocalProtocolError)
 
 
+def test_a_search_in_parts_follows_a_mailbox_that_is_being_selected() -> None:
+    line = Line(IMAPLimits(max_command_line=68))
+    line.start(flows.select(line.session, "Other"))
+    task = line.start(flows.uid_search(line.session, (UID(UIDSet(UIDS)),)))
+    line.feed(b"* 1 EXISTS", b"* OK [UIDVALIDITY 77] .", b"A2 OK done")
+    line.feed(b"* SEARCH 100000003", b"A3 OK done")
+    line.feed(b"* SEARCH 100000005", b"A4 OK done")
+    assert task.result == UIDSet("100000003,100000005")
+
+
 def test_numbers_among_the_keys_that_have_moved_are_not_sent() -> None:
     line = Line()
     line.start(flows.noop(line.session))

@@ -61,12 +61,15 @@ class Capabilities(Set[str]):
     Raises LocalProtocolError for a name that is not an atom.
     """
 
-    __slots__ = ("_names",)
+    __slots__ = ("_names", "is_rev2_only")
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         if isinstance(names, str):
             raise LocalProtocolError(f"expected several capabilities, got the string {names[:40]!r}")
         self._names = _shared(frozenset(map(_checked, names)))
+        # Connections ask for it at each response, so it is no property.
+        self.is_rev2_only: bool = REV2 in self._names and REV1 not in self._names
+        """Whether IMAP4rev2 is offered and IMAP4rev1 is not: then nothing of the older revision is left."""
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.upper() in self._names
@@ -103,11 +106,6 @@ class Capabilities(Set[str]):
         if name == REV1:
             return not self.is_rev2_only
         return name in self._names or IMPLIED_BY.get(name) in self._names or bool(self.values(name))
-
-    @property
-    def is_rev2_only(self) -> bool:
-        """Whether IMAP4rev2 is offered and IMAP4rev1 is not: then nothing of the older revision is left."""
-        return REV2 in self._names and REV1 not in self._names
 
     @property
     def auth(self) -> frozenset[str]:

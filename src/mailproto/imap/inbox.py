@@ -50,11 +50,13 @@ from mailproto.imap.numbering import Numbering
 from mailproto.imap.responses import (
     DataResponse,
     ExpungeData,
+    ListData,
+    StatusData,
     UnreadResponse,
 )
 from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
-from mailproto.imap.updates import Alert, News, news_of
+from mailproto.imap.updates import Alert, MailboxChanged, News, news_of
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 
@@ -697,9 +699,9 @@ class Inboxes:
 
     def _forget_mailbox(self) -> None:
         """Keep of the news only what is not about the mailbox that was selected."""
-        alerts = [news for news in self.news if isinstance(news, Alert)]
+        kept = [news for news in self.news if _outlives_mailbox(news)]
         self.news.clear()
-        self.news.extend(alerts)
+        self.news.extend(kept)
         view = self.conn.view
         self.known_exists = 0 if view is None else view.exists or 0
 
@@ -719,6 +721,13 @@ class Inboxes:
             self.error = error
         for wait in self._waits:
             wait.waiter.set()
+
+
+def _outlives_mailbox(news: News) -> bool:
+    """Return whether *news* stay true when another mailbox is selected, since they name theirs."""
+    if isinstance(news, MailboxChanged):
+        return isinstance(news.data, ListData | StatusData | MetadataChangedData)
+    return isinstance(news, Alert)
 
 
 def _route_other(inboxes: Inboxes, event: ClientEvent) -> Inbox | None:

@@ -20,7 +20,7 @@ from mailproto.imap.answers import Inbox, raise_refusal
 from mailproto.imap.commands import Search, UIDSearch
 from mailproto.imap.cutting import cut
 from mailproto.imap.ext.esearch import ESearchData
-from mailproto.imap.following import events_of, found_in
+from mailproto.imap.following import Following, events_of, found_in
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.parts import MAX_PARTS, limit_reached
 from mailproto.imap.pipelining import takes_numbers
@@ -85,11 +85,10 @@ class _Searching:
     def __init__(self, session: Inboxes, command: Search | UIDSearch) -> None:
         self._session = session
         self._command = command
-        self._place: tuple[str, int | None] | None = None
-        self._numbering = session.follow()
+        self._following = Following(session)
 
     def close(self) -> None:
-        self._session.unfollow(self._numbering)
+        self._following.close()
 
     def run(self) -> Flow[list[Found]]:
         found: list[Found] = []
@@ -118,9 +117,8 @@ class _Searching:
     def _search(self, command: Search | UIDSearch) -> Flow[Inbox]:
         session = self._session
         yield from session.wait_to_send(command)
-        self._check(self._place in (None, session.place))
-        self._place = session.place
-        self._check(not (self._numbering.has_moved and takes_numbers(command)))
+        self._following.check_place()
+        self._check(not (self._following.numbering.has_moved and takes_numbers(command)))
         return (yield from session.send(command))
 
     def _check(self, is_certain: bool) -> None:
@@ -133,17 +131,17 @@ class _Searching:
         """Return *numbers* that were found as they are now."""
         if isinstance(self._command, UIDSearch):
             return numbers
-        since = self._numbering.since(part.moment)
+        since = self._following.numbering.since(part.moment)
         self._check(not since.is_lost)
         return since.current(numbers)
 
     def join(self, found: list[Found]) -> ESearchData:
         """Return the results of all parts as those of one."""
         numbers: dict[str, list[Ranges]] = {}
-        count = 0
+        counts: list[int] = []
         for part in found:
             data = joined(part)
-            count += data.count or 0
+            counts += () if data.count is None else (data.count,)
             for name in _PICKS.keys() & dict(data.results).keys():
                 now = self.now(part, _ranges_of(data.get(name)))
                 # Which one is the least when that is gone, no part has told.
@@ -154,8 +152,8 @@ class _Searching:
             for name, pick in _PICKS.items()
             if any(numbers.get(name, ()))
         ]
-        if any(data.count is not None for data in map(joined, found)):
-            results.append(("COUNT", count))
+        if counts:
+            results.append(("COUNT", sum(counts)))
         return ESearchData(found[-1].tag, tuple(results), self._kind is UIDSet)
 
     @property
