@@ -114,6 +114,7 @@ from mailproto.imap.ext.savedate import SAVEDATE, SaveDateSupported, SavedBefore
 from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
 from mailproto.imap.ext.special_use import SPECIAL_USE
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
+from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
@@ -637,3 +638,14 @@ listed = st.builds(
 
 message_limit_keys = st.builds(UIDAfter, numbers) | st.builds(UIDBefore, numbers)
 message_limit_codes = st.builds(MessageLimitCode, numbers, st.none() | numbers)
+
+# RFC 9586
+
+uid_fetches = st.builds(
+    lambda uid, has_uid, some: UIDFetchData(
+        uid, FLAGS.answer(some), *((UID.answer(uid), RFC822_SIZE.answer(uid)) if has_uid else ())
+    ),
+    numbers,
+    st.booleans(),
+    flags,
+)

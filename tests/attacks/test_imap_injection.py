@@ -85,6 +85,7 @@ from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.sort import Sort, SortCriterion, UIDSort, sort_criteria
 from mailproto.imap.ext.special_use import Use
 from mailproto.imap.ext.thread import Thread, UIDThread
+from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.ext.uidplus import UIDExpunge
 from mailproto.imap.ext.urlauth import (
     GenURLAuth,
@@ -278,6 +279,7 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "mailbox id": lambda evil: StatusData("x", (("MAILBOXID", evil),)),
     "mailbox id code": lambda evil: Ok("x", MailboxIDCode(evil)),
     "email id": lambda evil: FetchData(1, EMAILID.answer(evil)),
+    "by UID": lambda evil: UIDFetchData(1, EMAILID.answer(evil), PREVIEW.answer(evil)),
     "preview": lambda evil: FetchData(1, PREVIEW.answer(evil)),
     "status item": lambda evil: StatusData("x", ((evil, 1),)),
     "id": lambda evil: IDData((("name", evil),)),

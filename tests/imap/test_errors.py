@@ -57,6 +57,8 @@ NO_FAMILY: Final = {
     "PARSE",
     # STORE has done the rest: `store_unchanged` returns it.
     "MODIFIED",
+    # The client has sequence numbers in a session without: a mistake, which ours does not make.
+    "UIDREQUIRED",
     # What was asked for is so already.
     "COMPRESSIONACTIVE",
 }

@@ -178,7 +178,7 @@ DEVIATIONS: list[tuple[bytes, list[Answer], list[tuple[str, int]]]] = [
 ]
 
 UNREAD: list[tuple[bytes, tuple[str, int]]] = [
-    (b"* 0 FETCH (UID 5)", ("a sequence number", 2)),
+    (b"* 0 FETCH (UID 5)", ("the number of a message", 2)),
     (b"* 1 FETCH", ("a space", 9)),
     (b"* 1 FETCH UID 5", ("b'('", 10)),
     (b"* 4294967296 FETCH (UID 5)", ("a number of 32 bits", 2)),
@@ -355,7 +355,7 @@ def test_equality() -> None:
 def test_it_does_not_change() -> None:
     message = FetchData(1, UID_5)
     with pytest.raises(AttributeError):
-        message.sequence_number = 2
+        message.number = 2
     with pytest.raises(AttributeError):
         del message.defects
     assert repr(message) == "FetchData(1, UID=5)"

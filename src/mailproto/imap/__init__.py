@@ -156,6 +156,7 @@ from mailproto.imap.ext.searchres import NOTSAVED, SAVE
 from mailproto.imap.ext.sort import Sort, SortCriterion, SortData, UIDSort
 from mailproto.imap.ext.special_use import SPECIAL_USE, USEATTR, Use
 from mailproto.imap.ext.thread import Thread, ThreadBranch, ThreadData, UIDThread
+from mailproto.imap.ext.uidonly import UIDREQUIRED, PreparedUIDFetch, UIDFetchData
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
@@ -506,6 +507,10 @@ __all__ = [
     "UnchangedSince",
     "VANISHED",
     "VanishedData",
+    # UIDONLY
+    "PreparedUIDFetch",
+    "UIDFetchData",
+    "UIDREQUIRED",
     # ESEARCH, SEARCHRES, PARTIAL, and what IMAP4rev2 made of SEARCH
     "COUNT",
     "ESearchData",

@@ -11,6 +11,7 @@ from mailproto.imap.commands import Authenticate, Command, Examine, Login, Selec
 from mailproto.imap.events import Unchecked
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.message_limit import MessageLimitCode
+from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.pipelining import answers_of
@@ -161,7 +162,7 @@ class FetchInbox(Inbox):
 
     def offer(self, data: FetchData, known_uid: int | None, *, is_alone: bool) -> bool:
         """Take *data* if it answers the command; with *is_alone* no other FETCH is in progress."""
-        keys = data.keys
+        keys = data.told
         if self._keys.issubset(keys):
             if self._seen is None and is_alone:
                 self._emit(data)
@@ -178,29 +179,29 @@ class FetchInbox(Inbox):
     def _has(self, data: FetchData, known_uid: int | None) -> bool:
         """Whether *data* is of a message that was asked for, as far as can be told."""
         if isinstance(self._numbers, SequenceSet):
-            return self._numbers.has_star or data.sequence_number in self._numbers
-        uid = data.uid if "UID" in data.keys else known_uid
+            return type(data) is FetchData and (self._numbers.has_star or data.number in self._numbers)
+        uid = data.uid if "UID" in data.told else known_uid
         return uid is None or self._numbers.has_star or uid in self._numbers
 
     def _emit_once(self, data: FetchData) -> bool:
         if self._seen is not None:
-            if data.sequence_number in self._seen:
+            if data.number in self._seen:
                 return False
-            self._seen.add(data.sequence_number)
+            self._seen.add(data.number)
         self._emit(data)
         return True
 
     def _emit(self, data: FetchData) -> None:
         if self._partial:
-            before = self._partial.pop(data.sequence_number, None)
+            before = self._partial.pop(data.number, None)
             data = data if before is None else before.joined(data)
         self.put(data)
 
     def _join(self, data: FetchData) -> None:
-        number = data.sequence_number
+        number = data.number
         before = self._partial.pop(number, None)
         joined = data if before is None else before.joined(data)
-        if self._keys.issubset(joined.keys):
+        if self._keys.issubset(joined.told):
             self.put(joined)
         else:
             self._partial[number] = joined
@@ -222,7 +223,8 @@ class FetchInbox(Inbox):
             if uid is None:
                 self._partial[number] = data
             elif uid not in uids:
-                self._partial[number - count_below(uids, uid)] = data
+                moved = 0 if isinstance(data, UIDFetchData) else count_below(uids, uid)
+                self._partial[number - moved] = data
 
     def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
         """Note the tagged status: what waits for its rest is an answer if it has more than flags."""

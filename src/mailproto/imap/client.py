@@ -43,6 +43,7 @@ from mailproto.imap.events import (
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.language import DEFAULT_LANGUAGE, LanguageData
+from mailproto.imap.ext.uidonly import UIDONLY
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
@@ -64,6 +65,7 @@ from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.streaming import is_free_text, streamed_item, streamed_value
 from mailproto.imap.values import Message
 from mailproto.imap.view import MailboxView
+from mailproto.imap.without_numbers import reason_against_number
 from mailproto.imap.writer import GATE, Fragment, LiteralForm, Writer
 from mailproto.limits import IMAPLimits
 from mailproto.sasl import _base64
@@ -289,10 +291,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def send_command(self, command: Command, tag: str | None = None) -> str:
         """Queue *command* and return its tag (generated unless given).
 
-        Raises LocalProtocolError: illegal in `next_state`; `conflict(command)`; while a literal is owed, a
-        SASL exchange or IDLE is under way, STARTTLS is pending; LOGIN under LOGINDISABLED; an initial
-        response without SASL-IR; a value that the grammar forbids; a tag in use; a line above
-        `max_command_line`. Nothing has changed then.
+        Raises LocalProtocolError: illegal in `next_state`; `conflict(command)`; sequence numbers after ENABLE
+        UIDONLY; while a literal is owed, a SASL exchange or IDLE is under way, STARTTLS is pending; LOGIN
+        under LOGINDISABLED; an initial response without SASL-IR; a value that the grammar forbids; a tag in
+        use; a line above `max_command_line`. Nothing has changed then.
         """
         tagged = TaggedCommand(self._free_tag() if tag is None else tag, command)
         self._check_can_send()
@@ -365,6 +367,13 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             raise LocalProtocolError(f"{command.name}: expected a selected mailbox")
         if row.is_alone and self._pending:
             raise LocalProtocolError(f"{command.name}: expected nothing else in progress")
+        reason = self.reason_against_number(command)
+        if reason is not None:
+            raise LocalProtocolError(reason)
+
+    def reason_against_number(self, command: Command) -> str | None:
+        """Return why *command* cannot be sent because of its sequence numbers, or None (RFC 9586)."""
+        return reason_against_number(command) if UIDONLY in self._enabled else None
 
     @property
     def may_respond_initially(self) -> bool:
@@ -545,7 +554,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         text, literals = self._framer.text, self._framer.literals
         found = streamed_item(text, literals, size)
         if found is not None:
-            return LiteralStarted(*found, size)
+            return LiteralStarted(found.sequence_number, found.item, size, found.uid)
         value = streamed_value(text, literals, size, utf8=self.is_utf8)
         return None if value is None else LiteralStarted(None, value, size)
 

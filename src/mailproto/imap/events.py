@@ -85,14 +85,16 @@ class LiteralWanted:
 class LiteralStarted:
     """A large literal begins: `LiteralData` and `LiteralEnded` follow, later the whole response (client).
 
-    `sequence_number` is that of the FETCH response; its UID may come only after the literal. `item` is what
-    the literal is the value of; in the FetchData that follows, `Streamed(size)` stands there. In another
-    response (METADATA, URLFETCH) it is a `DataValue`, and there is no sequence number.
+    `sequence_number` is that of the FETCH response; its UID may come only after the literal. `uid` is that of
+    a UIDFETCH response, which has no sequence number (RFC 9586). `item` is what the literal is the value of;
+    in the FetchData that follows, `Streamed(size)` stands there. In another response (METADATA, URLFETCH) it
+    is a `DataValue`, and there is neither.
     """
 
     sequence_number: int | None
     item: BodyItem | DataValue
     size: int
+    uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Container
 
 from mailproto.imap.commands import Command
 from mailproto.imap.ext.qresync import VANISHED, QResync, VanishedData
+from mailproto.imap.ext.uidonly import UIDONLY
 from mailproto.imap.responses import ExpungeData
 
 __all__ = ["reason_not_to_expunge"]
@@ -30,9 +31,11 @@ def reason_not_to_expunge(
         )
     if not may_expunge:
         return f"{response.name}: not allowed now (RFC 3501 section 7.4.1)"
-    expected = "VANISHED" if "QRESYNC" in enabled and has_mod_seqs else "EXPUNGE"
+    is_by_uid = UIDONLY in enabled
+    expected = "VANISHED" if is_by_uid or ("QRESYNC" in enabled and has_mod_seqs) else "EXPUNGE"
     if response.name != expected:
-        return f"{response.name}: expected {expected} in this session (RFC 7162 section 3.2.10)"
+        section = "RFC 9586 section 3.4" if is_by_uid else "RFC 7162 section 3.2.10"
+        return f"{response.name}: expected {expected} in this session ({section})"
     return None
 
 

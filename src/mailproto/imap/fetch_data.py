@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import ClassVar, Final, NoReturn, TypeAlias, TypeVar, cast, final
+from typing import ClassVar, Final, NoReturn, Self, TypeAlias, TypeVar, cast, final
 
 from mailproto.errors import Defect, ItemMissing, LocalProtocolError
 from mailproto.imap._loose import note, skip_value
@@ -50,10 +50,12 @@ from mailproto.mime.envelope import Envelope
 
 __all__ = [
     "DATA_READERS",
+    "FETCH_ROWS",
     "FetchData",
     "PreparedFetch",
     "PreparedItem",
     "parse_fetch_data",
+    "parse_items",
     "parse_origin",
     "parse_space",
     "prepare",
@@ -86,40 +88,38 @@ class _Deferred:
         return parse_exact_body(Cursor(Message(self.octets, self.literals)))
 
 
-@final
 class FetchData:
     """A FETCH response: the items of the message that has this sequence number.
 
     Built of answers, as `FetchData(12, UID.answer(40), RFC822_SIZE.answer(512))`; raises LocalProtocolError
     without one or for the same item twice. `message[ITEM]` has the type of the item and raises `ItemMissing`
     if the server did not send it; `.get(ITEM)` is None then. Two are equal if they hold equal items in the
-    same order.
+    same order. `mailproto.imap.ext.uidonly.UIDFetchData` is the one without a sequence number.
     """
 
-    __slots__ = ("_values", "defects", "sequence_number")
+    __slots__ = ("_values", "defects", "number")
 
-    sequence_number: int
-    """The number of the message in the mailbox, from 1."""
+    name: ClassVar[str] = "FETCH"
+    number: int
+    """The number that it begins with: of a FETCH response the sequence number."""
     defects: tuple[Defect, ...]
     """What in the response was against the grammar; left out of equality and serialization."""
     _values: dict[str, object]
 
-    def __init__(self, sequence_number: int, *answers: Answer) -> None:
+    def __init__(self, number: int, *answers: Answer) -> None:
         if not answers or len({answer.key for answer in answers}) < len(answers):
             raise LocalProtocolError("expected answers to one item or more, each once")
-        if not 1 <= sequence_number <= MAX_NUMBER:
-            raise LocalProtocolError(f"expected a sequence number, got {str(sequence_number)[:40]}")
-        _set_sequence_number(self, sequence_number)
+        if type(number) is not int or not 1 <= number <= MAX_NUMBER:
+            raise LocalProtocolError(f"expected the number of a message, got {str(number)[:40]}")
+        _set_number(self, number)
         _set_values(self, dict(answers))
         _set_defects(self, ())
 
     @classmethod
-    def of_parsed(
-        cls, sequence_number: int, values: dict[str, object], defects: tuple[Defect, ...]
-    ) -> FetchData:
+    def of_parsed(cls, number: int, values: dict[str, object], defects: tuple[Defect, ...]) -> Self:
         """Return a response as it was read; skips validation and takes *values* over."""
         new = _new(cls)
-        _set_sequence_number(new, sequence_number)
+        _set_number(new, number)
         _set_values(new, values)
         _set_defects(new, defects)
         return new
@@ -171,8 +171,18 @@ class FetchData:
         return item.key in self._values
 
     @property
+    def sequence_number(self) -> int:
+        """The number of the message in the mailbox, from 1."""
+        return self.number
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """The names of the items, in order, as they stand in the response."""
+        return tuple(self._values)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The names of all that it tells of the message."""
         return tuple(self._values)
 
     @property
@@ -245,17 +255,17 @@ class FetchData:
     def joined(self, later: FetchData) -> FetchData:
         """Return the items of both, for servers that split what was asked; *later* has the last word."""
         values = {**self._values, **later._values}
-        return FetchData.of_parsed(later.sequence_number, values, self.defects + later.defects)
+        return later.of_parsed(later.number, values, self.defects + later.defects)
 
-    def replaced(self, *answers: Answer) -> FetchData:
+    def replaced(self, *answers: Answer) -> Self:
         """Return this with *answers* in place of, or behind, what it has: for literals that were streamed."""
-        return FetchData.of_parsed(self.sequence_number, {**self._values, **dict(answers)}, self.defects)
+        return self.of_parsed(self.number, {**self._values, **dict(answers)}, self.defects)
 
     def write(self, writer: Writer) -> None:
         """Write `nz-number SP "FETCH" SP msg-att`. Raises LocalProtocolError where no item is left."""
         if not self._values:
             raise LocalProtocolError("expected a fetch item, got none")
-        writer.write(b"%d FETCH (" % self.sequence_number)
+        writer.write(f"{self.number} {self.name} (".encode("ascii"))
         for index, key in enumerate(self._values):
             if index:
                 writer.write(b" ")
@@ -264,31 +274,31 @@ class FetchData:
 
     def _compared(self) -> list[object]:
         """Return what makes two equal: two datetimes are only if they are written alike."""
-        compared: list[object] = [self.sequence_number]
+        compared: list[object] = [self.number]
         for key in self._values:
             value = self._value(key)
             compared += [key, value, value.utcoffset() if isinstance(value, datetime) else None]
         return compared
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, FetchData):
+        if type(other) is not type(self):
             return NotImplemented
         return self._compared() == other._compared()
 
     def __hash__(self) -> int:
-        return hash((self.sequence_number, self.keys))
+        return hash((self.name, self.number, self.keys))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return FetchData.of_parsed, (self.sequence_number, dict(self.answers), self.defects)
+        return self.of_parsed, (self.number, dict(self.answers), self.defects)
 
     def __repr__(self) -> str:
         values = "".join(f", {key}={self._value(key)!r}" for key in self._values)
-        return f"FetchData({self.sequence_number}{values})"
+        return f"{type(self).__name__}({self.number}{values})"
 
 
 _new: Final = object.__new__
 # The slots themselves: 0.06 us each where object.__setattr__, which looks the slot up, takes 0.09.
-_set_sequence_number: Final = FetchData.__dict__["sequence_number"].__set__
+_set_number: Final = FetchData.__dict__["number"].__set__
 _set_values: Final = FetchData.__dict__["_values"].__set__
 _set_defects: Final = FetchData.__dict__["defects"].__set__
 
@@ -341,18 +351,18 @@ def prepare(*answers: Answer) -> PreparedItem:
     return PreparedItem(writer.getvalue())
 
 
-@final
 @dataclass(frozen=True, slots=True)
 class PreparedFetch:
     """A FETCH response of a server in which items may be prepared; a client reads it as a `FetchData`."""
 
-    sequence_number: int
+    name: ClassVar[str] = FetchData.name
+    number: int
     items: tuple[PreparedItem | Answer, ...]
     defects: ClassVar[tuple[Defect, ...]] = ()
 
     def write(self, writer: Writer) -> None:
         """Write `nz-number SP "FETCH" SP msg-att`."""
-        separator = b"%d FETCH (" % self.sequence_number
+        separator = f"{self.number} {self.name} (".encode("ascii")
         for item in self.items:
             writer.write(separator)
             if isinstance(item, PreparedItem):
@@ -506,12 +516,22 @@ The modules of the RFCs fill it.
 _SEPARATOR: Final = re.compile(rb"(?=[ )])( *)(\)?)")
 
 
-def parse_fetch_data(cursor: Cursor, sequence_number: int) -> FetchData:
+def parse_fetch_data(cursor: Cursor, number: int) -> FetchData:
     """Read `msg-att`, the number and "FETCH" having been read.
 
     An item that cannot be read is a defect and left out. Raises ParseError without a list, and for each
     defect when strict.
     """
+    values = parse_items(cursor)
+    return FetchData.of_parsed(number, values, tuple(cursor.defects))
+
+
+FETCH_ROWS: Final[dict[str, Callable[[Cursor, int], FetchData]]] = {FetchData.name: parse_fetch_data}
+"""Name of each response with `msg-att` behind a number -> what reads it; the modules of the RFCs fill it."""
+
+
+def parse_items(cursor: Cursor) -> dict[str, object]:
+    """Read `msg-att`, up to the end of the response, into values by the keys of their items."""
     values = _parse_head(cursor)
     more = _parse_common(cursor, values)
     if more and values and cursor.peek() in (b" ", b")"):
@@ -521,7 +541,7 @@ def parse_fetch_data(cursor: Cursor, sequence_number: int) -> FetchData:
         more = _parse_next(cursor, values)
     if not cursor.is_at_end:
         cursor.defect("the end of the response")
-    return FetchData.of_parsed(sequence_number, values, tuple(cursor.defects))
+    return values
 
 
 def _parse_common(cursor: Cursor, values: dict[str, object]) -> bool:

@@ -11,15 +11,17 @@ from typing import Final, final
 
 from mailproto.errors import IMAPStatusError, LocalProtocolError
 from mailproto.flow import Flow, Flush
+from mailproto.imap import search
 from mailproto.imap.answers import Inbox
-from mailproto.imap.client_flows import noop, raise_refusal, run
-from mailproto.imap.commands import Fetch
+from mailproto.imap.client_flows import noop, raise_refusal, run, uid_search
+from mailproto.imap.commands import Command, Fetch, UIDSearch
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.uidonly import UIDONLY
 from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ExistsData
-from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
 from mailproto.imap.updates import Expunged, NewMessages, Update, Vanished
 
 __all__ = ["Idling", "poll", "take_news"]
@@ -40,11 +42,26 @@ def take_news(session: Inboxes) -> Flow[list[Update]]:
     """Return the updates that have come; for new messages their UIDs are asked for, which ends an IDLE."""
     if any(isinstance(event, ExistsData) for event in session.news):
         # Until nothing is in progress that lets the server expunge, sequence numbers are not certain.
-        yield from session.wait_to_send(Fetch(SequenceSet("1"), (UID,)))
+        yield from session.wait_to_send(_question(session))
     updates, first_new = _read(session)
     if first_new is not None:
-        updates.append((yield from _new_messages(session, first_new)))
+        ask = _new_messages_by_uid if _is_by_uid(session) else _new_messages
+        new = yield from ask(session, first_new)
+        updates += () if new is None else (new,)
     return updates
+
+
+def _is_by_uid(session: Inboxes) -> bool:
+    return UIDONLY in session.conn.enabled
+
+
+def _question(session: Inboxes) -> Command:
+    """Return a command as it is asked for UIDs with."""
+    return UIDSearch(_uids_from(1)) if _is_by_uid(session) else Fetch(SequenceSet("1"), (UID,))
+
+
+def _uids_from(first: int) -> search.UID:
+    return search.UID(UIDSet.from_ranges(((first, STAR - 1),)))
 
 
 def _read(session: Inboxes) -> tuple[list[Update], int | None]:
@@ -71,7 +88,7 @@ def _read(session: Inboxes) -> tuple[list[Update], int | None]:
     return updates, first_new if first_new is not None and first_new <= session.known_exists else None
 
 
-def _new_messages(session: Inboxes, first: int) -> Flow[NewMessages]:
+def _new_messages(session: Inboxes, first: int) -> Flow[NewMessages | None]:
     exists = session.known_exists
     numbers = SequenceSet.from_ranges(((first, exists),))
     try:
@@ -80,6 +97,26 @@ def _new_messages(session: Inboxes, first: int) -> Flow[NewMessages]:
         return NewMessages(UIDSet(), exists)
     uids = [event.uid for event in session.take(inbox) if isinstance(event, FetchData)]
     return NewMessages(UIDSet.of(uids), exists)
+
+
+def _new_messages_by_uid(session: Inboxes, first: int) -> Flow[NewMessages | None]:
+    """Ask for UIDs where there are no numbers (RFC 9586): as many of the new ones as EXISTS has told of.
+
+    New messages have greater UIDs than all before. Where nothing says from which UID on, the server is asked
+    for all of them, whose places among these are their numbers. None if they are gone again.
+    """
+    exists, view = session.known_exists, session.conn.view
+    lowest = max(session.newest_uid + 1, (view.uid_next if view is not None else None) or 1)
+    try:
+        found = yield from uid_search(session, (_uids_from(lowest),))
+    except IMAPStatusError:
+        return NewMessages(UIDSet(), exists)
+    new = found.last(max(0, len(found) - (first - 1 if lowest == 1 else 0)))
+    new = next(new.slices(exists - first + 1), new)
+    if not new:
+        return None
+    session.newest_uid = new.merged[-1][1]
+    return NewMessages(new, exists)
 
 
 @final

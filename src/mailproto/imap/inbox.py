@@ -40,6 +40,7 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.qresync import VanishedData
+from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
@@ -164,10 +165,11 @@ class Inboxes:
     """The inboxes of one client connection, and the rules of who reads and who waits.
 
     `news` holds what the responses say that answer no command, the latest last, and `known_exists` the number
-    of messages as of what was taken from it. `alerts` are the texts that the user is to read (ALERT, RFC 3501
-    section 7.1), and `referrals` the servers that the last OK with REFERRAL named (RFC 2221 section 4.1).
-    `error` is what ended the session. `wake` is set when a command is sent while another flow reads, which
-    waits from then on for an answer.
+    of messages as of what was taken from it; `newest_uid` is the greatest one of those that were told as new
+    since the mailbox was selected, 0 if none was. `alerts` are the texts that the user is to read (ALERT, RFC
+    3501 section 7.1), and `referrals` the servers that the last OK with REFERRAL named (RFC 2221 section
+    4.1). `error` is what ended the session. `wake` is set when a command is sent while another flow reads,
+    which waits from then on for an answer.
     """
 
     def __init__(
@@ -181,6 +183,7 @@ class Inboxes:
         self.sharing: Sharing = sharing or Solitary()
         self.news: deque[News] = deque(maxlen=MAX_NEWS)
         self.known_exists: int = 0
+        self.newest_uid: int = 0
         self.alerts: deque[str] = deque(maxlen=MAX_ALERTS)
         self.referrals: tuple[URLValue, ...] = ()
         self.error: ConnectionClosed | RemoteProtocolError | None = None
@@ -209,7 +212,8 @@ class Inboxes:
 
         *keys* names the items that answer it, if FETCH responses do. With *is_exclusive* it has the
         connection to itself until `release`, or until it is completed. An IDLE in progress is ended first.
-        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs.
+        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs, and for
+        sequence numbers after ENABLE UIDONLY.
         """
         if self._reason_against(command) is not None:
             # What the server offers may have come and not been looked at.
@@ -248,7 +252,14 @@ class Inboxes:
         return self._add(ExchangeInbox(self.conn.send_unchecked(command), Unchecked(command), owner))
 
     def wait_to_send(self, command: Command | None) -> Flow[None]:
-        """Wait until *command* may be sent; None stands for octets. Ends an IDLE that is in progress."""
+        """Wait until *command* may be sent; None stands for octets. Ends an IDLE that is in progress.
+
+        Raises LocalProtocolError, before it ends anything, if the session has no sequence numbers and
+        *command* has.
+        """
+        reason = None if command is None else self.conn.reason_against_number(command)
+        if reason is not None:
+            raise LocalProtocolError(reason)
         yield from self._wait_for_turn(command)
         self._end_idle()
         while command is not None and self._open and self.conn.conflict(command) is not None:
@@ -624,7 +635,7 @@ class Inboxes:
         fetching = self._fetching
         is_alone = len(fetching) == 1
         view = self.conn.view
-        uid = None if is_alone or view is None else view.uid(data.sequence_number)
+        uid = None if is_alone or view is None else view.known_uid(data)
         for inbox in fetching:
             if inbox.offer(data, uid, is_alone=is_alone):
                 return inbox
@@ -704,6 +715,7 @@ class Inboxes:
         self.news.extend(kept)
         view = self.conn.view
         self.known_exists = 0 if view is None else view.exists or 0
+        self.newest_uid = 0
 
     def _lose(self, _event: ClientEvent) -> Inbox | None:
         self._fail(self._closed())
@@ -736,7 +748,7 @@ def _route_other(inboxes: Inboxes, event: ClientEvent) -> Inbox | None:
 
 
 _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
-    FetchData: Inboxes._route_fetch,
+    **dict.fromkeys((FetchData, UIDFetchData), Inboxes._route_fetch),
     CommandCompleted: Inboxes._complete,
     ContinuationRequested: Inboxes._route_by_tag,
     LiteralWanted: Inboxes._route_by_tag,

@@ -56,6 +56,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "SAVEDATE",
         "SEARCH=FUZZY",
         "STATUS=SIZE",
+        "UIDONLY",
         "UNAUTHENTICATE",
         "URLAUTH",
         "UTF8=ACCEPT",

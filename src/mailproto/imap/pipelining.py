@@ -1,8 +1,9 @@
 """Which commands may be in flight together (RFC 3501 section 5.5).
 
 Four rules: some commands are alone; nothing passes an ENABLE that changes how commands are written (RFC
-9051, RFC 9755); sequence numbers do not pass a command that lets the server expunge; and of two commands
-whose answers could not be told apart the second waits.
+9051, RFC 9755), nor do sequence numbers one that switches them off (RFC 9586); sequence numbers do not pass a
+command that lets the server expunge; and of two commands whose answers could not be told apart the second
+waits.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from mailproto.imap.commands import (
 )
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
+from mailproto.imap.ext.uidonly import UIDONLY
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.search import SearchKey, SequenceNumbers
 from mailproto.imap.search_commands import KeyedCommand
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.state import row_of
+from mailproto.imap.without_numbers import reason_against_number
 
 __all__ = ["answers_of", "conflict", "takes_numbers"]
 
@@ -42,13 +45,19 @@ def conflict(command: Command, pending: Iterable[Command]) -> str | None:
     for other in pending:
         if is_alone or row_of(other.name).is_alone:
             return f"{command.name}: {other.name} is in progress, and one of them has to be alone"
-        if isinstance(other, Enable) and not _HOW_IT_IS_WRITTEN.isdisjoint(other.capabilities):
+        if isinstance(other, Enable) and _depends_on(command, other):
             return f"{command.name}: how it is written depends on the answer to the ENABLE in progress"
         if has_numbers and not row_of(other.name).keeps_numbers:
             return f"{command.name}: sequence numbers may change while {other.name} is in progress"
         if _share_answers(command, other):
             return f"{command.name}: its answers could not be told from those of the {other.name} in progress"
     return None
+
+
+def _depends_on(command: Command, enable: Enable) -> bool:
+    if not _HOW_IT_IS_WRITTEN.isdisjoint(enable.capabilities):
+        return True
+    return UIDONLY in enable.capabilities and reason_against_number(command) is not None
 
 
 def takes_numbers(command: Command) -> bool:

@@ -10,11 +10,13 @@ from typing import Final
 from mailproto.imap.capability import REV2, Capabilities
 from mailproto.imap.codes import CANNOT, PRIVACYREQUIRED, TOOBIG
 from mailproto.imap.commands import Authenticate, Command, Login, UnknownCommand
+from mailproto.imap.ext.uidonly import UIDONLY, UIDREQUIRED
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Mark
 from mailproto.imap.needs import reason_against
 from mailproto.imap.state import State, row_of
 from mailproto.imap.status import Bad, No
+from mailproto.imap.without_numbers import reason_against_number
 from mailproto.imap.writer import MAX_MINUS, LiteralForm
 from mailproto.limits import IMAPLimits
 
@@ -50,6 +52,9 @@ def refusal_of_command(
         return _refusal_of_mechanism(command, offered, known)
     if command.needs_selected and state is not State.SELECTED:
         return Bad(f"{command.name} needs a selected mailbox")
+    reason = reason_against_number(command) if UIDONLY in enabled else None
+    if reason is not None:
+        return Bad(reason, UIDREQUIRED)
     reason = reason_against(command.needs, offered, enabled)
     return None if reason is None else Bad(f"{command.name}: {reason}")
 

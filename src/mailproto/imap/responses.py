@@ -15,6 +15,7 @@ from mailproto.imap._response import NUMBERED_ROWS, RESPONSE_ROWS, DataResponse,
 from mailproto.imap.commands import check_tag
 from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
 from mailproto.imap.fetch_data import (
+    FETCH_ROWS,
     FetchData,
     PreparedFetch,
     PreparedItem,
@@ -94,7 +95,7 @@ class UnknownData(DataResponse):
         if not _NAME.fullmatch(self.name.encode("utf-8", "surrogatepass")) or self.name.isdigit():
             raise LocalProtocolError(f"expected the name of a response, got {self.name[:40]!r}")
         name = self.name.upper()
-        known = RESPONSE_ROWS if self.number is None else {*NUMBERED_ROWS, "FETCH"}
+        known = RESPONSE_ROWS if self.number is None else {*NUMBERED_ROWS, *FETCH_ROWS}
         if name in known or (name in STATUSES and self.number is None):
             raise LocalProtocolError(f"{name}: expected the class of this response")
         object.__setattr__(self, "name", name)
@@ -289,11 +290,11 @@ def _parse_untagged(cursor: Cursor) -> Response:
 def _parse_numbered(cursor: Cursor, number: int, name: str) -> Response:
     if number > MAX_NUMBER:
         raise cursor.error("a number of 32 bits", 2)
-    if name == "FETCH":
+    if name in FETCH_ROWS:
         if not number:
-            raise cursor.error("a sequence number", 2)
+            raise cursor.error("the number of a message", 2)
         cursor.sp()
-        return parse_fetch_data(cursor, number)
+        return FETCH_ROWS[name](cursor, number)
     if name in NUMBERED_ROWS:
         return _ended(NUMBERED_ROWS[name](cursor, number), cursor)
     return _ended(_parse_unknown(cursor, name, number), cursor)

@@ -71,6 +71,7 @@ from mailproto.imap.state import State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.streaming import streamed_command
 from mailproto.imap.values import Message, Streamed
+from mailproto.imap.without_numbers import reason_not_to_answer
 from mailproto.imap.writer import Fragment
 from mailproto.limits import IMAPLimits
 from mailproto.sasl import _base64
@@ -352,8 +353,9 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
         A FetchData with `Streamed(size)` in it owes these octets: `send_literal`. Raises LocalProtocolError
         while a literal is owed, for EXPUNGE and VANISHED when not `may_expunge`, for the one of them that the
-        session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none is selected, and for
-        what IMAP4rev2 does not have once that is spoken. `Bye` outside of LOGOUT ends the session.
+        session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none is selected, for what
+        IMAP4rev2 does not have once that is spoken, and for sequence numbers once UIDONLY is on (RFC 9586).
+        `Bye` outside of LOGOUT ends the session.
         """
         self._check_can_send()
         if isinstance(response, TaggedStatus | ContinuationRequest):
@@ -366,6 +368,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             _check_code(response)
         if isinstance(response, ExpungeData | VanishedData):
             self._check_expunge(response)
+        self._check_numbers(response)
         if self.is_rev2:
             check_in_rev2(response, self._command.command if self._command is not None else None)
         self._put(serialize_response(response, utf8=self.is_utf8))
@@ -402,6 +405,11 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         if reason is not None:
             raise LocalProtocolError(reason)
 
+    def _check_numbers(self, response: Response) -> None:
+        reason = reason_not_to_answer(response, self._capabilities, self._enabled)
+        if reason is not None:
+            raise LocalProtocolError(reason)
+
     def _leave(self) -> None:
         """Note that BYE was said: the end, unless LOGOUT is still to be completed."""
         self._has_said_bye = True
@@ -435,6 +443,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         if isinstance(status, Ok) and self._is_in_progress(Logout) and not self._has_said_bye:
             raise LocalProtocolError("LOGOUT: expected BYE before the OK (RFC 3501 section 6.1.3)")
         _check_code(status)
+        self._check_numbers(status)
         if isinstance(status, No) and self._is_in_progress(Unauthenticate):
             raise LocalProtocolError("UNAUTHENTICATE: expected OK, or BYE before it (RFC 8437 section 3)")
         self._put(fragments)

@@ -57,7 +57,8 @@ ENABLED_BY_DEFAULT: Final = Capabilities((REV2, UTF8_ACCEPT))
 IMAP4rev2, since a client that wants it "MUST issue an ENABLE IMAP4rev2 command" (RFC 9051 appendix A), and
 UTF8=ACCEPT, without which a server may refuse a mailbox with a message in UTF-8, or under UTF8=ONLY all of
 them (RFC 9755). Not CONDSTORE, which adds to each FETCH response and is switched on by its first use anyway,
-nor QRESYNC, with which EXPUNGE becomes VANISHED, nor what makes a server send more than was asked for.
+nor QRESYNC and UIDONLY, with which EXPUNGE becomes VANISHED, nor what makes a server send more than was asked
+for.
 """
 
 MAX_INITIAL_RESPONSE: Final = 8_000

@@ -57,6 +57,14 @@ class CommandRow:
     answers: tuple[str, ...] = ()
     capability: str = ""
 
+    @property
+    def is_by_number(self) -> bool:
+        """Whether sequence numbers are what it takes or what answers it: a UID command stands beside it.
+
+        The server keeps them as they are while they are what answers.
+        """
+        return self.takes_numbers or self.keeps_numbers
+
 
 def _plain(legal: frozenset[State], *names: str) -> tuple[CommandRow, ...]:
     return tuple(CommandRow(name=name, legal=legal) for name in names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, final
 
 from mailproto.imap._grammar import LITERAL_MARK, QUOTED
 from mailproto.imap._response import STREAMED_RESPONSES, DataValue, NamedValues
@@ -24,6 +24,7 @@ __all__ = [
     "CODES_WITH_STRINGS",
     "ITEM_STREAMS",
     "ItemStream",
+    "StreamedItem",
     "is_free_text",
     "streamed_command",
     "streamed_item",
@@ -68,7 +69,8 @@ def is_free_text(start: bytes, line: bytes) -> bool:
 
 
 # message-data = nz-number SP "FETCH" SP msg-att
-_FETCH: Final = re.compile(rb"\* ([1-9][0-9]{0,9}) FETCH \(", re.IGNORECASE)
+# uidfetch-resp = uniqueid SP "UIDFETCH" SP msg-att
+_FETCH: Final = re.compile(rb"\* ([1-9][0-9]{0,9}) (UID)?FETCH \(", re.IGNORECASE)
 _ORIGIN: Final = re.compile(rb"<([0-9]{1,18})>")
 
 ItemStream: TypeAlias = Callable[[bytes, tuple[Content, ...], int], BodyItem | None]
@@ -103,10 +105,19 @@ ITEM_STREAMS: Final[dict[bytes, ItemStream]] = {
 """How an item starts, in upper case -> what reads it."""
 
 
-def streamed_item(text: bytes, literals: tuple[Content, ...], size: int) -> tuple[int, BodyItem] | None:
-    """Return whose value the literal is whose mark *text* ends in: sequence number and item.
+@final
+class StreamedItem(NamedTuple):
+    """Whose value a literal is: an item of the message with this sequence number, or with this UID."""
 
-    None if it has to be kept or dropped: it is no value of an item of FETCH that may stream.
+    sequence_number: int | None
+    uid: int | None
+    item: BodyItem
+
+
+def streamed_item(text: bytes, literals: tuple[Content, ...], size: int) -> StreamedItem | None:
+    """Return whose value the literal is whose mark *text* ends in.
+
+    None if it has to be kept or dropped: it is no value of an item of FETCH or UIDFETCH that may stream.
     """
     head = _FETCH.match(text)
     mark = text.rfind(b"{")
@@ -118,7 +129,8 @@ def streamed_item(text: bytes, literals: tuple[Content, ...], size: int) -> tupl
         start = tail.rfind(name)
         item = read(tail[start:], literals, size) if start >= 0 and _is_outermost(text[:end]) else None
         if item is not None and (start == 0 or tail[start - 1 : start] == b" "):
-            return int(head[1]), item
+            number = int(head[1])
+            return StreamedItem(None, number, item) if head[2] else StreamedItem(number, None, item)
     return None
 
 

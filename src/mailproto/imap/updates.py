@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, cast, final
 
 from mailproto.imap.ext.qresync import VanishedData
+from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.fetch import FLAGS, UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.responses import (
@@ -56,7 +57,7 @@ class Expunged:
 @final
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """Messages are gone: their UIDs, as a server tells it after ENABLE QRESYNC (RFC 7162)."""
+    """Messages are gone: their UIDs, as a server tells it after ENABLE QRESYNC (RFC 7162) or UIDONLY."""
 
     uids: UIDSet
 
@@ -64,9 +65,12 @@ class Vanished:
 @final
 @dataclass(frozen=True, slots=True)
 class FlagsChanged:
-    """The flags of a message are others now; the UID is None if it is not known."""
+    """The flags of a message are others now; the UID is None if it is not known.
 
-    sequence_number: int
+    After ENABLE UIDONLY (RFC 9586) there is always a UID, and `sequence_number` is None.
+    """
+
+    sequence_number: int | None
     uid: int | None
     flags: frozenset[str]
 
@@ -109,6 +113,12 @@ def _flags_changed(event: object, view: MailboxView | None) -> News | None:
     return FlagsChanged(data.sequence_number, uid, flags)
 
 
+def _flags_changed_by_uid(event: object, _view: MailboxView | None) -> News | None:
+    data = cast(UIDFetchData, event)
+    flags = data.get(FLAGS)
+    return None if flags is None else FlagsChanged(None, data.uid, flags)
+
+
 def _expunged(event: object, view: MailboxView | None) -> News | None:
     number = cast(ExpungeData, event).sequence_number
     return Expunged(number, None if view is None else view.expunged_uid)
@@ -137,6 +147,7 @@ def _nothing(_event: object, _view: MailboxView | None) -> News | None:
 
 _NEWS: Final[dict[type, Callable[[object, MailboxView | None], News | None]]] = {
     FetchData: _flags_changed,
+    UIDFetchData: _flags_changed_by_uid,
     ExpungeData: _expunged,
     VanishedData: _vanished,
     ExistsData: _exists,

@@ -239,6 +239,9 @@ class MailboxView:
     8474. `expunged_uid` is that of the last EXPUNGE, if it was known. `highest_mod_seq` is as HIGHESTMODSEQ
     told it last (RFC 7162); `has_mod_seqs` is False after NOMODSEQ, None while nothing was said. The
     connection keeps it; applications only read.
+
+    After ENABLE UIDONLY (RFC 9586) no response tells a sequence number: `numbers` stays empty, so `uid` and
+    `sequence_number` return None. The counts stay right: EXISTS comes, and VANISHED lowers it.
     """
 
     __slots__ = (
@@ -285,6 +288,10 @@ class MailboxView:
     def sequence_number(self, uid: int) -> int | None:
         """Return the number of the message with this UID, or None if no response told it."""
         return self.numbers.sequence_number(uid)
+
+    def known_uid(self, data: FetchData) -> int | None:
+        """Return the UID of the message that *data* is about, or None if nothing told it."""
+        return data.uid if UID in data else self.numbers.uid(data.number)
 
     def feed(self, response: Response) -> None:
         """Take in what *response* says of the mailbox."""
