@@ -7,6 +7,7 @@ from mailproto.imap.client_flows import noop, select
 from mailproto.imap.fetch import FAST, FLAGS, RFC822_SIZE
 from mailproto.imap.fetching import MAX_OCTETS, MAX_WIDTH, WINDOW, Fetching, Windows
 from mailproto.imap.sequence import SequenceSet, UIDSet
+from support_imap import now
 from support_inbox import Line
 
 CUTS = [
@@ -111,6 +112,19 @@ def test_nothing_is_asked_for_an_empty_set() -> None:
     assert line.sent() == []
     with pytest.raises(LocalProtocolError):
         Fetching(line.session, UIDSet("1"), ())
+
+
+def test_what_came_before_a_refusal_is_not_lost() -> None:
+    line = Line()
+    fetching = Fetching(line.session, SequenceSet("1:2"), (FLAGS,))
+    task = line.start(fetching.fill())
+    line.feed(b"* 1 FETCH (FLAGS ())", b"A2 NO not now")
+    assert now(task.error) is None
+    assert [message.number for message in fetching.ready] == [1]
+    fetching.ready.clear()
+    task.run(fetching.fill())
+    assert isinstance(task.error, IMAPStatusError)
+    assert fetching.is_finished
 
 
 def test_a_refusal_ends_it() -> None:

@@ -20,7 +20,7 @@ from mailproto.imap.responses import ListData, StatusData
 from mailproto.imap.sequence import SequenceSet, UIDSet, count_below
 from mailproto.imap.status import Bad, No, Ok, StatusResponse
 
-__all__ = ["ExchangeInbox", "FetchInbox", "Inbox", "raise_refusal"]
+__all__ = ["ExchangeInbox", "FetchInbox", "Inbox", "raise_refusal", "refusal_of"]
 
 VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
 """Items that a server may send on its own, of any message, at any time."""
@@ -256,10 +256,18 @@ class ExchangeInbox(Inbox):
 
 def raise_refusal(inbox: Inbox) -> None:
     """Raise IMAPStatusError if the command was refused."""
+    refusal = refusal_of(inbox)
+    if refusal is not None:
+        raise refusal
+
+
+def refusal_of(inbox: Inbox) -> IMAPStatusError | None:
+    """Return the error of a command that was refused; None for one that was not, or is in progress."""
     status = inbox.status
-    if isinstance(status, No | Bad):
-        if isinstance(inbox.command, Login | Authenticate) and isinstance(status, No):
-            raise AuthenticationFailed.of_login(status, inbox.name)
-        if status.code_name in _ALSO_THROTTLING and is_throttled(status.text):
-            raise ServerUnavailable(status, inbox.name)
-        raise IMAPStatusError.of(status, inbox.name)
+    if not isinstance(status, No | Bad):
+        return None
+    if isinstance(inbox.command, Login | Authenticate) and isinstance(status, No):
+        return AuthenticationFailed.of_login(status, inbox.name)
+    if status.code_name in _ALSO_THROTTLING and is_throttled(status.text):
+        return ServerUnavailable(status, inbox.name)
+    return IMAPStatusError.of(status, inbox.name)

@@ -5,15 +5,17 @@ An adapter takes from `ready` and runs `fill` whenever that is empty. Nothing is
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
-from typing import Final, TypeAlias, cast, final
+from typing import Final, Generic, TypeAlias, TypeVar, cast, final
 
 from mailproto import _ranges
 from mailproto._ranges import Ranges
+from mailproto.errors import IMAPStatusError
 from mailproto.flow import Flow, Flush
-from mailproto.imap.answers import Inbox
-from mailproto.imap.client_flows import raise_refusal
-from mailproto.imap.commands import Fetch, UIDFetch
+from mailproto.imap.answers import Inbox, refusal_of
+from mailproto.imap.client import ClientEvent
+from mailproto.imap.commands import Command, Fetch, UIDFetch
 from mailproto.imap.cutting import LONGEST_RANGE, cut, range_octets, room_for_set
 from mailproto.imap.ext.condstore import ChangedSince
 from mailproto.imap.ext.partial import PartialFetch
@@ -26,7 +28,9 @@ from mailproto.imap.parameters import Parameters
 from mailproto.imap.parts import limit_reached
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
 
-__all__ = ["Fetching", "Items", "Windows", "fetch_modifiers"]
+__all__ = ["Fetching", "Items", "Results", "Windows", "fetch_modifiers"]
+
+ResultT = TypeVar("ResultT")
 
 Items: TypeAlias = FetchItem[object] | tuple[FetchItem[object], ...]
 """An item, or a macro such as ALL, which is several."""
@@ -108,26 +112,24 @@ def _bounded(uids: UIDSet, uid_next: int | None) -> Ranges:
     return (*merged[:-1], (low, uid_next - 1), (uid_next, min(high, LAST_UID)))
 
 
-@final
-class Fetching:
-    """The results of FETCH or UID FETCH, in the order in which they come.
+class Results(ABC, Generic[ResultT]):
+    """What answers a command on a set of messages, of one kind, in the order in which it comes.
 
-    `ready` holds what has come, `vanished` the UIDs of what the server says is gone (RFC 7162 section 3.2.6).
-    `is_finished` says that nothing more will come. It may take several commands; then sequence numbers mean
-    the messages that had them at the first one.
+    `ready` holds what has come; `is_finished` says that nothing more will. It may take several commands; then
+    sequence numbers mean the messages that had them at the first one. *keys* is that of `Inboxes.send`; with
+    *is_whole* the set is never cut.
     """
 
     __slots__ = (
         "_following",
         "_found",
         "_inbox",
-        "_items",
+        "_is_whole",
         "_keys",
-        "_modifiers",
         "_numbers",
         "_part",
+        "_refusal",
         "_session",
-        "_vanished",
         "_windows",
         "is_finished",
         "ready",
@@ -137,30 +139,36 @@ class Fetching:
         self,
         session: Inboxes,
         numbers: SequenceSet | UIDSet,
-        items: tuple[Items, ...],
-        modifiers: Parameters = (),
+        keys: frozenset[str] = frozenset(),
+        *,
+        is_whole: bool = False,
     ) -> None:
         self._session = session
-        self._items = check_fetch_items(_flattened(items))
-        self._keys = frozenset(item.key for item in self._items)
-        self._modifiers = modifiers
         self._numbers = numbers
+        self._keys = keys
+        self._is_whole = is_whole
         self._windows: Windows | deque[SequenceSet | UIDSet] = deque()
         self._following: Following | None = None
         self._part: SequenceSet | UIDSet | None = None
         self._found: int | None = None
         self._inbox: Inbox | None = None
-        self.ready: deque[FetchData] = deque()
-        self._vanished: list[tuple[int, int]] = []
+        self._refusal: IMAPStatusError | None = None
+        self.ready: deque[ResultT] = deque()
         self.is_finished: bool = not numbers
 
-    @property
-    def vanished(self) -> UIDSet:
-        """The UIDs of the messages that the server says are gone."""
-        return UIDSet.of_parsed(_ranges.merge(self._vanished))
+    @abstractmethod
+    def _command(self, numbers: SequenceSet | UIDSet) -> Command:
+        """Return the command on these messages."""
+
+    def _take(self, event: ClientEvent) -> None:
+        """Take one event that answers the command."""
+        self.ready.append(cast("ResultT", event))
 
     def fill(self) -> Flow[None]:
-        """Wait until there is a message in `ready`, or no more to come. Raises IMAPStatusError."""
+        """Wait until there is something in `ready`, or no more to come.
+
+        Raises IMAPStatusError, once what came before the refusal has been taken.
+        """
         try:
             while not self.ready and not self.is_finished:
                 yield from self._advance()
@@ -169,6 +177,8 @@ class Fetching:
             raise
 
     def _advance(self) -> Flow[None]:
+        if self._refusal is not None:
+            raise self._refusal
         inbox = self._inbox
         if inbox is None:
             self._following = Following(self._session)
@@ -179,21 +189,18 @@ class Fetching:
         events = self._session.take(inbox)
         self._found = len(events) + cast(int, self._found)
         for event in events:
-            if isinstance(event, VanishedData):
-                self._vanished += event.uids.ranges
-            else:
-                self.ready.append(cast(FetchData, event))
+            self._take(event)
         if inbox.status is not None:
             self._inbox = None
-            raise_refusal(inbox)
-            yield from self._ask_again(inbox)
-            yield from self._begin()
+            self._refusal = refusal_of(inbox)
+            if self._refusal is None:
+                yield from self._ask_again(inbox)
+                yield from self._begin()
 
     def _cut(self) -> Windows | deque[SequenceSet | UIDSet]:
         """Cut the set: of UIDs into windows, of sequence numbers only if the line is too long."""
         numbers, conn = self._numbers, self._session.conn
-        # PARTIAL counts in the set of one command.
-        if any(each.name == "PARTIAL" for each in self._modifiers):
+        if self._is_whole:
             return deque((numbers,))
         if isinstance(numbers, UIDSet):
             room = room_for_set(conn, self._command(UIDSet.of((1,))))
@@ -219,7 +226,7 @@ class Fetching:
 
     def _begin(self) -> Flow[None]:
         """Ask for the next window, before the last one has been looked at."""
-        command: Fetch | UIDFetch | None = None
+        command: Command | None = None
         while command is None:
             self._part = self._next()
             if self._part is None:
@@ -235,11 +242,6 @@ class Fetching:
             return self._windows.next(self._found)
         return self._windows.popleft() if self._windows else None
 
-    def _command(self, numbers: SequenceSet | UIDSet) -> Fetch | UIDFetch:
-        if isinstance(numbers, UIDSet):
-            return UIDFetch(numbers, self._items, modifiers=self._modifiers)
-        return Fetch(numbers, self._items, modifiers=self._modifiers)
-
     def _finish(self) -> None:
         self.is_finished = True
         if self._following is not None:
@@ -252,6 +254,47 @@ class Fetching:
         inbox, self._inbox = self._inbox, None
         if inbox is not None and inbox.status is None:
             self._session.drain(inbox)
+
+
+@final
+class Fetching(Results[FetchData]):
+    """The results of FETCH or UID FETCH, in the order in which they come.
+
+    `vanished` are the UIDs of what the server says is gone (RFC 7162 section 3.2.6).
+    """
+
+    __slots__ = ("_items", "_modifiers", "_vanished")
+
+    def __init__(
+        self,
+        session: Inboxes,
+        numbers: SequenceSet | UIDSet,
+        items: tuple[Items, ...],
+        modifiers: Parameters = (),
+    ) -> None:
+        self._items = check_fetch_items(_flattened(items))
+        self._modifiers = modifiers
+        self._vanished: list[tuple[int, int]] = []
+        keys = frozenset(item.key for item in self._items)
+        # PARTIAL counts in the set of one command.
+        is_whole = any(each.name == "PARTIAL" for each in modifiers)
+        super().__init__(session, numbers, keys, is_whole=is_whole)
+
+    @property
+    def vanished(self) -> UIDSet:
+        """The UIDs of the messages that the server says are gone."""
+        return UIDSet.of_parsed(_ranges.merge(self._vanished))
+
+    def _take(self, event: ClientEvent) -> None:
+        if isinstance(event, VanishedData):
+            self._vanished += event.uids.ranges
+        else:
+            super()._take(event)
+
+    def _command(self, numbers: SequenceSet | UIDSet) -> Fetch | UIDFetch:
+        if isinstance(numbers, UIDSet):
+            return UIDFetch(numbers, self._items, modifiers=self._modifiers)
+        return Fetch(numbers, self._items, modifiers=self._modifiers)
 
 
 def _flattened(
