@@ -46,6 +46,16 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.conversion import (
+    BadConversion,
+    BadParameters,
+    Conversion,
+    ConversionFailure,
+    IncompleteConversion,
+    MissingParameters,
+    OtherFailure,
+    TemporaryFailure,
+)
 from mailproto.imap.ext.acl import (
     ACLData,
     DeleteACL,
@@ -61,6 +71,15 @@ from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPa
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import HighestModSeqCode, ModifiedCode, ModSeq
 from mailproto.imap.ext.context import UpdateResults
+from mailproto.imap.ext.convert import (
+    AvailableConversions,
+    BodyPartStructure,
+    ConversionData,
+    Conversions,
+    Convert,
+    ConvertedData,
+    UIDConvert,
+)
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.esearch import COUNT, MAX, MIN, ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
@@ -638,6 +657,88 @@ listed = st.builds(
 
 message_limit_keys = st.builds(UIDAfter, numbers) | st.builds(UIDBefore, numbers)
 message_limit_codes = st.builds(MessageLimitCode, numbers, st.none() | numbers)
+
+# RFC 5259
+
+_names = st.text("abcXYZ019-", min_size=1, max_size=8)
+mime_types = st.builds("{}/{}".format, _names, _names)
+_parameters = st.dictionaries(texts.filter(bool), texts, max_size=3).map(lambda some: tuple(some.items()))
+conversions = st.builds(
+    Conversion,
+    st.none() | mime_types,
+    st.dictionaries(atoms.map(str.lower), texts, max_size=3).map(lambda some: tuple(some.items())),
+)
+_parts = st.lists(st.integers(1, 99), max_size=3).map(tuple)
+_convert_items = st.lists(
+    st.one_of(
+        st.just(UID),
+        st.builds(BinarySection, _parts, partial=st.none() | st.tuples(numbers64, numbers)),
+        st.builds(BinarySize, _parts),
+        st.builds(BodyPartStructure, _parts),
+        st.builds(AvailableConversions, _parts),
+        st.builds(BodySection, _parts, st.just("HEADER")),
+    ),
+    min_size=1,
+    max_size=4,
+).map(tuple)
+converts: st.SearchStrategy[Command] = st.one_of(
+    st.builds(
+        lambda kind, numbers, parameters, items: kind(numbers, Conversion(None, parameters), items),
+        st.just(Convert),
+        sequence_sets,
+        conversions.map(lambda conversion: conversion.parameters),
+        _convert_items,
+    ),
+    st.builds(UIDConvert, uid_sets, conversions, st.builds(BinarySection, _parts).map(lambda item: (item,))),
+    st.builds(
+        Conversions,
+        mime_types | st.just("*"),
+        mime_types | st.just("*") | _names.map("{}/*".format),
+    ),
+)
+_failures = st.builds(
+    ConversionFailure,
+    texts,
+    st.one_of(
+        st.builds(TemporaryFailure, st.none() | numbers),
+        st.lists(
+            st.builds(BadConversion, st.none() | mime_types, mime_types, _parameters), min_size=1, max_size=3
+        ).map(lambda some: BadParameters(tuple(some))),
+        st.lists(
+            st.builds(
+                IncompleteConversion,
+                mime_types,
+                mime_types,
+                st.lists(texts.filter(bool), min_size=1, max_size=3).map(tuple),
+            ),
+            min_size=1,
+            max_size=3,
+        ).map(lambda some: MissingParameters(tuple(some))),
+        st.builds(OtherFailure, atoms.map("X-{}".format), st.lists(values, max_size=3).map(tuple)),
+    ),
+)
+_converted_pairs = st.one_of(
+    st.tuples(st.builds(BinarySection, _parts), st.none() | st.binary(max_size=40) | _failures),
+    st.tuples(st.builds(BinarySize, _parts), numbers64 | _failures),
+    st.tuples(st.builds(AvailableConversions, _parts), st.lists(mime_types, max_size=3).map(tuple)),
+    st.tuples(st.builds(BodyPartStructure, _parts), _failures),
+    st.tuples(st.builds(BodySection, _parts, st.just("HEADER")), st.none() | octets),
+    st.tuples(st.just("X-NEW"), values),
+)
+convert_responses: st.SearchStrategy[DataResponse] = st.one_of(
+    st.builds(ConversionData, mime_types, mime_types, st.lists(texts.filter(bool), max_size=3).map(tuple)),
+    st.builds(
+        ConvertedData,
+        numbers,
+        tags,
+        st.lists(
+            _converted_pairs,
+            min_size=1,
+            max_size=4,
+            unique_by=lambda pair: getattr(pair[0], "key", pair[0]),
+        ),
+    ),
+)
 
 # RFC 9586
 

@@ -483,16 +483,20 @@ class TooBig(OverQuota):
 class LimitReached(IMAPStatusError):
     """A limit of the server's that waiting does not change, such as keywords in one mailbox (RFC 5530).
 
-    After MESSAGELIMIT it may be done for fewer messages at a time (RFC 9738).
+    After MESSAGELIMIT (RFC 9738) and MAXCONVERTMESSAGES it may be done for fewer messages at a time, after
+    MAXCONVERTPARTS for fewer of their parts (RFC 5259 section 9).
     """
 
-    CODES = frozenset({"LIMIT", "MESSAGELIMIT"})
+    CODES = frozenset({"LIMIT", "MAXCONVERTMESSAGES", "MAXCONVERTPARTS", "MESSAGELIMIT"})
 
 
 class ServerUnavailable(IMAPStatusError):
-    """Something behind the server does not work now, or too much was asked of it; later it may work."""
+    """Something behind the server does not work now, or too much was asked of it; later it may work.
 
-    CODES = frozenset({"UNAVAILABLE"})
+    So it is with a conversion and TEMPFAIL (RFC 5259 section 9).
+    """
+
+    CODES = frozenset({"TEMPFAIL", "UNAVAILABLE"})
     IS_TRANSIENT: ClassVar[bool] = True
 
 

@@ -113,6 +113,9 @@ COMMANDS = [
     b'a CANCELUPDATE "b" "c"\r\n',
     b'a LIST (SUBSCRIBED X (a)) "" ({3}\r\nfoo %) RETURN (STATUS (MESSAGES) METADATA (/a {2}\r\n/b))\r\n',
     b"a CREATE {3}\r\nfoo (USE (\\Sent \\X))\r\n",
+    b'a CONVERT 1:* ("text/plain" (charset {5}\r\nutf-8 "x" "?")) (BINARY[1.2]<0.5> UID)\r\n',
+    b"a UID CONVERT 1 (NIL ({1+}\r\nx y)) BODY[1.MIME]\r\n",
+    b'a CONVERSIONS {1}\r\n* "text/*"\r\n',
 ]
 RESPONSES = [
     b'* 12 FETCH (FLAGS (\\Seen) UID 4 ENVELOPE ("d" "s" (("a" NIL "b" "c")) '
@@ -133,6 +136,12 @@ RESPONSES = [
     b'* OK [INPROGRESS ("a" 5 9)] x\r\n* BYE [REFERRAL imap://x/ imap://y/] z\r\n',
     b"* OK [URLMECH INTERNAL XSAMPLE=P34OKhO7VEkCbsiYY8rGEg==] done\r\n",
     b"A1 NO [METADATA MAXSIZE 5] no\r\n",
+    b"* 12 UIDFETCH (FLAGS (\\Seen) UID 12 BODY[1] {30}\r\n" + b"m" * 30 + b")\r\n",
+    b'* 12 CONVERTED (TAG "a") (UID 4 BINARY[1]<0> ~{30}\r\n' + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
+    b'* 2 CONVERTED (TAG "a") (BODYPARTSTRUCTURE[2] ("A" "B" NIL NIL NIL "8bit" 42) AVAILABLECONVERSIONS[2] '
+    b'(("a/b")) BINARY[3] (ERROR {1}\r\nx BADPARAMETERS NIL "a/b" ("c" d)) X (a))\r\n',
+    b'* 2 CONVERTED (TAG "a") (BINARY[3] (ERROR "x" MISSINGPARAMETERS "a/b" "c/d" (e {1}\r\nf)) BINARY[4] '
+    b'(ERROR "x" TEMPFAIL 5))\r\n* CONVERSION "a/b" "c/d" (e {1}\r\nf)\r\nA1 NO [MAXCONVERTPARTS 1] x\r\n',
     b"* 12 FETCH (BINARY[1]<0> ~{30}\r\n" + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
 ]
 

@@ -43,6 +43,7 @@ from mailproto.imap.commands import (
     UnknownCommand,
     Unsubscribe,
 )
+from mailproto.imap.conversion import BadConversion, BadParameters, Conversion, ConversionFailure
 from mailproto.imap.ext.acl import (
     ACLData,
     DeleteACL,
@@ -53,10 +54,20 @@ from mailproto.imap.ext.acl import (
     MyRightsData,
     SetACL,
 )
+from mailproto.imap.ext.binary import BinarySection
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import ModSeq
 from mailproto.imap.ext.context import CancelUpdate, NoUpdateCode
+from mailproto.imap.ext.convert import (
+    AvailableConversions,
+    BodyPartStructure,
+    ConversionData,
+    Conversions,
+    Convert,
+    ConvertedData,
+    UIDConvert,
+)
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
@@ -218,6 +229,16 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "THREAD algorithm": lambda evil: Thread(evil, Text("x")),
     "UID THREAD text": lambda evil: UIDThread("REFERENCES", Text(evil)),
     "ESEARCH mailbox": lambda evil: ESearch(Text("x"), sources=(MailboxFilter("mailboxes", (evil,)),)),
+    "CONVERT type": lambda evil: Convert(SequenceSet("1"), Conversion(evil), (BodyPartStructure(),)),
+    "CONVERT item": lambda evil: Convert(SequenceSet("1"), Conversion(), (OtherItem(evil),)),
+    "UID CONVERT name": lambda evil: UIDConvert(
+        UIDSet("1"), Conversion(None, ((evil, "x"),)), (BodyPartStructure(),)
+    ),
+    "UID CONVERT value": lambda evil: UIDConvert(
+        UIDSet("1"), Conversion("a/b", (("charset", evil),)), (AvailableConversions(),)
+    ),
+    "CONVERSIONS source": lambda evil: Conversions(evil),
+    "CONVERSIONS target": lambda evil: Conversions("*", f"image/{evil}"),
     "CANCELUPDATE": lambda evil: CancelUpdate((evil,)),
     "ENABLE": lambda evil: Enable(Capabilities([evil])),
     "ID value": lambda evil: ID((("name", evil),)),
@@ -226,6 +247,14 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "unknown atom": lambda evil: UnknownCommand("X", (evil,)),
     "unknown string": lambda evil: UnknownCommand("X", (evil.encode(),)),
 }
+
+
+def failed(text: str) -> ConversionFailure:
+    """Return a failure with *text* wherever there is some."""
+    return ConversionFailure(text, BadParameters((BadConversion("a/b", "c/d", ((text, text),)),)))
+
+
+FAILED = failed("x")
 
 RESPONSES: dict[str, Callable[[str], Response]] = {
     "status text": Ok,
@@ -279,6 +308,14 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "mailbox id": lambda evil: StatusData("x", (("MAILBOXID", evil),)),
     "mailbox id code": lambda evil: Ok("x", MailboxIDCode(evil)),
     "email id": lambda evil: FetchData(1, EMAILID.answer(evil)),
+    "conversion": lambda evil: ConversionData("a/b", evil),
+    "conversion parameter": lambda evil: ConversionData("a/b", "c/d", (evil,)),
+    "converted tag": lambda evil: ConvertedData(1, evil, ((BodyPartStructure(), FAILED),)),
+    "converted item": lambda evil: ConvertedData(1, "a", ((evil, 5),)),
+    "converted value": lambda evil: ConvertedData(1, "a", (("X", evil.encode()),)),
+    "converted types": lambda evil: ConvertedData(1, "a", ((AvailableConversions(), (evil,)),)),
+    "converted octets": lambda evil: ConvertedData(1, "a", ((BinarySection(), evil.encode()),)),
+    "failure": lambda evil: ConvertedData(1, "a", ((BodyPartStructure(), failed(evil)),)),
     "by UID": lambda evil: UIDFetchData(1, EMAILID.answer(evil), PREVIEW.answer(evil)),
     "preview": lambda evil: FetchData(1, PREVIEW.answer(evil)),
     "status item": lambda evil: StatusData("x", ((evil, 1),)),
@@ -318,6 +355,9 @@ ATOMS = [
     "AUTHENTICATE",
     "STATUS item",
     "APPEND flag",
+    "CONVERT type",
+    "CONVERT item",
+    "CONVERSIONS source",
     "SEARCH keyword",
     "SEARCH object id",
     "SEARCH filter",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailproto.imap.fetch import RFC822, RFC822_HEADER, RFC822_TEXT, BodySection
-from mailproto.imap.streaming import MAX_TEXT, is_free_text, streamed_command, streamed_item
+from mailproto.imap.streaming import MAX_TEXT, StreamedItem, is_free_text, streamed_command, streamed_item
 
 FREE = [
     (b"* OK {3}\r\n", True),
@@ -35,18 +35,26 @@ def test_free_text(text: bytes, expected: bool) -> None:
     assert is_free_text(text, text) is expected
 
 
+HEADER = BodySection((), "HEADER")
+
+
 @pytest.mark.parametrize(
     "text, expected",
     [
-        (b"* 3 FETCH (BODY[] {9}\r\n", (3, None, BodySection())),
-        (b"* 3 FETCH (FLAGS (a) RFC822 {9}\r\n", (3, None, RFC822)),
-        (b"* 3 FETCH (RFC822.HEADER {9}\r\n", (3, None, RFC822_HEADER)),
-        (b"* 3 FETCH (rfc822.text {9}\r\n", (3, None, RFC822_TEXT)),
-        (b'* 3 FETCH (X ")" BODY[2] {9}\r\n', (3, None, BodySection((2,)))),
-        (b"* 3 FETCH (BODY[]<7> {9}\r\n", (3, None, BodySection(partial=(7, 9)))),
-        (b"* 3 UIDFETCH (BODY[] {9}\r\n", (None, 3, BodySection())),
-        (b"* 3 uidfetch (FLAGS (a) RFC822 {9}\r\n", (None, 3, RFC822)),
+        (b"* 3 FETCH (BODY[] {9}\r\n", StreamedItem(3, None, BodySection())),
+        (b"* 3 FETCH (FLAGS (a) RFC822 {9}\r\n", StreamedItem(3, None, RFC822)),
+        (b"* 3 FETCH (RFC822.HEADER {9}\r\n", StreamedItem(3, None, RFC822_HEADER)),
+        (b"* 3 FETCH (rfc822.text {9}\r\n", StreamedItem(3, None, RFC822_TEXT)),
+        (b'* 3 FETCH (X ")" BODY[2] {9}\r\n', StreamedItem(3, None, BodySection((2,)))),
+        (b"* 3 FETCH (BODY[]<7> {9}\r\n", StreamedItem(3, None, BodySection(partial=(7, 9)))),
+        (b"* 3 UIDFETCH (BODY[] {9}\r\n", StreamedItem(None, 3, BodySection())),
+        (b"* 3 uidfetch (FLAGS (a) RFC822 {9}\r\n", StreamedItem(None, 3, RFC822)),
         (b"* 3 UID FETCH (BODY[] {9}\r\n", None),
+        (b'* 3 CONVERTED (TAG "A1") (BODY[HEADER] {9}\r\n', StreamedItem(3, None, HEADER, "A1")),
+        (b'* 3 converted (tag "A1") (UID 5 RFC822 {9}\r\n', StreamedItem(3, None, RFC822, "A1")),
+        (b'* 3 CONVERTED (TAG "A 1") (BODY[] {9}\r\n', None),
+        (b'* 3 CONVERTED (TAG "") (BODY[] {9}\r\n', None),
+        (b"* 3 CONVERTED (BODY[] {9}\r\n", None),
         (b"* 3 FETCH (BODY[WHAT] {9}\r\n", None),
         (b"* 3 FETCH (XBODY[] {9}\r\n", None),
         (b"* 3 FETCH (RFC822.SIZE {9}\r\n", None),

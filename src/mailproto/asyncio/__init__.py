@@ -2,10 +2,11 @@
 
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
-from mailproto.asyncio.imap import Download, IMAPClient, Messages, Updates, serve_imap
+from mailproto.asyncio.imap import Converted, Download, IMAPClient, Messages, Updates, serve_imap
 from mailproto.asyncio.smtp import SMTPClient, serve_smtp
 
 __all__ = [
+    "Converted",
     "Download",
     "IMAPClient",
     "Messages",

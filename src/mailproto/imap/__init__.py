@@ -66,6 +66,16 @@ from mailproto.imap.commands import (
     Unsubscribe,
 )
 from mailproto.imap.condstore_flows import Resynced, Stored
+from mailproto.imap.conversion import (
+    BadConversion,
+    BadParameters,
+    Conversion,
+    ConversionFailure,
+    IncompleteConversion,
+    MissingParameters,
+    OtherFailure,
+    TemporaryFailure,
+)
 from mailproto.imap.events import (
     CommandCompleted,
     ConnectionLost,
@@ -108,6 +118,19 @@ from mailproto.imap.ext.condstore import (
     UnchangedSince,
 )
 from mailproto.imap.ext.context import CONTEXT, CancelUpdate, ContextUpdate, NoUpdateCode, UpdateResults
+from mailproto.imap.ext.convert import (
+    TEMPFAIL,
+    AvailableConversions,
+    BodyPartStructure,
+    ConversionData,
+    Conversions,
+    Convert,
+    ConvertedData,
+    ConvertItem,
+    MaxConvertMessagesCode,
+    MaxConvertPartsCode,
+    UIDConvert,
+)
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.esearch import COUNT, MAX, MIN, ESearchData
 from mailproto.imap.ext.filters import Filter, UndefinedFilterCode
@@ -511,6 +534,26 @@ __all__ = [
     "PreparedUIDFetch",
     "UIDFetchData",
     "UIDREQUIRED",
+    # CONVERT
+    "AvailableConversions",
+    "BadConversion",
+    "BadParameters",
+    "BodyPartStructure",
+    "Conversion",
+    "ConversionData",
+    "ConversionFailure",
+    "ConvertItem",
+    "Conversions",
+    "Convert",
+    "ConvertedData",
+    "IncompleteConversion",
+    "MaxConvertMessagesCode",
+    "MaxConvertPartsCode",
+    "MissingParameters",
+    "OtherFailure",
+    "TEMPFAIL",
+    "TemporaryFailure",
+    "UIDConvert",
     # ESEARCH, SEARCHRES, PARTIAL, and what IMAP4rev2 made of SEARCH
     "COUNT",
     "ESearchData",

@@ -9,6 +9,7 @@ from mailproto.errors import AuthenticationFailed, IMAPStatusError, ServerUnavai
 from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Authenticate, Command, Examine, Login, Select, SetCommand, Status
 from mailproto.imap.events import Unchecked
+from mailproto.imap.ext.convert import ConvertedData
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.message_limit import MessageLimitCode
 from mailproto.imap.ext.uidonly import UIDFetchData
@@ -92,7 +93,7 @@ class Inbox:
         """Whether *event*, a response of this name, answers the command."""
         if isinstance(event, StatusData) and isinstance(self.command, Status):
             return event.mailbox == self.command.mailbox
-        if isinstance(event, ESearchData):
+        if isinstance(event, ESearchData | ConvertedData):
             return event.tag == self.tag
         if isinstance(event, ListData) and isinstance(self.command, Select | Examine):
             # RFC 9051 section 6.3.2: IMAP4rev2 sends it of the mailbox that is selected.

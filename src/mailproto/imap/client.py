@@ -554,7 +554,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         text, literals = self._framer.text, self._framer.literals
         found = streamed_item(text, literals, size)
         if found is not None:
-            return LiteralStarted(found.sequence_number, found.item, size, found.uid)
+            return LiteralStarted(found.sequence_number, found.item, size, found.uid, found.tag)
         value = streamed_value(text, literals, size, utf8=self.is_utf8)
         return None if value is None else LiteralStarted(None, value, size)
 

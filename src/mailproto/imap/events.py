@@ -87,14 +87,15 @@ class LiteralStarted:
 
     `sequence_number` is that of the FETCH response; its UID may come only after the literal. `uid` is that of
     a UIDFETCH response, which has no sequence number (RFC 9586). `item` is what the literal is the value of;
-    in the FetchData that follows, `Streamed(size)` stands there. In another response (METADATA, URLFETCH) it
-    is a `DataValue`, and there is neither.
+    in the FetchData that follows, `Streamed(size)` stands there. In a CONVERTED response (RFC 5259) `tag` is
+    that of the command. In others (METADATA, URLFETCH) the item is a `DataValue`, and there is no number.
     """
 
     sequence_number: int | None
     item: BodyItem | DataValue
     size: int
     uid: int | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ __all__ = [
     "FetchData",
     "PreparedFetch",
     "PreparedItem",
+    "octets_of",
     "parse_fetch_data",
     "parse_items",
     "parse_origin",
@@ -135,13 +136,13 @@ class FetchData:
         key = item.key
         value = self._value(key)
         if isinstance(value, SectionData):
-            value = _octets(key, value.data)
+            value = octets_of(key, value.data)
         elif isinstance(value, ItemData):
             value = value.value
             if value is None or isinstance(value, bytes | Streamed | Omitted):
-                value = _octets(key, value)
+                value = octets_of(key, value)
         elif key in _STREAMABLE:
-            value = _octets(key, cast("Content | None", value))
+            value = octets_of(key, cast("Content | None", value))
         return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
 
     def get(self, item: FetchItem[T]) -> T | None:
@@ -303,7 +304,8 @@ _set_values: Final = FetchData.__dict__["_values"].__set__
 _set_defects: Final = FetchData.__dict__["defects"].__set__
 
 
-def _octets(key: str, content: Content | None) -> bytes:
+def octets_of(key: str, content: Content | None) -> bytes:
+    """Return *content*, the value of the item with this key, if its octets are here; raises ItemMissing."""
     if isinstance(content, bytes):
         return content
     if content is None:

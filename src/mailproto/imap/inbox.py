@@ -38,6 +38,7 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
+from mailproto.imap.ext.convert import ConvertedData
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.uidonly import UIDFetchData
@@ -565,6 +566,13 @@ class Inboxes:
             self._values.clear()
         return self._route_data(data)
 
+    def _route_converted(self, event: ClientEvent) -> Inbox | None:
+        data = cast(ConvertedData, event)
+        if self._collected:
+            data = data.replaced({key: octets for key, (_, octets) in self._collected.items()})
+            self._collected.clear()
+        return self._route_data(data)
+
     def _route_unread(self, event: ClientEvent) -> Inbox | None:
         """Route what cannot be read; what was streamed of it must not get into the next response."""
         self._values.clear()
@@ -645,6 +653,8 @@ class Inboxes:
         start = cast(LiteralStarted, event)
         if isinstance(start.item, DataValue):
             return self._start_value(start, start.item)
+        if start.tag is not None:
+            return self._start_converted(start, start.item, self._open.get(start.tag))
         wanted = next((inbox for inbox in self._fetching if inbox.wants(start.item.key)), None)
         if wanted is not None and wanted is self._exclusive:
             self._literal = _Literal(start.item, wanted, None)
@@ -653,6 +663,13 @@ class Inboxes:
         is_wanted = wanted is not None or any(isinstance(x, ExchangeInbox) for x in self._open.values())
         is_kept = is_wanted and start.size <= self.limits.max_section
         self._literal = _Literal(start.item, None, [] if is_kept else None)
+        return None
+
+    def _start_converted(self, start: LiteralStarted, item: BodyItem, asked: Inbox | None) -> Inbox | None:
+        """Note octets of a converted part; they are kept if somebody has *asked* for them."""
+        is_wanted = asked is not None and not asked.is_drained
+        is_kept = is_wanted and start.size <= self.limits.max_section
+        self._literal = _Literal(item, None, [] if is_kept else None)
         return None
 
     def _start_value(self, start: LiteralStarted, value: DataValue) -> Inbox | None:
@@ -759,6 +776,7 @@ _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
     ExpungeData: Inboxes._route_expunge,
     VanishedData: Inboxes._route_vanished,
     UnreadResponse: Inboxes._route_unread,
+    ConvertedData: Inboxes._route_converted,
     MetadataData: Inboxes._route_values,
     URLFetchData: Inboxes._route_values,
     MetadataChangedData: Inboxes._route_unasked,

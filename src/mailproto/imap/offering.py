@@ -37,6 +37,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "BINARY",
         "CATENATE",
         "COMPRESS=DEFLATE",
+        "CONVERT",
         "FILTERS",
         "I18NLEVEL=1",
         "I18NLEVEL=2",

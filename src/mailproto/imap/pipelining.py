@@ -93,7 +93,7 @@ def _always(first: Command, second: Command) -> bool:
 
 
 def _never(first: Command, second: Command) -> bool:
-    """ESEARCH names the tag of its command."""
+    """ESEARCH and CONVERTED name the tag of their command."""
     return False
 
 
@@ -134,5 +134,6 @@ _MATCHES: Final[dict[str, Callable[[Command, Command], bool]]] = {
     "STATUS": _same_mailbox,
     "FETCH": _same_messages,
     "ESEARCH": _never,
+    "CONVERTED": _never,
 }
 """Name of a response -> whether it could answer both of two commands; always, for a name that is not here."""

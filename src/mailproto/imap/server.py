@@ -42,6 +42,7 @@ from mailproto.imap.events import (
 )
 from mailproto.imap.expunging import reason_not_to_expunge
 from mailproto.imap.ext.compress import DEFLATE, Compress
+from mailproto.imap.ext.convert import ConvertedData, reason_not_to_convert
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.inprogress import InProgressCode
 from mailproto.imap.ext.language import DEFAULT_LANGUAGE, LanguageData
@@ -100,7 +101,15 @@ LOGIN_TIMEOUT: Final = 180.0
 _UNASKED_METADATA: Final = frozenset({"METADATA", "METADATA-SERVER"})
 """What a client has enabled, either of them, that wants to be told of changed annotations."""
 
-_ABOUT_MESSAGES: Final = (ExistsData, ExpungeData, FetchData, PreparedFetch, RecentData, VanishedData)
+_ABOUT_MESSAGES: Final = (
+    ConvertedData,
+    ExistsData,
+    ExpungeData,
+    FetchData,
+    PreparedFetch,
+    RecentData,
+    VanishedData,
+)
 
 _ABOUT_MOD_SEQS: Final = {"NOMODSEQ": False, "HIGHESTMODSEQ": True, "CLOSED": True}
 """Code of an untagged OK -> whether the mailbox that is selected has mod-sequences."""
@@ -351,24 +360,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     def send(self, response: Response) -> None:
         """Queue an untagged response or status.
 
-        A FetchData with `Streamed(size)` in it owes these octets: `send_literal`. Raises LocalProtocolError
-        while a literal is owed, for EXPUNGE and VANISHED when not `may_expunge`, for the one of them that the
-        session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none is selected, for what
-        IMAP4rev2 does not have once that is spoken, and for sequence numbers once UIDONLY is on (RFC 9586).
-        `Bye` outside of LOGOUT ends the session.
+        A FetchData or ConvertedData with `Streamed(size)` in it owes these octets: `send_literal`. Raises
+        LocalProtocolError while a literal is owed, for EXPUNGE and VANISHED when not `may_expunge`, for the
+        one of them that the session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none
+        is selected, for CONVERTED that no CONVERT has asked for (RFC 5259), for what IMAP4rev2 does not have
+        once that is spoken, and for sequence numbers once UIDONLY is on (RFC 9586). `Bye` outside of LOGOUT
+        ends the session.
         """
         self._check_can_send()
         if isinstance(response, TaggedStatus | ContinuationRequest):
             raise LocalProtocolError(f"expected an untagged response, got {type(response).__name__}")
-        if isinstance(response, _ABOUT_MESSAGES):
-            self._check_is_selected(type(response).__name__)
-        if isinstance(response, MetadataChangedData) and self._enabled.isdisjoint(_UNASKED_METADATA):
-            raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
-        if isinstance(response, StatusResponse) and not isinstance(response, Ok):
-            _check_code(response)
-        if isinstance(response, ExpungeData | VanishedData):
-            self._check_expunge(response)
-        self._check_numbers(response)
+        self._check_response(response)
         if self.is_rev2:
             check_in_rev2(response, self._command.command if self._command is not None else None)
         self._put(serialize_response(response, utf8=self.is_utf8))
@@ -383,6 +385,19 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         elif isinstance(response, Bye):
             self._leave()
 
+    def _check_response(self, response: Response) -> None:
+        if isinstance(response, _ABOUT_MESSAGES):
+            self._check_is_selected(type(response).__name__)
+        if isinstance(response, MetadataChangedData) and self._enabled.isdisjoint(_UNASKED_METADATA):
+            raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
+        if isinstance(response, StatusResponse) and not isinstance(response, Ok):
+            _check_code(response)
+        if isinstance(response, ExpungeData | VanishedData):
+            self._check_expunge(response)
+        elif isinstance(response, ConvertedData):
+            _check_reason(reason_not_to_convert(response, self._command))
+        self._check_numbers(response)
+
     def _check_can_send(self) -> None:
         if self._mode in (_Mode.GREETING, _Mode.TLS, _Mode.CLOSED) or self._failure is not None:
             raise LocalProtocolError(f"expected {self._mode.value}, got a response")
@@ -395,20 +410,18 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             raise LocalProtocolError(f"{name}: expected a selected mailbox")
 
     def _check_expunge(self, response: ExpungeData | VanishedData) -> None:
-        reason = reason_not_to_expunge(
-            response,
-            self._command.command if self._command is not None else None,
-            self._enabled,
-            may_expunge=self.may_expunge,
-            has_mod_seqs=self._has_mod_seqs,
+        _check_reason(
+            reason_not_to_expunge(
+                response,
+                self._command.command if self._command is not None else None,
+                self._enabled,
+                may_expunge=self.may_expunge,
+                has_mod_seqs=self._has_mod_seqs,
+            )
         )
-        if reason is not None:
-            raise LocalProtocolError(reason)
 
     def _check_numbers(self, response: Response) -> None:
-        reason = reason_not_to_answer(response, self._capabilities, self._enabled)
-        if reason is not None:
-            raise LocalProtocolError(reason)
+        _check_reason(reason_not_to_answer(response, self._capabilities, self._enabled))
 
     def _leave(self) -> None:
         """Note that BYE was said: the end, unless LOGOUT is still to be completed."""
@@ -752,6 +765,12 @@ def _tagged(tag: str, status: Ok | No | Bad) -> list[Fragment]:
     if tag == "*" and isinstance(status, Bad | No):
         return serialize_response(status)
     return serialize_response(TaggedStatus(tag, status))
+
+
+def _check_reason(reason: str | None) -> None:
+    """Raise LocalProtocolError if there is a reason against what was to be sent."""
+    if reason is not None:
+        raise LocalProtocolError(reason)
 
 
 def _check_code(status: StatusResponse) -> None:

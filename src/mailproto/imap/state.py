@@ -130,6 +130,17 @@ _ROWS: Final = (
     *_plain(_SELECTED, "CANCELUPDATE"),
     CommandRow(name="FETCH", legal=_SELECTED, keeps_numbers=True, takes_numbers=True, answers=("FETCH",)),
     CommandRow(name="STORE", legal=_SELECTED, keeps_numbers=True, takes_numbers=True, answers=("FETCH",)),
+    # RFC 5259 section 6: EXPUNGE "MUST NOT be sent while responding to a CONVERT", "MAY" during UID CONVERT.
+    CommandRow(
+        name="CONVERT",
+        legal=_SELECTED,
+        keeps_numbers=True,
+        takes_numbers=True,
+        answers=("CONVERTED",),
+        capability="CONVERT",
+    ),
+    CommandRow(name="UID CONVERT", legal=_SELECTED, answers=("CONVERTED",), capability="CONVERT"),
+    CommandRow(name="CONVERSIONS", legal=_AFTER_LOGIN, answers=("CONVERSION",), capability="CONVERT"),
     CommandRow(name="COPY", legal=_SELECTED, takes_numbers=True),
     CommandRow(name="MOVE", legal=_SELECTED, takes_numbers=True, answers=("COPYUID",), capability="MOVE"),
 )

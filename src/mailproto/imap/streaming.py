@@ -70,7 +70,11 @@ def is_free_text(start: bytes, line: bytes) -> bool:
 
 # message-data = nz-number SP "FETCH" SP msg-att
 # uidfetch-resp = uniqueid SP "UIDFETCH" SP msg-att
-_FETCH: Final = re.compile(rb"\* ([1-9][0-9]{0,9}) (UID)?FETCH \(", re.IGNORECASE)
+# message-data =/ nz-number SP "CONVERTED" SP "(" "TAG" SP tag-string ")" SP convert-msg-attrs
+_FETCH: Final = re.compile(
+    rb"\* ([1-9][0-9]{0,9}) (?:(UID)?FETCH|CONVERTED \(TAG \"([^\x00-\x20\x7f-\xff(){%*\"\\+]+)\"\)) \(",
+    re.IGNORECASE,
+)
 _ORIGIN: Final = re.compile(rb"<([0-9]{1,18})>")
 
 ItemStream: TypeAlias = Callable[[bytes, tuple[Content, ...], int], BodyItem | None]
@@ -107,17 +111,21 @@ ITEM_STREAMS: Final[dict[bytes, ItemStream]] = {
 
 @final
 class StreamedItem(NamedTuple):
-    """Whose value a literal is: an item of the message with this sequence number, or with this UID."""
+    """Whose value a literal is: an item of the message with this sequence number, or with this UID.
+
+    `tag` is that of the command, if it is a converted item (RFC 5259).
+    """
 
     sequence_number: int | None
     uid: int | None
     item: BodyItem
+    tag: str | None = None
 
 
 def streamed_item(text: bytes, literals: tuple[Content, ...], size: int) -> StreamedItem | None:
     """Return whose value the literal is whose mark *text* ends in.
 
-    None if it has to be kept or dropped: it is no value of an item of FETCH or UIDFETCH that may stream.
+    None if it has to be kept or dropped: it is no value of an item that may stream.
     """
     head = _FETCH.match(text)
     mark = text.rfind(b"{")
@@ -129,9 +137,15 @@ def streamed_item(text: bytes, literals: tuple[Content, ...], size: int) -> Stre
         start = tail.rfind(name)
         item = read(tail[start:], literals, size) if start >= 0 and _is_outermost(text[:end]) else None
         if item is not None and (start == 0 or tail[start - 1 : start] == b" "):
-            number = int(head[1])
-            return StreamedItem(None, number, item) if head[2] else StreamedItem(number, None, item)
+            return _streamed(head, item)
     return None
+
+
+def _streamed(head: re.Match[bytes], item: BodyItem) -> StreamedItem:
+    number, is_by_uid, tag = int(head[1]), head[2] is not None, head[3]
+    if is_by_uid:
+        return StreamedItem(None, number, item)
+    return StreamedItem(number, None, item, None if tag is None else tag.decode("ascii"))
 
 
 def _is_outermost(text: bytes) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 from mailproto.imap.codes import UIDNOTSTICKY, UnseenCode
 from mailproto.imap.commands import Command
+from mailproto.imap.ext.convert import ConvertedData
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.qresync import QResync
 from mailproto.imap.ext.uidonly import UIDONLY, PreparedUIDFetch, UIDFetchData
@@ -29,8 +30,11 @@ def reason_against_number(command: Command) -> str | None:
 
     `$` is refused as a search key, where it stands for a set of numbers: `UID(UIDSet("$"))` is none.
     """
-    if row_of(command.name).is_by_number:
+    row = row_of(command.name)
+    if row.is_by_number:
         return f"{command.name}: {UIDONLY} is on, use UID {command.name} (RFC 9586 section 3.2)"
+    if "CONVERTED" in row.answers:
+        return f"{command.name}: {UIDONLY} is on, CONVERTED would have sequence numbers (RFC 9586 section 3)"
     if isinstance(command, KeyedCommand) and _has_number(command.key):
         return f"{command.name}: {UIDONLY} is on, use the key UID for a set (RFC 9586 section 3.5)"
     if any(isinstance(option, QResync) and option.matches is not None for option in command.options):
@@ -56,7 +60,7 @@ def reason_not_to_answer(response: Response, offered: Container[str], enabled: C
             return f"UIDFETCH: expected FETCH before ENABLE {UIDONLY} (RFC 9586 section 3.3)"
         return None
     if type(response) in _BY_NUMBER:
-        return f"FETCH: expected UIDFETCH, {UIDONLY} is on (RFC 9586 section 3.3)"
+        return f"expected no response with a sequence number, {UIDONLY} is on (RFC 9586 section 3.3)"
     if isinstance(code, UnseenCode):
         return f"UNSEEN: expected no sequence number, {UIDONLY} is on (RFC 9586 section 3)"
     if isinstance(response, ESearchData) and not response.is_uid:
@@ -64,5 +68,5 @@ def reason_not_to_answer(response: Response, offered: Container[str], enabled: C
     return None
 
 
-_BY_NUMBER: Final = (FetchData, PreparedFetch)
+_BY_NUMBER: Final = (FetchData, PreparedFetch, ConvertedData)
 """Kinds of response that begin with a sequence number; those that are derived of them begin with a UID."""

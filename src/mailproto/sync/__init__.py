@@ -1,10 +1,19 @@
 """Clients and servers over blocking sockets."""
 
 from mailproto.sync._server import Server
-from mailproto.sync.imap import Download, IMAPClient, Messages, SelectedMailbox, Updates, serve_imap
+from mailproto.sync.imap import (
+    Converted,
+    Download,
+    IMAPClient,
+    Messages,
+    SelectedMailbox,
+    Updates,
+    serve_imap,
+)
 from mailproto.sync.smtp import SMTPClient, serve_smtp
 
 __all__ = [
+    "Converted",
     "Download",
     "IMAPClient",
     "Messages",

@@ -29,7 +29,17 @@ from mailproto.imap.streaming import ITEM_STREAMS
 from mailproto.imap.values import Content, Message, Omitted, Streamed
 from mailproto.imap.writer import Writer
 
-__all__ = ["UNKNOWN_CTE", "BinaryData", "BinaryMessage", "BinarySection", "BinarySize", "BinarySizeData"]
+__all__ = [
+    "UNKNOWN_CTE",
+    "BinaryData",
+    "BinaryMessage",
+    "BinarySection",
+    "BinarySize",
+    "BinarySizeData",
+    "check_size",
+    "parse_part",
+    "write_binary",
+]
 
 CAPABILITY: Final = "BINARY"
 
@@ -38,7 +48,8 @@ UNKNOWN_CTE: Final = SimpleCode("UNKNOWN-CTE")
 
 
 # section-binary  = "[" [section-part] "]"
-def _parse_part(cursor: Cursor) -> tuple[int, ...]:
+def parse_part(cursor: Cursor) -> tuple[int, ...]:
+    """Read a `section-binary`: part numbers in brackets."""
     start = cursor.position
     section = parse_section(cursor)
     if section.specifier is not None:
@@ -108,14 +119,19 @@ class BinaryData(ItemData):
         return self.data
 
     def write(self, writer: Writer) -> None:
-        """Write the name and the octets: as a `literal8` if NUL is, or may be, among them (section 4.3)."""
+        """Write the name and the octets."""
         writer.write(_key(self.part, self.origin).encode("ascii") + b" ")
-        if self.data is None:
-            writer.write(b"NIL")
-        elif isinstance(self.data, bytes) and b"\0" not in self.data:
-            writer.literal(self.data)
-        else:
-            writer.message8(self.data)
+        write_binary(writer, self.data)
+
+
+def write_binary(writer: Writer, data: Content | None) -> None:
+    """Write octets or NIL: a `literal8` if NUL is, or may be, among them (section 4.3)."""
+    if data is None:
+        writer.write(b"NIL")
+    elif isinstance(data, bytes) and b"\0" not in data:
+        writer.literal(data)
+    else:
+        writer.message8(data)
 
 
 @final
@@ -136,13 +152,18 @@ class BinarySize(FetchItem[int]):
 
     def answer(self, value: int) -> Answer:
         """Return *value* checked, to build a FetchData of. Raises LocalProtocolError."""
-        if type(value) is not int or not 0 <= value <= MAX_NUMBER64:
-            raise LocalProtocolError(f"expected a size of 0 or more, got {str(value)[:40]}")
-        return Answer(self.key, BinarySizeData(self.part, value))
+        return Answer(self.key, BinarySizeData(self.part, check_size(value)))
 
     def write(self, writer: Writer) -> None:
         """Write the `fetch-att`."""
         writer.write(self.key.encode("ascii"))
+
+
+def check_size(size: int) -> int:
+    """Return *size* if it is a number of octets of 63 bits. Raises LocalProtocolError."""
+    if type(size) is not int or not 0 <= size <= MAX_NUMBER64:
+        raise LocalProtocolError(f"expected a size of 0 or more, got {str(size)[:40]}")
+    return size
 
 
 @final
@@ -164,12 +185,12 @@ class BinarySizeData(ItemData):
 
 
 def _read_section(cursor: Cursor, *, peek: bool) -> BinarySection:
-    part = _parse_part(cursor)
+    part = parse_part(cursor)
     return BinarySection(part, partial=parse_partial(cursor), peek=peek)
 
 
 def _read_size(cursor: Cursor) -> BinarySize:
-    return BinarySize(_parse_part(cursor))
+    return BinarySize(parse_part(cursor))
 
 
 register_item_reader("BINARY[", partial(_read_section, peek=False))
@@ -178,14 +199,14 @@ register_item_reader("BINARY.SIZE[", _read_size)
 
 
 def _read_data(cursor: Cursor) -> tuple[str, ItemData]:
-    part = _parse_part(cursor)
+    part = parse_part(cursor)
     origin = parse_origin(cursor)
     parse_space(cursor)
     return _key(part, origin), BinaryData(part, origin, cursor.ncontent())
 
 
 def _read_size_data(cursor: Cursor) -> tuple[str, ItemData]:
-    item = BinarySize(_parse_part(cursor))
+    item = BinarySize(parse_part(cursor))
     parse_space(cursor)
     return item.key, BinarySizeData(item.part, cursor.number64())
 
@@ -204,7 +225,7 @@ def _streamed(octets: bytes, literals: tuple[Content, ...], size: int) -> BodyIt
     cursor = Cursor(Message(octets))
     try:
         cursor.expect(b"BINARY")
-        part = _parse_part(cursor)
+        part = parse_part(cursor)
         origin = parse_origin(cursor)
         cursor.expect_end()
     except ParseError:
