@@ -415,10 +415,10 @@ def test_unauthenticate_forgets_it() -> None:
 # Clients: whose answer a UIDFETCH is.
 
 
-def line_by_uid(*capabilities: str, uid_next: int | None = 14) -> Line:
+def line_by_uid(uid_next: int | None = 14, limits: IMAPLimits | None = None) -> Line:
     """Return a session with UIDONLY in a mailbox of three messages, the UIDs of which are not known."""
-    line = Line(selected=None)
-    line.conn.receive_data(f"* CAPABILITY IMAP4rev1 {' '.join((*OFFERED, *capabilities))} IDLE\r\n".encode())
+    line = Line(limits, selected=None)
+    line.conn.receive_data(f"* CAPABILITY {' '.join(OFFERED)} IDLE\r\n".encode())
     task = line.start(flows.enable(line.session, [UIDONLY]))
     line.feed(b"* ENABLED UIDONLY", b"A1 OK done")
     assert task.result == {UIDONLY}
@@ -498,13 +498,23 @@ def test_the_parts_of_a_limited_command_go_by_uid() -> None:
     assert [data.uid for data in task.result] == [90, 80]
 
 
-def test_a_download() -> None:
-    line = line_by_uid()
+@pytest.mark.parametrize("most", [3, 1_024])
+def test_a_download(most: int) -> None:
+    line = line_by_uid(limits=IMAPLimits(max_inline_literal=most))
     download = Downloading(line.session, UIDSet("40"), "", is_decoding=False)
     task = line.start(download.open())
     line.feed(b"* 40 UIDFETCH (BODY[] {4}", b"x\r\ny)", b"A3 OK done")
     assert task.error is None
     assert b"".join(download.take()) == b"x\r\ny"
+
+
+def test_a_large_section_is_part_of_the_result() -> None:
+    line = line_by_uid(limits=IMAPLimits(max_inline_literal=3))
+    fetching = Fetching(line.session, UIDSet("40"), (BodySection(),))
+    task = line.start(fetching.fill())
+    line.feed(b"* 40 UIDFETCH (BODY[] {4}", b"x\r\ny)", b"A3 OK done")
+    assert task.error is None
+    assert [(data.uid, data[BodySection()]) for data in fetching.ready] == [(40, b"x\r\ny")]
 
 
 def test_nothing_is_sent_for_sequence_numbers() -> None:
