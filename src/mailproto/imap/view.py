@@ -41,6 +41,9 @@ __all__ = ["MailboxView", "NumberMap"]
 MAX_RUNS: Final = 1_024
 """Runs of neighbouring numbers that a map keeps: scattered ones beyond it are forgotten, not wrong."""
 
+MAX_RUN: Final = 16_384
+"""Numbers in one run; what is told or expunged in the middle moves no more than these."""
+
 MAX_UID: Final = 2**32 - 1
 
 
@@ -56,6 +59,10 @@ class _Run:
     @property
     def end(self) -> int:
         return self.first + len(self.uids)
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.uids) < MAX_RUN
 
 
 def _first(run: _Run) -> int:
@@ -79,9 +86,14 @@ def _without(uids: array[int], gone: Ranges) -> array[int] | None:
     return kept
 
 
+def _may_join(run: _Run, first: int, uids: array[int]) -> bool:
+    """Whether *uids*, from the number *first* on, are the neighbours of *run* and fit into it."""
+    return run.end == first and len(run.uids) + len(uids) <= MAX_RUN
+
+
 def _append(runs: list[_Run], first: int, uids: array[int]) -> None:
-    """Add a run behind *runs*, or to the last one if they are neighbours."""
-    if runs and runs[-1].end == first:
+    """Add a run behind *runs*, or to the last one if they are neighbours and fit."""
+    if runs and _may_join(runs[-1], first, uids):
         runs[-1].uids.extend(uids)
     else:
         run = _Run(first, uids[0])
@@ -134,6 +146,7 @@ class NumberMap:
         if (
             last is not None
             and sequence_number == last.first + len(last.uids)
+            and last.has_room
             and last.uids[-1] < uid <= MAX_UID
         ):
             # What a FETCH of many messages brings, one after the other.
@@ -157,19 +170,22 @@ class NumberMap:
     def _insert(
         self, index: int, before: _Run | None, after: _Run | None, sequence_number: int, uid: int
     ) -> None:
-        if before is not None and before.end == sequence_number:
+        if before is not None and before.end == sequence_number and before.has_room:
             before.uids.append(uid)
             self._join(index)
-        elif after is not None and after.first == sequence_number + 1:
+        elif after is not None and after.first == sequence_number + 1 and after.has_room:
             after.uids.insert(0, uid)
             after.first = sequence_number
         elif len(self._runs) < MAX_RUNS:
             self._runs.insert(index + 1, _Run(sequence_number, uid))
 
     def _join(self, index: int) -> None:
-        """Make one run of that at *index* and the next one, if they are neighbours now."""
-        if 0 <= index < len(self._runs) - 1 and self._runs[index].end == self._runs[index + 1].first:
-            self._runs[index].uids.extend(self._runs[index + 1].uids)
+        """Make one run of that at *index* and the next one, if they are neighbours now and fit."""
+        if not 0 <= index < len(self._runs) - 1:
+            return
+        after = self._runs[index + 1]
+        if _may_join(self._runs[index], after.first, after.uids):
+            self._runs[index].uids.extend(after.uids)
             del self._runs[index + 1]
 
     def expunge(self, sequence_number: int) -> None:
