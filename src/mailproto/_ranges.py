@@ -6,12 +6,14 @@ No function here expands a range: `1:4294967295` is a legal set and costs one pa
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 __all__ = [
     "Ranges",
     "contains",
     "count",
+    "counter_below",
     "difference",
     "from_numbers",
     "intersection",
@@ -56,6 +58,18 @@ def contains(ranges: Ranges, value: int) -> bool:
 def count(ranges: Ranges) -> int:
     """Return how many numbers *ranges* hold."""
     return sum(high - low + 1 for low, high in ranges)
+
+
+def counter_below(ranges: Ranges) -> Callable[[int], int]:
+    """Return what says how many numbers of *ranges* are less than a number, by one binary search."""
+    before = list(accumulate((high - low + 1 for low, high in ranges), initial=0))
+
+    def count_below(number: int) -> int:
+        index = bisect_right(ranges, number - 1, key=_low)
+        beyond = max(0, ranges[index - 1][1] - number + 1) if index else 0
+        return before[index] - beyond
+
+    return count_below
 
 
 def numbers(ranges: Ranges) -> Iterator[int]:

@@ -121,7 +121,8 @@ class IMAPLimits:
     max_contexts: int = 100
     """Searches of a session whose results a server keeps up to date (RFC 5267)."""
     max_backlog: int = 16_777_216
-    """Octets of received data that wait in the inbox of one command."""
+    """Octets of received data that wait in the inbox of one command, those that `exchange` collects among
+    them, and the octets of memory of what waits for its rest and of news that nobody takes."""
     max_bad_commands: int = 20
     """Bad commands before a server says BYE and closes."""
     max_buffered: int = 262_144

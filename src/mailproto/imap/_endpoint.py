@@ -39,6 +39,11 @@ class IMAPEndpoint(Endpoint[EventT]):
         waiting = 0 if self._inflater is None else self._inflater.buffered
         return self._input.size + waiting
 
+    @property
+    def unread(self) -> int:
+        """A number that falls by one for each octet that is read, as it was before it was compressed."""
+        return self._input.size - (0 if self._inflater is None else self._inflater.taken)
+
     def receive_data(self, data: bytes) -> None:
         """Buffer *data*; never raises for its content. After the end it is dropped."""
         if self._inflater is None or self._failure is not None or self._eof:

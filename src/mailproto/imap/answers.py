@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any, Final, cast, final
 
 from mailproto.errors import AuthenticationFailed, IMAPStatusError, ServerUnavailable
+from mailproto.imap._weight import weight
 from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Authenticate, Command, Examine, Login, Select, SetCommand, Status
 from mailproto.imap.events import Unchecked
@@ -16,13 +17,19 @@ from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.pipelining import answers_of
 from mailproto.imap.quirks import is_left_out, is_throttled
 from mailproto.imap.responses import ListData, StatusData
-from mailproto.imap.sequence import SequenceSet, UIDSet, count_below
+from mailproto.imap.sequence import SequenceSet, UIDSet, counter_below
 from mailproto.imap.status import Bad, No, Ok, StatusResponse
 
 __all__ = ["ExchangeInbox", "FetchInbox", "Inbox", "raise_refusal"]
 
 VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
 """Items that a server may send on its own, of any message, at any time."""
+
+MAX_MOVED: Final = 1_000
+"""Responses that wait for their rest while the messages below them are expunged, again and again."""
+
+MAX_SEEN: Final = 262_144
+"""Messages of which one FETCH remembers that their flags have come."""
 
 _ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")),
@@ -133,10 +140,10 @@ class FetchInbox(Inbox):
 
     A response that has everything that was asked for is an answer, and so is one of which a malformed item
     was left out. Of one that has less, what the server may send unasked (flags) could be either: it waits for
-    the rest, and is news if none comes.
+    the rest, and is news if none comes. `waiting` is how many octets of memory that takes, about.
     """
 
-    __slots__ = ("_keys", "_numbers", "_partial", "_seen")
+    __slots__ = ("_keys", "_numbers", "_partial", "_seen", "waiting")
 
     def __init__(
         self,
@@ -149,6 +156,7 @@ class FetchInbox(Inbox):
         self._numbers: SequenceSet | UIDSet = command.sequence_set
         self._keys = keys | {"UID"} if isinstance(self._numbers, UIDSet) else keys
         self._partial: dict[int, FetchData] = {}
+        self.waiting: int = 0
         self._seen: set[int] | None = set() if self._keys <= VOLATILE else None
 
     def asks_for(self, keys: frozenset[str]) -> bool:
@@ -186,24 +194,41 @@ class FetchInbox(Inbox):
         if self._seen is not None:
             if data.sequence_number in self._seen:
                 return False
+            if len(self._seen) >= MAX_SEEN:
+                # More than any mailbox has: from here on what was sent before counts as an answer again.
+                self._seen.clear()
             self._seen.add(data.sequence_number)
         self._emit(data)
         return True
 
     def _emit(self, data: FetchData) -> None:
         if self._partial:
-            before = self._partial.pop(data.sequence_number, None)
-            data = data if before is None else before.joined(data)
+            data = self._with_begun(data)
+            self._weigh(0)
         self.put(data)
 
     def _join(self, data: FetchData) -> None:
-        number = data.sequence_number
-        before = self._partial.pop(number, None)
-        joined = data if before is None else before.joined(data)
+        joined = self._with_begun(data)
         if self._keys.issubset(joined.keys):
             self.put(joined)
+            self._weigh(0)
         else:
-            self._partial[number] = joined
+            self._partial[data.sequence_number] = joined
+            self._weigh(weight(data))
+
+    def _with_begun(self, data: FetchData) -> FetchData:
+        """Return *data* with what waits for it."""
+        before = self._partial.pop(data.sequence_number, None)
+        return data if before is None else before.joined(data)
+
+    def _weigh(self, more: int) -> None:
+        """Note that what waits has changed: it has *more*, or there is nothing any more."""
+        self.waiting = self.waiting + more if self._partial else 0
+
+    @property
+    def has_many_waiting(self) -> bool:
+        """Whether so much waits for its rest that to move it with each EXPUNGE would be too much work."""
+        return len(self._partial) > MAX_MOVED
 
     def expunge(self, sequence_number: int) -> None:
         """Move what waits for its rest, as the EXPUNGE of this number moves the messages."""
@@ -213,27 +238,36 @@ class FetchInbox(Inbox):
                 for number, data in self._partial.items()
                 if number != sequence_number
             }
+            self._weigh(0)
 
     def vanish(self, uids: UIDSet) -> None:
         """The same as `expunge` for VANISHED: of what waits for its rest, the UID says where it was."""
         waiting, self._partial = self._partial, {}
+        count_below = counter_below(uids)
         for number, data in waiting.items():
             uid = data.get(UID)
             if uid is None:
                 self._partial[number] = data
             elif uid not in uids:
-                self._partial[number - count_below(uids, uid)] = data
+                self._partial[number - count_below(uid)] = data
+        self._weigh(0)
 
     def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
-        """Note the tagged status: what waits for its rest is an answer if it has more than flags."""
+        """Note the tagged status: nothing waits for its rest any more."""
+        super().complete(status)
+        return self.let_go()
+
+    def let_go(self) -> tuple[FetchData, ...]:
+        """Wait for no rest any more: what has more than flags is an answer, the others are news."""
         news: list[FetchData] = []
-        for data in self._partial.values():
+        for number, begun in self._partial.items():
+            data = begun.at(number)
             if VOLATILE.issuperset(data.keys):
                 news.append(data)
             else:
                 self.put(data)
         self._partial = {}
-        super().complete(status)
+        self._weigh(0)
         return tuple(news)
 
 

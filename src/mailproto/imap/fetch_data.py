@@ -247,6 +247,12 @@ class FetchData:
         values = {**self._values, **later._values}
         return FetchData.of_parsed(later.sequence_number, values, self.defects + later.defects)
 
+    def at(self, sequence_number: int) -> FetchData:
+        """Return this as of the message that has *sequence_number* now."""
+        if sequence_number == self.sequence_number:
+            return self
+        return FetchData.of_parsed(sequence_number, self._values, self.defects)
+
     def replaced(self, *answers: Answer) -> FetchData:
         """Return this with *answers* in place of, or behind, what it has: for literals that were streamed."""
         return FetchData.of_parsed(self.sequence_number, {**self._values, **dict(answers)}, self.defects)

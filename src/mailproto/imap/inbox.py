@@ -24,6 +24,7 @@ from mailproto.errors import (
 )
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
 from mailproto.imap._response import DataValue, NamedValues
+from mailproto.imap._weight import Bounded
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
@@ -63,7 +64,7 @@ from mailproto.wants import Wants
 __all__ = ["Hold", "Inboxes", "Sharing", "Solitary", "Waiter"]
 
 MAX_NEWS: Final = 10_000
-"""News that are kept while nobody asks for them; beyond that the oldest are forgotten."""
+"""News that are kept while nobody asks for them, if they take no more memory than `max_backlog` octets."""
 
 MAX_ALERTS: Final = 100
 """Alerts that are kept; beyond that the oldest are forgotten."""
@@ -179,7 +180,7 @@ class Inboxes:
         self.conn = conn
         self.limits: IMAPLimits = limits or IMAPLimits()
         self.sharing: Sharing = sharing or Solitary()
-        self.news: deque[News] = deque(maxlen=MAX_NEWS)
+        self.news: Bounded[News] = Bounded(MAX_NEWS, self.limits.max_backlog)
         self.known_exists: int = 0
         self.alerts: deque[str] = deque(maxlen=MAX_ALERTS)
         self.referrals: tuple[URLValue, ...] = ()
@@ -198,6 +199,7 @@ class Inboxes:
         self._literal: _Literal | None = None
         self._collected: dict[str, tuple[BodyItem, bytes]] = {}
         self._values: list[bytes | None] = []
+        self._kept = 0
         self._waits: list[_Wait] = []
 
     # Sending.
@@ -492,7 +494,8 @@ class Inboxes:
     def pump(self) -> None:
         """Put every event that can be had without reading where it belongs, until an inbox is full."""
         try:
-            if len(self._open) > 1:
+            # Compressed, what comes in one read may be hundreds of times as much.
+            if len(self._open) > 1 or self.conn.is_compressed:
                 self._pump_counting()
             else:
                 self._pump()
@@ -506,19 +509,19 @@ class Inboxes:
         """Route all events; what they took counts for the one command in progress, if there is one."""
         conn = self.conn
         next_event = conn.next_event
-        before = conn.buffered
+        before = conn.unread
         while self._full is None and (event := next_event()) is not None:
             _ROUTES.get(type(event), _route_other)(self, event)
         for inbox in self._open.values():
-            self._count(inbox, before - conn.buffered)
+            self._count(inbox, before - conn.unread)
 
     def _pump_counting(self) -> None:
         """Route events until an inbox is full; octets are counted for the inbox that an event went to."""
         conn = self.conn
-        before = conn.buffered
+        before = conn.unread
         while self._full is None and (event := conn.next_event()) is not None:
             inbox = _ROUTES.get(type(event), _route_other)(self, event)
-            left = conn.buffered
+            left = conn.unread
             if inbox is not None:
                 self._count(inbox, before - left)
             before = left
@@ -551,14 +554,19 @@ class Inboxes:
         data = cast(NamedValues, event)
         if self._values:
             data = data.filled(self._values)
-            self._values.clear()
+            self._forget_literals()
         return self._route_data(data)
 
     def _route_unread(self, event: ClientEvent) -> Inbox | None:
         """Route what cannot be read; what was streamed of it must not get into the next response."""
+        self._forget_literals()
+        return self._route_unasked(event)
+
+    def _forget_literals(self) -> None:
+        """Note that the response ends whose literals were kept."""
         self._values.clear()
         self._collected.clear()
-        return self._route_unasked(event)
+        self._kept = 0
 
     def _route_unasked(self, event: ClientEvent) -> Inbox | None:
         """Route what answers no command, whatever its name."""
@@ -571,7 +579,19 @@ class Inboxes:
             inbox.expunge(number)
         for numbering in self._numberings:
             numbering.expunge(number)
-        return self._route_data(event)
+        routed = self._route_data(event)
+        self._let_go_of_many()
+        return routed
+
+    def _let_go_of_many(self) -> None:
+        """Let what waits for its rest be what it is, where that is a lot and the messages move."""
+        for inbox in self._fetching:
+            if inbox.has_many_waiting:
+                self._let_go(inbox)
+
+    def _let_go(self, inbox: FetchInbox) -> None:
+        for data in inbox.let_go():
+            self._note(data)
 
     def _route_vanished(self, event: ClientEvent) -> Inbox | None:
         """Give what vanished earlier to the command that asked, and tell what vanishes now."""
@@ -587,6 +607,7 @@ class Inboxes:
         if collecting is not None:
             collecting.put(event)
         self._note(event)
+        self._let_go_of_many()
         return collecting
 
     def _route_status(self, event: ClientEvent) -> Inbox | None:
@@ -620,13 +641,15 @@ class Inboxes:
         data = cast(FetchData, event)
         if self._collected:
             data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
-            self._collected.clear()
+            self._forget_literals()
         fetching = self._fetching
         is_alone = len(fetching) == 1
         view = self.conn.view
         uid = None if is_alone or view is None else view.uid(data.sequence_number)
         for inbox in fetching:
             if inbox.offer(data, uid, is_alone=is_alone):
+                if inbox.waiting > self.limits.max_backlog:
+                    self._let_go(inbox)
                 return inbox
         return self._route_named("FETCH", data)
 
@@ -639,10 +662,20 @@ class Inboxes:
             self._literal = _Literal(start.item, wanted, None)
             wanted.put(start)
             return wanted
-        is_wanted = wanted is not None or any(isinstance(x, ExchangeInbox) for x in self._open.values())
-        is_kept = is_wanted and start.size <= self.limits.max_section
-        self._literal = _Literal(start.item, None, [] if is_kept else None)
+        is_wanted = wanted is not None or self._may_collect(start.size)
+        self._begin_literal(start, is_wanted=is_wanted)
         return None
+
+    def _may_collect(self, size: int) -> bool:
+        """Whether `exchange`, which does not know what was asked for, keeps *size* octets more."""
+        is_collecting = any(isinstance(inbox, ExchangeInbox) for inbox in self._open.values())
+        return is_collecting and self._kept + size <= self.limits.max_backlog
+
+    def _begin_literal(self, start: LiteralStarted, *, is_wanted: bool) -> None:
+        """Keep the octets of a literal that is wanted and not too large, else throw them away."""
+        is_kept = is_wanted and start.size <= self.limits.max_section
+        self._kept += start.size if is_kept else 0
+        self._literal = _Literal(start.item, None, [] if is_kept else None)
 
     def _start_value(self, start: LiteralStarted, value: DataValue) -> Inbox | None:
         """Note a value of a response that is no FETCH; it is kept if that answers somebody.
@@ -650,10 +683,8 @@ class Inboxes:
         All that are kept of one response have `max_backlog` octets together.
         """
         is_wanted = any(inbox.claims(value.response, start) for inbox in self._open.values())
-        kept = sum(len(octets) for octets in self._values if octets is not None)
-        fits = start.size <= self.limits.max_section and kept + start.size <= self.limits.max_backlog
-        is_kept = is_wanted and fits
-        self._literal = _Literal(value, None, [] if is_kept else None)
+        fits = self._kept + start.size <= self.limits.max_backlog
+        self._begin_literal(start, is_wanted=is_wanted and fits)
         return None
 
     def _take_literal(self, event: ClientEvent) -> Inbox | None:
