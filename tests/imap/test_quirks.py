@@ -264,6 +264,13 @@ CASES: dict[str, Case] = {
         ["a backslash escaped inside a quoted string", "a mailbox name in quotes"],
     ),
     "a name with quotes": (*listed(b'"/" "a "b" c"', 'a "b" c'), ["quotes escaped inside a quoted string"]),
+    "a name with a tab": (*listed(b'"/" a\tb', "a\udc09b"), ["a mailbox name in quotes"]),
+    "a name with spaces that begins with the delimiter": (
+        *listed(b'"/" /Sent Items', "/Sent Items"),
+        ["a mailbox name in quotes"],
+    ),
+    "a name that begins with NIL": (*listed(b'"/" NIL x', "NIL x"), ["a mailbox name in quotes"]),
+    "a name in Latin-1 with spaces": (*listed(b'"/" \xe9 x', "\udce9 x"), ["a mailbox name in quotes"]),
     "no delimiter": (*listed(b'"" a', "a", None), ["a delimiter of one character"]),
     "spaces between flags": (
         b"* FLAGS (\\Seen  a )",
@@ -290,6 +297,16 @@ CASES: dict[str, Case] = {
         b"* 1 FETCH (MODSEQ (0) UID 9)",
         [FetchData(1, Answer("MODSEQ", 0), UID.answer(9))],
         ["a mod-sequence of 1 or more"],
+    ),
+    "a mod-sequence of -1": (
+        b"* 1 FETCH (MODSEQ (-1) UID 9)",
+        [FetchData(1, Answer("MODSEQ", 0), UID.answer(9))],
+        ["a mod-sequence that is not negative"],
+    ),
+    "a mod-sequence of -1 in STATUS": (
+        b"* STATUS a (HIGHESTMODSEQ -1 MESSAGES 2)",
+        [StatusData("a", (("HIGHESTMODSEQ", 0), ("MESSAGES", 2)))],
+        ["a mod-sequence that is not negative"],
     ),
     "the least of nothing": (
         b'* ESEARCH (TAG "a") MIN 0 COUNT 0',
@@ -790,6 +807,15 @@ VALID: list[tuple[bytes, ClientEvent]] = [
     (b"* search 2 1", SearchData((2, 1))),
     (b"* 1 fetch (flags (\\seen) uid 9)", FetchData(1, FLAGS.answer(frozenset({"\\Seen"})), UID.answer(9))),
     (b"* 1 FETCH (RFC822.SIZE 99999999999)", FetchData(1, RFC822_SIZE.answer(99_999_999_999))),
+    (
+        b'* 1 FETCH (BODYSTRUCTURE ("image" "png" NIL NIL NIL "7bit" 99999999999))',
+        FetchData(
+            1,
+            BODYSTRUCTURE.answer(
+                BasicPart(type=b"image", subtype=b"png", encoding=b"7bit", size=99_999_999_999)
+            ),
+        ),
+    ),
     (b"* 1 FETCH (X UID UID 9)", FetchData(1, OtherItem("X").answer("UID"), UID.answer(9))),
     (
         b'* 1 FETCH (ENVELOPE (NIL "a \\"b\\" c" ((NIL NIL NIL NIL)) NIL NIL NIL NIL NIL NIL NIL))',

@@ -8,13 +8,20 @@ from mailproto.errors import ConnectionClosed, IMAPStatusError, ItemMissing, Ser
 from mailproto.flow import Flow
 from mailproto.imap import client_flows as flows
 from mailproto.imap.client import IMAPClientConnection
-from mailproto.imap.commands import UIDCopy
+from mailproto.imap.commands import Search, UIDCopy, UIDSearch
+from mailproto.imap.ext.esearch import ESearchData
+from mailproto.imap.ext.partial import PartialResults
+from mailproto.imap.ext.sort import Sort, sort_criteria
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.fetch import FLAGS, INTERNALDATE, BodySection
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.fetching import Fetching, Items
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.list_flows import list_command, list_extended
+from mailproto.imap.parameters import SEARCH_RETURNS
 from mailproto.imap.quirks import SESSION_QUIRKS, is_throttled
+from mailproto.imap.search import All
+from mailproto.imap.search_flows import esearch, search_command
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.session_flows import logout, open_session
 from mailproto.imap.updates import Expunged, FlagsChanged
@@ -28,6 +35,8 @@ HEADER = BodySection(specifier="HEADER")
 TESTS = {
     "a greeting other than BYE": "test_bye_as_the_greeting",
     "a tagged answer to LOGOUT": "test_a_logout_without_its_tagged_answer",
+    "ESEARCH in answer to a search with RETURN": "test_search_where_esearch_was_asked",
+    "a LIST with the options that are offered": "test_an_extended_list_that_is_refused",
     "an answer to NAMESPACE": "test_namespace_ends_the_session",
     "COPYUID in the tagged OK": "test_copied_uids_without_a_tag",
     "ENABLED in answer to ENABLE": "test_enable_without_enabled",
@@ -133,6 +142,158 @@ def test_nothing_was_copied() -> None:
     line = Line()
     flow = flows.copy(line.session, UIDCopy(UIDSet("11"), "Sent"))
     assert answered(line, flow, b"A2 OK [COPYUID 5  ] done").result is None
+
+
+FOUND = [
+    pytest.param(Search, "ALL", b"* SEARCH 5 3 4", {"ALL": SequenceSet("3:5")}, id="all"),
+    pytest.param(UIDSearch, "ALL", b"* SEARCH 5 3 4", {"ALL": UIDSet("3:5")}, id="all by UID"),
+    pytest.param(UIDSearch, "", b"* SEARCH 5", {"ALL": UIDSet("5")}, id="RETURN ()"),
+    pytest.param(Search, "MIN MAX COUNT", b"* SEARCH 5 3 9", {"MIN": 3, "MAX": 9, "COUNT": 3}, id="numbers"),
+    pytest.param(Search, "MIN MAX COUNT ALL", b"* SEARCH", {"COUNT": 0}, id="nothing"),
+    pytest.param(
+        UIDSearch,
+        "PARTIAL 2:3",
+        b"* SEARCH 9 7 5 3",
+        {"PARTIAL": PartialResults(2, 3, UIDSet("5,7"))},
+        id="a part",
+    ),
+    pytest.param(
+        UIDSearch,
+        "PARTIAL -1:-3",
+        b"* SEARCH 9 7 5 3",
+        {"PARTIAL": PartialResults(-1, -3, UIDSet("5,7,9"))},
+        id="the last part",
+    ),
+    pytest.param(
+        UIDSearch,
+        "PARTIAL -1:-9",
+        b"* SEARCH 9 7",
+        {"PARTIAL": PartialResults(-1, -9, UIDSet("7,9"))},
+        id="less than the last part",
+    ),
+    pytest.param(
+        UIDSearch,
+        "PARTIAL -5:-9",
+        b"* SEARCH 9 7",
+        {"PARTIAL": PartialResults(-5, -9, None)},
+        id="nothing so far from the end",
+    ),
+    pytest.param(
+        UIDSearch, "COUNT", b"* SEARCH 9 7 (MODSEQ 40)", {"COUNT": 2, "MODSEQ": 40}, id="a mod-sequence"
+    ),
+    pytest.param(Search, "SAVE COUNT", b"* SEARCH 9 7", {"COUNT": 2}, id="what cannot be made"),
+]
+OFFERED = b"IMAP4rev1 ESEARCH ESORT SORT SEARCHRES PARTIAL CONDSTORE LIST-EXTENDED SPECIAL-USE LIST-STATUS"
+
+
+def offering() -> Line:
+    """Return a line whose server offers what it does not have."""
+    line = Line()
+    line.feed(b"* CAPABILITY " + OFFERED)
+    line.session.pump()
+    return line
+
+
+@pytest.mark.parametrize("kind, options, wire, results", FOUND)
+def test_search_where_esearch_was_asked(
+    kind: type[Search] | type[UIDSearch], options: str, wire: bytes, results: dict[str, object]
+) -> None:
+    line = offering()
+    command = kind(All(), returning=SEARCH_RETURNS.of(_options(options)))
+    task = answered(line, esearch(line.session, command), wire, b"A2 OK done")
+    assert task.error is None
+    assert task.result == ESearchData("A2", tuple(results.items()), kind is UIDSearch)
+    assert not line.session.news
+
+
+def _options(text: str) -> list[str]:
+    """Return options of one word each, PARTIAL with its range."""
+    return [text] if text.startswith("PARTIAL") else text.split()
+
+
+@pytest.mark.parametrize(
+    "options, wanted", [("ALL", [5, 3, 9]), ("PARTIAL 1:2", [5, 3])], ids=["all", "a part"]
+)
+def test_sort_where_esearch_was_asked(options: str, wanted: list[int]) -> None:
+    line = offering()
+    returning = SEARCH_RETURNS.of([options, "MIN", "MAX"])
+    command = Sort(sort_criteria("DATE"), All(), "UTF-8", returning=returning)
+    task = answered(line, esearch(line.session, command), b"* SORT 5 3 9", b"A2 OK done")
+    found = task.result.all or task.result.get("PARTIAL").numbers
+    assert list(found.in_order()) == wanted
+    assert (task.result.min, task.result.max) == (5, 9)
+
+
+def test_a_search_in_progress_beside_it_keeps_its_answer() -> None:
+    """A server may answer the second first: what is asked for is never taken by what is not."""
+    line = offering()
+    first = line.start(esearch(line.session, search_command(UIDSearch, (), ["COUNT"], None)))
+    second = line.start(flows.uid_search(line.session, ()))
+    line.feed(b"* SEARCH 7", b'* ESEARCH (TAG "A2") UID COUNT 3', b"A3 OK done", b"A2 OK done")
+    assert second.result == UIDSet("7")
+    assert first.result == ESearchData("A2", (("COUNT", 3),), True)
+
+
+REFUSED = [
+    pytest.param((), ["SPECIAL-USE"], [(b'LIST "" *', [b'LIST () "/" a'])], ["a"], id="RETURN"),
+    pytest.param(
+        ["SPECIAL-USE"],
+        (),
+        [(b'LIST "" *', [b'LIST (\\Sent) "/" a', b'LIST () "/" b'])],
+        ["a"],
+        id="what has a special use",
+    ),
+    pytest.param(
+        ["SUBSCRIBED"],
+        ["STATUS (MESSAGES)"],
+        [(b'LIST "" *', [b'LIST () "/" a', b'LIST () "/" b']), (b'LSUB "" *', [b'LSUB () "/" b'])],
+        ["b"],
+        id="what is subscribed",
+    ),
+]
+
+
+@pytest.mark.parametrize("answer", [b"BAD what?", b"OK done"], ids=["BAD", "nothing"])
+@pytest.mark.parametrize("selection, returning, plain, names", REFUSED)
+def test_an_extended_list_that_is_refused(
+    selection: list[str],
+    returning: list[str],
+    plain: list[tuple[bytes, list[bytes]]],
+    names: list[str],
+    answer: bytes,
+) -> None:
+    line = offering()
+    task = line.start(list_extended(line.session, list_command("", (), selection, returning)))
+    line.sent()
+    line.feed(b"A2 " + answer)
+    for tag, (command, responses) in enumerate(plain, start=3):
+        assert line.sent() == [b"A%d " % tag + command]
+        line.feed(*(b"* " + response for response in responses), b"A%d OK done" % tag)
+    assert task.error is None
+    assert [(listed.data.mailbox, listed.answers) for listed in task.result] == [(name, ()) for name in names]
+
+
+def test_a_list_of_several_patterns_that_is_refused() -> None:
+    line = offering()
+    task = line.start(list_extended(line.session, list_command("", ("a", "b"), (), ())))
+    line.feed(b"A2 BAD what?")
+    line.feed(b'* LIST () "/" a', b"A3 OK done")
+    line.feed(b'* LIST () "/" b', b"A4 OK done")
+    assert [listed.data.mailbox for listed in task.result] == ["a", "b"]
+
+
+def test_a_list_that_is_refused_for_another_reason() -> None:
+    for selection, answer in ((["SPECIAL-USE"], b"NO no"), (["SUBSCRIBED", "RECURSIVEMATCH"], b"BAD what?")):
+        line = offering()
+        command = list_command("", (), selection, ())
+        task = answered(line, list_extended(line.session, command), b"A2 " + answer)
+        assert isinstance(task.error, IMAPStatusError)
+
+
+def test_a_list_of_nothing_that_no_plain_one_can_tell() -> None:
+    line = offering()
+    command = list_command("", (), ["SUBSCRIBED", "RECURSIVEMATCH"], ())
+    assert answered(line, list_extended(line.session, command), b"A2 OK done").result == ()
 
 
 # FETCH

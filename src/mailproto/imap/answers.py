@@ -18,6 +18,7 @@ from mailproto.imap.pipelining import answers_of
 from mailproto.imap.quirks import is_left_out, is_throttled
 from mailproto.imap.responses import ListData, StatusData
 from mailproto.imap.sequence import SequenceSet, UIDSet, counter_below
+from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, No, Ok, StatusResponse
 
 __all__ = ["ExchangeInbox", "FetchInbox", "Inbox", "raise_refusal"]
@@ -56,6 +57,7 @@ class Inbox:
 
     __slots__ = (
         "_names",
+        "_names_instead",
         "command",
         "events",
         "is_drained",
@@ -78,11 +80,14 @@ class Inbox:
         self.moment: int = 0
         self.is_drained: bool = False
         self._names: frozenset[str] = frozenset()
+        self._names_instead: frozenset[str] = frozenset()
         if isinstance(command, Command):
             self._names = answers_of(command).union(_ALSO_ANSWERS.get(command.name, ()), _ALWAYS)
             if isinstance(command, SetCommand):
                 # A FETCH response is offered to the inboxes that can tell whether it is an answer.
                 self._names -= {"FETCH"}
+            if "ESEARCH" in self._names:
+                self._names_instead = frozenset(row_of(command.name).answers)
 
     @property
     def name(self) -> str:
@@ -104,6 +109,13 @@ class Inbox:
             # RFC 9051 section 6.3.2: IMAP4rev2 sends it of the mailbox that is selected.
             return self.command.mailbox in (event.mailbox, event.old_name)
         return name in self._names
+
+    def claims_instead(self, name: str) -> bool:
+        """Whether a response of this name, which answers no command, is the answer of an older server.
+
+        That is what the command has without its options: SEARCH, where ESEARCH was asked for.
+        """
+        return name in self._names_instead
 
     def put(self, event: ClientEvent) -> None:
         """Keep *event*, unless nobody wants it."""
@@ -280,6 +292,10 @@ class ExchangeInbox(Inbox):
     def claims(self, name: str, event: ClientEvent) -> bool:
         """Return True."""
         return True
+
+    def claims_instead(self, name: str) -> bool:
+        """Return False: it has all that is left."""
+        return False
 
     def put_status(self, status: StatusResponse) -> None:
         """Keep every status as it is."""

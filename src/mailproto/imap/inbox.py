@@ -544,6 +544,10 @@ class Inboxes:
             elif inbox.claims(name, event):
                 inbox.put(event)
                 return inbox
+        for inbox in self._open.values():
+            if inbox.claims_instead(name):
+                inbox.put(event)
+                return inbox
         if collecting is not None:
             collecting.put(event)
         if collecting is None or name in _ALSO_NEWS:

@@ -150,6 +150,9 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "a size in digits", SEVERAL, "A size as a floating point number, such as 9.37e+06, or as a string."
     ),
     Quirk("a mod-sequence of 1 or more", SEVERAL, "0 for a message whose flags never changed; it is 0."),
+    Quirk(
+        "a mod-sequence that is not negative", SEVERAL, "-1 for a mod-sequence that is not known: it is 0."
+    ),
     Quirk("a day of two characters", SEVERAL, "A day below 10 without its space."),
     Quirk("a second up to 59", SEVERAL, "A leap second; it is read as second 59."),
     Quirk(
@@ -209,6 +212,16 @@ SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
     ),
     Quirk(
         "a tagged answer to LOGOUT", SEVERAL, "BYE, once or twice, and the end: the session is over as asked."
+    ),
+    Quirk(
+        "ESEARCH in answer to a search with RETURN",
+        SEVERAL,
+        "SEARCH or SORT instead: the results are made of its numbers.",
+    ),
+    Quirk(
+        "a LIST with the options that are offered",
+        SEVERAL,
+        "BAD, or no mailbox: a plain LIST is sent, and LSUB for what is subscribed.",
     ),
     Quirk("an answer to NAMESPACE", SEVERAL, "The server closes instead: ConnectionClosed."),
     Quirk(

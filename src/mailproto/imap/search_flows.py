@@ -37,14 +37,15 @@ def search_command(
 def esearch(session: Inboxes, command: Command) -> Flow[ESearchData]:
     """Send *command*, a search with RETURN, and return what it returned; empty if nothing was to return.
 
-    Where a server sends several ESEARCH responses, their results stand together. MIN, MAX, COUNT and ALL are
+    Where a server sends several ESEARCH responses, their results stand together. Where it answers by SEARCH
+    or SORT instead, as before RFC 4731, the results are what these numbers say. MIN, MAX, COUNT and ALL are
     those of all messages, however many commands that takes. Raises LimitReached if a server has not searched
     all of them and something else is to be returned.
     """
     if isinstance(command, Search | UIDSearch):
         return (yield from esearch_all(session, command))
     inbox = yield from _run_whole(session, command)
-    return joined(Found(inbox.tag, inbox.moment, tuple(session.take(inbox))))
+    return joined(Found(inbox.tag, command, inbox.moment, tuple(session.take(inbox))))
 
 
 def _run_whole(session: Inboxes, command: Command) -> Flow[Inbox]:
