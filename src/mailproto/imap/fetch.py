@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
+from mailproto.imap._grammar import ATOM
 from mailproto.imap.body import parse_body, without_extension, write_body
 from mailproto.imap.capability import REV1
 from mailproto.imap.cursor import MAX_NUMBER, Cursor
@@ -128,6 +129,10 @@ class NamedItem(FetchItem[T_co]):
     check: Callable[[T_co], T_co] = field(default=_unchanged, compare=False, kw_only=True)
     needs: str = field(default="", compare=False, kw_only=True)
     enables: str = field(default="", compare=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not ATOM.fullmatch(self.name.encode("utf-8", "surrogatepass")):
+            raise LocalProtocolError(f"expected the name of an item, got {self.name[:40]!r}")
 
     @property
     def capability(self) -> str:
