@@ -7,23 +7,39 @@ that an argument which an extension adds is attacked without being named.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from mailproto.errors import LocalProtocolError
+from mailproto.errors import LocalProtocolError, RemoteProtocolError
 from mailproto.imap._response import NUMBERED_ROWS, RESPONSE_ROWS
+from mailproto.imap.client import IMAPClientConnection
 from mailproto.imap.codec import Opaque, parse_commands, parse_responses, serialize
 from mailproto.imap.codes import CODES
 from mailproto.imap.command import COMMANDS as REGISTERED
 from mailproto.imap.commands import Noop, TaggedCommand
 from mailproto.imap.fetch import ITEMS
+from mailproto.imap.offering import CARRIED_CAPABILITIES
 from mailproto.imap.responses import FetchData, TaggedStatus
 from mailproto.imap.search import KEYS, SearchKey
 from mailproto.imap.search_commands import KeyedCommand
+from mailproto.imap.server import IMAPServerConnection
 from mailproto.imap.status import Ok
 from mailproto.imap.writer import LiteralForm
+from mailproto.limits import IMAPLimits
+from mailproto.wants import Wants
+from support_imap import (
+    client_events,
+    feed,
+    greeted_client,
+    logged_in_client,
+    selected_client,
+    selected_server,
+    sent,
+    serve,
+    server_events,
+)
 from support_imap_corpus import (
     COMMAND_LINES,
     RESPONSE_LINES,
@@ -118,6 +134,65 @@ def test_every_argument_of_every_response(response: Any, utf8: bool) -> None:
             assert behind == TaggedStatus("y", Ok("x"))
 
 
+# The same on the wire, cut at every octet
+
+
+HIDDEN = "x {5+}\r\nz NOOP"
+
+
+def full_server() -> IMAPServerConnection:
+    return selected_server(capabilities=tuple(CARRIED_CAPABILITIES))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_no_cut_makes_a_command_of_an_argument(command: Any) -> None:
+    for copy in copies(command, HIDDEN):
+        try:
+            octets = serialize(TaggedCommand("a", copy()), literal_form=LiteralForm.PLUS)
+        except LocalProtocolError:
+            continue
+        if HIDDEN.encode() in octets:
+            events = server_events(octets + b"y NOOP\r\n", full_server)
+            assert {getattr(event, "tag", "a") for event in events} <= {"a", "y"}
+
+
+@pytest.mark.parametrize("response", RESPONSES, ids=lambda response: type(response).__name__)
+def test_no_cut_makes_a_response_of_an_argument(response: Any) -> None:
+    if isinstance(response, TaggedStatus):
+        # It answers nothing here, and has no string that could be a literal.
+        return
+    for copy in copies(response, "x {9}\r\n* 9 EXISTS"):
+        try:
+            octets = serialize(copy())
+        except LocalProtocolError:
+            continue
+        if b"* 9 EXISTS" in octets:
+            events = client_events(octets + b"* 3 RECENT\r\n", logged_in_client)
+            assert "EXISTS" not in [getattr(event, "name", "") for event in events]
+            assert getattr(events[-1], "name", "") == "RECENT"
+
+
+STRANGE = [b"\0", b"\r", b"\n", b"\r\n", b"{3+}\r\n", b"{3}\r\n"]
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=repr)
+@pytest.mark.parametrize("line", COMMAND_LINES, ids=repr)
+def test_octets_that_no_argument_may_have(line: bytes, strange: bytes) -> None:
+    """At each place of each command: what is read can be said again, or is refused."""
+    limits = IMAPLimits(max_bad_commands=10**9)
+    for at in range(len(line)):
+        server = selected_server(limits, capabilities=tuple(CARRIED_CAPABILITIES))
+        try:
+            events = serve(server, line[:at] + strange + line[at:])
+        except RemoteProtocolError:
+            assert (server.wants, server.buffered) == (Wants.CLOSED, 0)
+            continue
+        for event in events:
+            if isinstance(event, TaggedCommand) and "Streamed" not in repr(event):
+                octets = serialize(event, utf8=server.is_utf8)
+                assert parse_commands(octets, utf8=server.is_utf8, exchanges=1)[0] == event
+
+
 # A literal that needs no consent
 
 
@@ -142,3 +217,39 @@ def test_a_literal_goes_without_consent_only_as_was_offered(
                 continue
             for mark in NONSYNC.findall(octets):
                 assert int(mark[1:-4]) <= most
+
+
+OFFERED = " ".join(name for name in CARRIED_CAPABILITIES if not name.startswith(("LITERAL", "IMAP4rev2")))
+OFFERS: dict[str, tuple[Callable[[], IMAPClientConnection], int]] = {
+    "not told yet": (lambda: greeted_client(b"* PREAUTH hi\r\n"), 0),
+    "neither": (lambda: selected_client(OFFERED), 0),
+    "LITERAL-": (lambda: selected_client(f"{OFFERED} LITERAL-"), 4_096),
+    "LITERAL+": (lambda: selected_client(f"{OFFERED} LITERAL+"), 10**9),
+}
+WAITING = re.compile(rb"~?\{[0-9]+\}\r\n\Z")
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_a_client_waits_for_consent_unless_it_was_offered(command: Any, offer: str) -> None:
+    """Line by line: behind each mark without consent nothing is said until the server says +."""
+    make, most = OFFERS[offer]
+    for text in ("x\r\ny", "y\r\n" * 2_000):
+        for copy in copies(command, text):
+            client = make()
+            try:
+                client.send_command(copy(), "a")
+            except LocalProtocolError:
+                continue
+            said = sent(client)
+            while WAITING.search(said):
+                check_marks(said, most)
+                feed(client, b"+ \r\n")
+                said = sent(client)
+            check_marks(said, most)
+
+
+def check_marks(said: bytes, most: int) -> None:
+    assert all(int(mark[1:-4]) <= most for mark in NONSYNC.findall(said))
+    # A mark that waits is the last that is said.
+    assert all(mark.end() == len(said) for mark in re.finditer(rb"\{[0-9]+\}\r\n", said))

@@ -13,16 +13,14 @@ from hypothesis import strategies as st
 from mailproto.errors import LimitExceeded, RemoteProtocolError
 from mailproto.imap.codec import parse_commands, parse_responses
 from mailproto.imap.command import COMMANDS as REGISTERED
-from mailproto.imap.commands import Authenticate, Logout, Noop, TaggedCommand
-from mailproto.imap.events import ConnectionLost, IdleDone, InvalidCommand, SASLResponse
-from mailproto.imap.ext.idle import Idle
+from mailproto.imap.commands import Noop, TaggedCommand
+from mailproto.imap.events import ConnectionLost, InvalidCommand
 from mailproto.imap.offering import CARRIED_CAPABILITIES
 from mailproto.imap.responses import FetchData, UnknownData, UnreadResponse
-from mailproto.imap.server import IMAPServerConnection, ServerEvent
+from mailproto.imap.server import IMAPServerConnection
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 from support_imap import (
-    complete,
     feed,
     greeted_client,
     greeted_server,
@@ -32,34 +30,12 @@ from support_imap import (
     selected_client,
     selected_server,
     sent,
+    serve,
 )
 from support_imap_corpus import COMMAND_LINES as COMMANDS
 from support_imap_corpus import RESPONSE_LINES as RESPONSES
 
 MIB = 1_048_576
-
-
-def answer(server: IMAPServerConnection, event: ServerEvent) -> None:
-    """Answer as a server would, and leave where the client says LOGOUT or the end of an exchange."""
-    match event:
-        case TaggedCommand(command=Authenticate()):
-            server.challenge(b"")
-        case TaggedCommand(command=Idle()):
-            server.accept_idle()
-        case TaggedCommand(command=Logout()) | SASLResponse() | IdleDone():
-            server.abort()
-        case _:
-            complete(server, event)
-
-
-def serve(server: IMAPServerConnection, *pieces: bytes) -> list[ServerEvent]:
-    events: list[ServerEvent] = []
-    for piece in pieces:
-        server.receive_data(piece)
-        while (event := server.next_event()) is not None:
-            events.append(event)
-            answer(server, event)
-    return events
 
 
 def small_server() -> IMAPServerConnection:

@@ -160,21 +160,33 @@ def test_a_literal_without_consent_is_refused_where_it_was_not_offered() -> None
 
 ENDING = (b"+ go", b"A1 ", b"BYE")
 UNASKED = [octets for octets in RESPONSE_LINES if not any(part in octets for part in ENDING)]
+UNASKED += [
+    b'* XLIST () "/" x\r\n',
+    b'* LSUB () "/" x\r\n',
+    b"* STATUS x (MESSAGES 1)\r\n* 3 FETCH (X-Y z UID 5)\r\n",
+]
 
 
 @pytest.mark.parametrize("octets", UNASKED, ids=repr)
 def test_answers_to_commands_that_were_never_sent(octets: bytes) -> None:
-    """Neither a LIST nor a FETCH takes them for its own, and both end as they should."""
-    line = Line(IMAPLimits(max_inline_literal=20))
-    listing = line.start(flows.namespace(line.session))
-    line.feed_octets(octets.replace(b"* NAMESPACE", b"* X"))
-    line.feed(b'* NAMESPACE (("" "/")) NIL NIL', b"A2 OK done")
-    assert listing.error is None
-    found = Fetching(line.session, UIDSet("4000000000"), (FLAGS,))
-    line.start(found.fill())
-    line.feed_octets(octets)
-    line.feed(b"* 2 FETCH (UID 4000000000 FLAGS (x))", b"A3 OK done")
-    assert [(data.uid, data.flags) for data in found.ready] == [(4_000_000_000, frozenset({"x"}))]
+    """Neither a NAMESPACE nor a FETCH takes them for its own, and both end as they should."""
+
+    def run(pieces: list[bytes]) -> list[Any]:
+        line = Line(IMAPLimits(max_inline_literal=20))
+        listing = line.start(flows.namespace(line.session))
+        for piece in pieces:
+            line.feed_octets(piece)
+        line.feed(b'* NAMESPACE (("mine" "/")) NIL NIL', b"A2 OK done")
+        assert [prefix.prefix for prefix in listing.result.personal] == ["mine"]
+        found = Fetching(line.session, UIDSet("4000000000"), (FLAGS,))
+        line.start(found.fill())
+        for piece in pieces:
+            line.feed_octets(piece)
+        line.feed(b"* 2 FETCH (UID 4000000000 FLAGS (x))", b"A3 OK done")
+        assert [(data.uid, data.flags) for data in found.ready] == [(4_000_000_000, frozenset({"x"}))]
+        return list(line.session.news)
+
+    for_every_split(octets, run)
 
 
 @pytest.mark.parametrize("item", [b"BODY[]", b"RFC822", b"BINARY[1]", b"X-UNKNOWN", b"PREVIEW"])
@@ -387,21 +399,23 @@ def test_each_limit_is_attacked() -> None:
 # Compressed
 
 
-def test_a_bomb_of_commands_at_a_server() -> None:
-    """Of thirty thousand commands in some kilobytes one is read at a time."""
+@pytest.mark.parametrize("size", [1, 7, MIB])
+def test_a_bomb_of_commands_at_a_server(size: int) -> None:
+    """Of thirty thousand commands in some kilobytes one is read at a time, in whatever pieces they come."""
     server = logged_in_server(capabilities=("IMAP4rev1", "COMPRESS=DEFLATE"))
     feed(server, b"a COMPRESS DEFLATE\r\n")
     server.complete("a", Ok())
     octets = Deflater().compress([b"a NOOP\r\n" * 30_000])
     assert len(octets) < 5_000
     tracemalloc.start()
-    server.receive_data(octets)
     count = 0
-    while (event := server.next_event()) is not None:
-        complete(server, event)
-        server.data_to_send()
-        count += 1
-        assert server.buffered < len(octets) + IMAPLimits().max_inflate
+    for at in range(0, len(octets), size):
+        server.receive_data(octets[at : at + size])
+        while (event := server.next_event()) is not None:
+            complete(server, event)
+            server.data_to_send()
+            count += 1
+            assert server.buffered < len(octets) + IMAPLimits().max_inflate
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 30_000

@@ -1,6 +1,7 @@
 """A hundred thousand responses or commands in one chunk, and parentheses and sets without measure.
 
-Each stream is cut at every octet: `check_stream` shows why it is enough to cut one unit of it.
+Each stream is cut at every octet: `check_stream` shows why it is enough to cut one unit of it. Parentheses
+are cut at each kind of place, sets at every octet.
 """
 
 from __future__ import annotations
@@ -23,9 +24,19 @@ from mailproto.imap.server import IMAPServerConnection
 from mailproto.limits import IMAPLimits
 from mailproto.store import MemoryStore
 from mailproto.wants import Wants
-from support_imap import complete, logged_in_client, logged_in_server, pull, selected_client, selected_server
+from support_imap import (
+    complete,
+    feed,
+    logged_in_client,
+    logged_in_server,
+    pull,
+    selected_client,
+    selected_server,
+    server_events,
+)
 from support_imap_registry import COMMAND_HEADS, RESPONSE_HEADS
 from support_imap_server import Client
+from support_split import for_every_split
 
 TIMES = 100_000
 MIB = 1_048_576
@@ -173,6 +184,61 @@ def test_a_hundred_thousand_parentheses_in_a_command(head: bytes) -> None:
     assert [event.tag for event in take(server)] == ["z"]
 
 
+DEEP_LINES: list[tuple[Callable[..., Any], bytes]] = [
+    (selected_client, b"* 1 FETCH (BODYSTRUCTURE "),
+    (selected_client, b"* 1 FETCH (X "),
+    (selected_client, b"* THREAD "),
+    (selected_client, b"* OK [X "),
+    (selected_server, b"a SEARCH "),
+    (selected_server, b"a FETCH 1 "),
+    (selected_server, b"a XYZZY "),
+]
+
+
+@pytest.mark.parametrize("make, head", DEEP_LINES, ids=repr)
+def test_parentheses_are_read_only_with_the_end_of_their_line(make: Callable[..., Any], head: bytes) -> None:
+    """Wherever the line is cut, nothing is read before its LF: so one place of each kind stands for all.
+
+    The kinds are: in the head and behind it, within those that open, between these and those that close,
+    within the latter, before the CR, and between CR and LF.
+    """
+    octets = head + NESTED[0] + b"\r\n"
+    whole = make(limits=WIDE)
+    whole.receive_data(octets)
+    expected = take(whole)
+    assert len(expected) == 1
+    start = len(head)
+    places = [2, start, start + 1, start + DEEP // 2, start + DEEP, start + DEEP + 1, start + 2 * DEEP]
+    conn = make(limits=WIDE)
+    before = 0
+    for at in (*places, len(octets) - 2, len(octets) - 1):
+        conn.receive_data(octets[before:at])
+        assert (take(conn), conn.buffered) == ([], at)
+        before = at
+    conn.receive_data(octets[before:])
+    assert (take(conn), conn.buffered) == (expected, 0)
+
+
+def test_parentheses_around_literals_cut_at_every_octet() -> None:
+    """Here a line is read on at each mark: one unit of it, cut at every octet, and then a thousand more."""
+    unit = b"(a {0}\r\n "
+    for make, head, end in (
+        (selected_client, b"* 1 FETCH (X ", b")\r\n"),
+        (selected_server, b"a XYZZY ", b"\r\n"),
+    ):
+        octets = (unit.replace(b"{0}", b"{0+}") if make is selected_server else unit) * 1_000
+        expected = None
+        for at in (*range(1, 3 * len(unit)), len(octets) // 2, len(octets) - 1):
+            conn = make(limits=WIDE)
+            events = []
+            for piece in (head + octets[:at], octets[at:] + b")" * 1_000 + end):
+                conn.receive_data(piece)
+                events += take(conn)
+            assert len(events) == 1
+            assert events == (expected or events)
+            expected = events
+
+
 def test_a_line_of_them_is_too_long_before_it_is_read() -> None:
     for make in (logged_in_client, logged_in_server):
         conn = make()
@@ -218,6 +284,13 @@ def test_sets_of_all_numbers_at_a_server(command: str) -> None:
     assert peak < 4 * MIB
 
 
+@pytest.mark.parametrize("command", WITH_SETS)
+def test_sets_of_all_numbers_cut_at_every_octet(command: str) -> None:
+    for numbers in ("1:4294967295", "*:1,4294967295"):
+        octets = f"d {command.format(numbers, numbers)}\r\n".encode()
+        assert [event.tag for event in server_events(octets, patient_server)] == ["d"]  # type: ignore[union-attr]  # a command, or one that is refused
+
+
 TOLD = [
     b"* VANISHED %b\r\n",
     b"* VANISHED (EARLIER) %b\r\n",
@@ -237,8 +310,7 @@ def test_sets_of_all_numbers_at_a_client(told: bytes) -> None:
     pull(client)
     tracemalloc.start()
     for numbers in (b"1:4294967295", b"4294967295:1", b"1:4294967295,1:4294967295"):
-        client.receive_data(told % numbers)
-        [event] = pull(client)
+        [event] = for_every_split(told % numbers, lambda pieces: feed(client, *pieces))
         assert len(repr(event)) < 300
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
