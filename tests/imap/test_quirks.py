@@ -188,6 +188,16 @@ CASES: dict[str, Case] = {
         done(Ok("done", UnknownCode.of_parsed("COPYUID", b"1  "))),
         ["the arguments of the response code"],
     ),
+    "COPYUID of nothing, untagged": (
+        b"* OK [COPYUID 1  ] done",
+        [Ok("done", UnknownCode.of_parsed("COPYUID", b"1  "))],
+        ["the arguments of the response code"],
+    ),
+    "COPYUID of nothing, without OK": (
+        b"* [COPYUID 1  ] done",
+        [Ok("done", UnknownCode.of_parsed("COPYUID", b"1  "))],
+        ["a status before a response code", "the arguments of the response code"],
+    ),
     "a mark in free text without a status": (
         b"* [ALERT] look {5}\r\n* 1 EXISTS",
         [Ok("look {5}", SimpleCode("ALERT")), ExistsData(1)],
@@ -600,6 +610,12 @@ def test_a_quirk_is_read_with_its_defect(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_a_quirk_never_costs_what_follows(name: str) -> None:
+    octets, _, _ = CASES[name]
+    assert feed(noop_client(), octets + b"\r\n* 77 EXISTS\r\n")[-1] == ExistsData(77)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_a_quirk_is_an_error_under_strict(name: str) -> None:
     octets, _, _ = CASES[name]
     with pytest.raises(RemoteProtocolError):
@@ -735,10 +751,12 @@ def texts(expression: ast.expr) -> set[str]:
     }
 
 
-# These say what a ParseError expected, or pass on the rule that they were given.
+# These say what a ParseError expected, or pass on the rule that they were given: client._deviation one of a
+# session, which test_session_quirks.py has.
 PASSING = {
     "_loose._recover",
     "_loose.note",
+    "client._deviation",
     "codec._invalid",
     "cursor.defect",
     "responses.parse_response",
@@ -796,6 +814,8 @@ VALID: list[tuple[bytes, ClientEvent]] = [
     (b"* CAPABILITY IMAP4rev1 + LITERAL", CapabilityData(["IMAP4rev1", "+", "LITERAL"])),
     (b'* list (\\noselect) nil "a "', ListData(frozenset({"\\Noselect"}), None, "a ")),
     (b'* LIST () "/" NIL', ListData(frozenset(), "/", "NIL")),
+    (b"* LIST () NIL NIL", ListData(frozenset(), None, "NIL")),
+    (b"* STATUS NIL (MESSAGES 1)", StatusData("NIL", (("MESSAGES", 1),))),
     (b'* LIST () "/" "/a"', ListData(frozenset(), "/", "/a")),
     (b'* LIST () "/" [Gmail]', ListData(frozenset(), "/", "[Gmail]")),
     (b'* LIST () "\\"" a', ListData(frozenset(), '"', "a")),

@@ -59,6 +59,7 @@ from mailproto.imap.responses import (
     UnreadResponse,
     parse_response,
 )
+from mailproto.imap.session_rules import HAVE_RULES, Before, SessionRules, broken_by_end
 from mailproto.imap.state import CommandRow, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.streaming import is_free_text, streamed_item, streamed_value
@@ -133,6 +134,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         "_outgoing",
         "_pending",
         "_selecting",
+        "_session_rules",
         "_state",
         "_strict",
         "_tls_due",
@@ -155,6 +157,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         self._language = DEFAULT_LANGUAGE
         self._view: MailboxView | None = None
         self._selecting: _Pending | None = None
+        self._session_rules = SessionRules()
         self._idle: _Pending | None = None
         self._challenged = False
         self._tls_due = False
@@ -170,6 +173,11 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def next_state(self) -> State:
         """Where it will stand if every pending command succeeds: what `send_command` checks against."""
         return self._next_state
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether what deviates from the RFCs is an error."""
+        return self._strict
 
     @property
     def greeting(self) -> Ok | PreAuth | Bye | None:
@@ -505,7 +513,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         is_whole = self._framer.is_between_messages and not self.buffered
         is_answered = self._state is State.LOGOUT or not self._pending
         self._is_over = True
-        return ConnectionLost(is_whole and is_answered and self._greeting is not None)
+        before = self._before()
+        rule = None if before is None else broken_by_end(before.commands)
+        defects = () if rule is None else self._deviation(rule)
+        return ConnectionLost(is_whole and is_answered and self._greeting is not None, defects)
 
     def _show(self, octets: bytes) -> None:
         """Show a received line or chunk; a challenge or a URL may hold what nobody should see."""
@@ -564,6 +575,8 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         if self._framer.defects:
             # The value is ours alone so far; what the framer noted belongs to it as if the parser had.
             object.__setattr__(response, "defects", self._framer.take_defects() + _defects_of(response))
+        if type(response) in HAVE_RULES:
+            self._check_session(response)
         if self._state is State.GREETING:
             self._greet(response)
         handler = _HANDLERS.get(type(response))
@@ -571,6 +584,32 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             return handler(self, response)  # type: ignore[arg-type]  # the table is keyed by the type
         self._feed_view(response)
         return response
+
+    def _check_session(self, response: Response) -> None:
+        """Note what *response* breaks of the rules of a session."""
+        before = self._before()
+        rule = None if before is None else self._session_rules.broken(response, before)
+        if rule is not None:
+            defects = (*_defects_of(response), *self._deviation(rule))
+            object.__setattr__(response, "defects", defects)
+
+    def _before(self) -> Before | None:
+        """Return what a response meets; None while anything is in progress that nobody knows here."""
+        commands = {
+            tag: pending.command
+            for tag, pending in self._pending.items()
+            if isinstance(pending.command, Command)
+        }
+        if len(commands) < len(self._pending):
+            return None
+        exists = None if self._view is None else self._view.exists
+        return Before(commands, exists, self._capabilities or Capabilities(), enabled=self._enabled)
+
+    def _deviation(self, rule: str) -> tuple[Defect, ...]:
+        """Return the defect of a session. Raises RemoteProtocolError under strict."""
+        if self._strict:
+            raise RemoteProtocolError(f"expected {rule}")
+        return (Defect(rule, 0),)
 
     def _greet(self, response: Response) -> None:
         if not isinstance(response, Ok | PreAuth | Bye):

@@ -162,6 +162,7 @@ class ConnectionLost:
     """The peer closed, at either end; `is_clean` if nothing was half-received and no answer is missing."""
 
     is_clean: bool
+    defects: tuple[Defect, ...] = field(default=(), compare=False)
 
 
 _SECRET: Final = re.compile(rb"\S* *(?:%b)(?![A-Z0-9])" % "|".join(SECRET_COMMANDS).encode(), re.IGNORECASE)

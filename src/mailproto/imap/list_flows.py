@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar, final
 
-from mailproto.errors import IMAPStatusError
+from mailproto.errors import IMAPStatusError, RemoteProtocolError
 from mailproto.flow import Flow
 from mailproto.imap.client_flows import list_mailboxes, list_subscribed, run
 from mailproto.imap.commands import List
@@ -63,7 +63,8 @@ def list_extended(session: Inboxes, command: List) -> Flow[tuple[Listed, ...]]:
     """Return the mailboxes that are listed, in the order of the server, with what is told about each.
 
     A server that offers the options and answers BAD to them, or lists nothing, is asked by a plain LIST, and
-    LSUB for what is subscribed. Then nothing is told about the mailboxes.
+    LSUB for what is subscribed. Then nothing is told about the mailboxes. Raises RemoteProtocolError if that
+    finds more, under strict.
     """
     try:
         inbox = yield from run(session, command)
@@ -78,8 +79,15 @@ def list_extended(session: Inboxes, command: List) -> Flow[tuple[Listed, ...]]:
             about.setdefault(getattr(event, "mailbox", ""), []).append(event)
     listed = [event for event in events if isinstance(event, ListData)]
     if not listed and _may_be_plain(command):
-        return (yield from _list_plain(session, command))
+        return _checked((yield from _list_plain(session, command)), session.conn.is_strict)
     return tuple(Listed(data, tuple(about.get(data.mailbox, ()))) for data in listed)
+
+
+def _checked(plain: tuple[Listed, ...], is_strict: bool) -> tuple[Listed, ...]:
+    """Return what plain commands found where one with options found nothing."""
+    if plain and is_strict:
+        raise RemoteProtocolError("expected a LIST with the options that are offered, got nothing")
+    return plain
 
 
 _SELECTED_PLAIN: Final = frozenset({"SUBSCRIBED", "SPECIAL-USE"})

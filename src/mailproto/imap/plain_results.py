@@ -21,7 +21,7 @@ __all__ = ["results_of_numbers"]
 
 
 def results_of_numbers(tag: str, command: Command, plain: Sequence[SearchData | SortData]) -> ESearchData:
-    """Return what *command* asked for, made of the numbers that came."""
+    """Return what *command* asked for, made of the numbers that came, with the defects of these."""
     numbers = [number for data in plain for number in data.numbers]
     if isinstance(command, Search | UIDSearch):
         numbers = sorted(set(numbers))
@@ -33,7 +33,9 @@ def results_of_numbers(tag: str, command: Command, plain: Sequence[SearchData | 
     results.append(
         ("MODSEQ", max((data.mod_seq for data in plain if data.mod_seq is not None), default=None))
     )
-    return ESearchData(tag, tuple(result for result in results if result[1] is not None), is_uid)
+    told = tuple(result for result in results if result[1] is not None)
+    defects = tuple(defect for data in plain for defect in data.defects)
+    return ESearchData(tag, told, is_uid, defects=defects)
 
 
 def _made_of(numbers: Sequence[int], kind: type[NumberSet], option: Parameter) -> object:

@@ -7,14 +7,14 @@ again (RFC 9738 section 3.1).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, cast, final
 
 from mailproto import _ranges
 from mailproto._ranges import Ranges
-from mailproto.errors import LocalProtocolError
+from mailproto.errors import Defect, LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.imap.answers import Inbox, raise_refusal
 from mailproto.imap.commands import Command, Search, UIDSearch
@@ -85,7 +85,13 @@ def joined(found: Found) -> ESearchData:
     if plain and not answers:
         return results_of_numbers(found.tag, found.command, plain)
     is_uid = any(answer.is_uid for answer in answers)
-    return ESearchData(found.tag, tuple(pair for answer in answers for pair in answer.results), is_uid)
+    results = tuple(pair for answer in answers for pair in answer.results)
+    return ESearchData(found.tag, results, is_uid, defects=_defects_of(answers))
+
+
+def _defects_of(answers: Iterable[ESearchData]) -> tuple[Defect, ...]:
+    """Return the defects of all *answers*."""
+    return tuple(defect for answer in answers for defect in answer.defects)
 
 
 @final
@@ -149,8 +155,8 @@ class _Searching:
         """Return the results of all parts as those of one."""
         numbers: dict[str, list[Ranges]] = {}
         counts: list[int] = []
-        for part in found:
-            data = joined(part)
+        answers = [joined(part) for part in found]
+        for part, data in zip(found, answers, strict=True):
             counts += () if data.count is None else (data.count,)
             for name in _PICKS.keys() & dict(data.results).keys():
                 now = self.now(part, _ranges_of(data.get(name)))
@@ -164,7 +170,8 @@ class _Searching:
         ]
         if counts:
             results.append(("COUNT", sum(counts)))
-        return ESearchData(found[-1].tag, tuple(results), self._kind is UIDSet)
+        is_uid = self._kind is UIDSet
+        return ESearchData(found[-1].tag, tuple(results), is_uid, defects=_defects_of(answers))
 
     @property
     def _kind(self) -> type[UIDSet] | type[SequenceSet]:
