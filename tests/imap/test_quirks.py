@@ -31,6 +31,7 @@ from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import CopyUIDCode
+from mailproto.imap.ext.xlist import XListData
 from mailproto.imap.fetch import (
     BODYSTRUCTURE,
     ENVELOPE,
@@ -51,6 +52,7 @@ from mailproto.imap.responses import (
     FlagsData,
     IDData,
     ListData,
+    LSubData,
     NamespaceData,
     NamespacePrefix,
     SearchData,
@@ -356,6 +358,29 @@ CASES: dict[str, Case] = {
     "a size as a float": (
         *fetched(b"RFC822.SIZE 9.37e+06", RFC822_SIZE.answer(9_370_000)),
         ["a size in digits"],
+    ),
+    "a size as a string": (*fetched(b'RFC822.SIZE "55"', RFC822_SIZE.answer(55)), ["a size in digits"]),
+    "capabilities with spaces in a code": (
+        b"* OK [CAPABILITY IMAP4rev1  IDLE ] x",
+        [Ok("x", CapabilityCode(["IMAP4rev1", "IDLE"]))],  # type: ignore[arg-type]  # made of any names
+        ["one space before each capability"] * 2,
+    ),
+    "a name with spaces in LSUB": (
+        b'* LSUB () "/" Sent Items',
+        [LSubData(frozenset(), "/", "Sent Items")],
+        ["a mailbox name in quotes"],
+    ),
+    "a name with spaces in XLIST": (
+        b'* XLIST () "/" Sent Items',
+        [XListData(frozenset(), "/", "Sent Items")],
+        ["a mailbox name in quotes"],
+    ),
+    "a body in parentheses too many": (
+        *with_body(
+            b'(((%b)) "mixed")' % PLAIN,
+            MultiPart(parts=(MultiPart(parts=(TEXT,), subtype=b"MIXED"),), subtype=b"mixed"),
+        ),
+        ["a body structure as the grammar has it"],
     ),
     "a day of one digit": (
         *fetched(
@@ -882,6 +907,17 @@ def test_what_was_read_goes_on_as_it_came(name: str) -> None:
     for response in parse_responses(CASES[name][0] + b"\r\n"):
         if not isinstance(response, UnreadResponse | Opaque) and b"\0" not in CASES[name][0]:
             assert parse_responses(serialize(response)) == [response]
+
+
+@pytest.mark.parametrize("value", [b"-1", b"x", b'"5"', b"NIL", b"(5)", b"9.37e+06"])
+@pytest.mark.parametrize("item", [b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"SIZE"])
+def test_a_count_that_is_no_number_costs_that_item(item: bytes, value: bytes) -> None:
+    octets = b"* STATUS a (%b %b APPENDLIMIT 2)\r\n" % (item, value)
+    events = client_events(octets)
+    assert events == [StatusData("a", (("APPENDLIMIT", 2),))]
+    assert rules(events) != []
+    with pytest.raises(RemoteProtocolError):
+        feed(logged_in_client(strict=True), octets)
 
 
 @given(st.sampled_from(sorted(CASES)), st.data())

@@ -330,6 +330,7 @@ def _check_size(number: int) -> int:
 
 _NEGATIVE: Final = re.compile(rb"-[0-9]{1,20}(?![0-9])")
 _FLOATING: Final = re.compile(rb"[0-9](?:\.[0-9]{1,17})?[Ee]\+?[0-9]{1,2}(?![0-9])")
+_IN_QUOTES: Final = re.compile(rb'"([0-9]{1,18})"')
 
 
 def _parse_size(cursor: Cursor) -> int:
@@ -341,6 +342,9 @@ def _parse_size(cursor: Cursor) -> int:
     if match := cursor.accept_match(_FLOATING):
         cursor.defect("a size in digits", start)
         return min(int(float(match.group())), MAX_SIZE)
+    if match := cursor.accept_match(_IN_QUOTES):
+        cursor.defect("a size in digits", start)
+        return int(match[1])
     return cursor.number64()
 
 
