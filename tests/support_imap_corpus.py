@@ -96,6 +96,8 @@ COMMAND_LINES = [
     b"a UID THREAD REFERENCES UTF-8 ALL\r\n",
     b"a ESEARCH IN (mailboxes ({3}\r\nfoo bar) personal) RETURN (ALL) ALL\r\n",
     b'a CANCELUPDATE "b" "c"\r\n',
+    b"a NOTIFY SET STATUS (selected (MessageNew (UID BODY.PEEK[]) MessageExpunge)) "
+    b"(mailboxes ({3}\r\nfoo bar) (MailboxName X))\r\n",
     b'a LIST (SUBSCRIBED X (a)) "" ({3}\r\nfoo %) RETURN (STATUS (MESSAGES) METADATA (/a {2}\r\n/b))\r\n',
     b"a CREATE {3}\r\nfoo (USE (\\Sent \\X))\r\n",
     b"a SEARCH NEW OLD RECENT SEEN ANSWERED UNANSWERED DRAFT UNDRAFT UNFLAGGED SAVEDATESUPPORTED OLDER 5\r\n",

@@ -96,6 +96,20 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.notify import (
+    ANNOTATION_CHANGE,
+    FLAG_CHANGE,
+    MAILBOX_METADATA_CHANGE,
+    MAILBOX_NAME,
+    MESSAGE_EXPUNGE,
+    MESSAGE_NEW,
+    SERVER_METADATA_CHANGE,
+    SUBSCRIPTION_CHANGE,
+    BadEventCode,
+    EventGroup,
+    Notify,
+    NotifyEvent,
+)
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.partial import Partial, PartialResults
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
@@ -595,6 +609,43 @@ multisearches = st.one_of(
         scope=unknown_parameters,
         returning=_returning,
     ),
+)
+
+# RFC 5465
+
+_unknown_events = atoms.map("X-{}".format).map(NotifyEvent)
+_message_events = st.builds(
+    lambda items, others: (NotifyEvent("MessageNew", items), MESSAGE_EXPUNGE, *others),
+    _items | st.just(()),
+    st.lists(st.sampled_from([FLAG_CHANGE, ANNOTATION_CHANGE]), unique=True),
+)
+_name_events = st.lists(
+    st.sampled_from(
+        [MAILBOX_NAME, SUBSCRIPTION_CHANGE, MAILBOX_METADATA_CHANGE, SERVER_METADATA_CHANGE],
+    )
+    | _unknown_events,
+    max_size=5,
+    unique_by=lambda event: event.name,
+).map(tuple)
+_groups_of_selected = st.builds(
+    EventGroup,
+    st.sampled_from([MailboxFilter("selected"), MailboxFilter("selected-delayed")]),
+    st.just(()) | _message_events,
+)
+_groups_of_others = st.builds(
+    EventGroup,
+    mailbox_filters.filter(lambda chosen: chosen.kind not in ("selected", "subtree-one")),
+    _name_events | _name_events.map(lambda events: (MESSAGE_NEW, MESSAGE_EXPUNGE, *events)),
+)
+notifications = st.just(Notify()) | st.builds(
+    lambda selected, others, status: Notify((*selected, *others), status and bool(selected or others)),
+    st.lists(_groups_of_selected, max_size=1),
+    st.lists(_groups_of_others, max_size=3),
+    st.booleans(),
+)
+bad_event_codes = st.builds(
+    BadEventCode,
+    st.lists(st.sampled_from(["MessageNew", "FlagChange", "X-OTHER"]), min_size=1, max_size=3).map(tuple),
 )
 
 # RFC 5258, 5819, 6154, 8440 and 9590

@@ -99,6 +99,8 @@ FAMILIES = [
     ("UNDEFINED-FILTER", errors.NotUnderstood, False),
     ("UNKNOWN-CTE", errors.EncodingUnknown, False),
     ("METADATA", errors.MetadataRefused, False),
+    ("BADEVENT", errors.NotifyRefused, False),
+    ("NOTIFICATIONOVERFLOW", errors.NotifyRefused, False),
     ("NOTSAVED", errors.SearchNotSaved, False),
     ("REFERRAL", errors.Referred, False),
     ("X-NEW", errors.IMAPStatusError, False),

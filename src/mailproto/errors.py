@@ -41,6 +41,7 @@ __all__ = [
     "MailProtoError",
     "MailboxMissing",
     "MetadataRefused",
+    "NotifyRefused",
     "NotPermitted",
     "NotUnderstood",
     "OAuthFailure",
@@ -540,6 +541,12 @@ class EncodingUnknown(IMAPStatusError):
     """The server cannot undo the encoding of a part (UNKNOWN-CTE, RFC 3516): fetch it as it is."""
 
     CODES = frozenset({"UNKNOWN-CTE"})
+
+
+class NotifyRefused(IMAPStatusError):
+    """There are no such events, whose names the code may list, or they are too much to be told (RFC 5465)."""
+
+    CODES = frozenset({"BADEVENT", "NOTIFICATIONOVERFLOW"})
 
 
 class MetadataRefused(IMAPStatusError):

@@ -70,6 +70,7 @@ from mailproto.imap.ext.metadata import GetMetadata, MetadataChangedData, Metada
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
+from mailproto.imap.ext.notify import BadEventCode, EventGroup, Notify, NotifyEvent
 from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
 from mailproto.imap.ext.preview import PREVIEW
 from mailproto.imap.ext.quota import (
@@ -217,6 +218,8 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "THREAD algorithm": lambda evil: Thread(evil, Text("x")),
     "UID THREAD text": lambda evil: UIDThread("REFERENCES", Text(evil)),
     "ESEARCH mailbox": lambda evil: ESearch(Text("x"), sources=(MailboxFilter("mailboxes", (evil,)),)),
+    "NOTIFY mailbox": lambda evil: Notify((EventGroup(MailboxFilter("subtree", (evil,))),)),
+    "NOTIFY event": lambda evil: Notify((EventGroup(MailboxFilter("personal"), (NotifyEvent(evil),)),)),
     "CANCELUPDATE": lambda evil: CancelUpdate((evil,)),
     "ENABLE": lambda evil: Enable(Capabilities([evil])),
     "ID value": lambda evil: ID((("name", evil),)),
@@ -238,6 +241,7 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "permanent flag": lambda evil: Ok("x", PermanentFlagsCode(frozenset({evil}))),
     "capability code": lambda evil: Ok("x", CapabilityCode(Capabilities([evil]))),
     "continuation": ContinuationRequest,
+    "event": lambda evil: No("x", BadEventCode((evil,))),
     "tag of a code": lambda evil: No("x", NoUpdateCode(evil)),
     "tag of a search": ESearchData,
     "mailbox of a search": lambda evil: ESearchData("a", mailbox=evil),

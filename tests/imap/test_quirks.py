@@ -29,6 +29,7 @@ from mailproto.imap.events import CommandCompleted, ContinuationRequested
 from mailproto.imap.ext.binary import BinarySection
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.notify import BadEventCode
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.ext.xlist import XListData
@@ -158,6 +159,11 @@ CASES: dict[str, Case] = {
         b"* OK [UIDNEXT] x",
         [Ok("x", UnknownCode.of_parsed("UIDNEXT", b""))],
         ["the arguments of the response code"],
+    ),
+    "BADEVENT without parentheses": (
+        b"* NO [BADEVENT ServerMetadataChange X-Y] x",
+        [No("x", BadEventCode(("ServerMetadataChange", "X-Y")))],
+        ["events in parentheses"],
     ),
     "UIDNEXT 0": (
         b"* OK [UIDNEXT 0] x",

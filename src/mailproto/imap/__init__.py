@@ -144,6 +144,22 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.notify import (
+    ANNOTATION_CHANGE,
+    FLAG_CHANGE,
+    MAILBOX_METADATA_CHANGE,
+    MAILBOX_NAME,
+    MESSAGE_EXPUNGE,
+    MESSAGE_NEW,
+    NOACCESS,
+    NOTIFICATIONOVERFLOW,
+    SERVER_METADATA_CHANGE,
+    SUBSCRIPTION_CHANGE,
+    BadEventCode,
+    EventGroup,
+    Notify,
+    NotifyEvent,
+)
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.partial import Partial, PartialFetch, PartialResults
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
@@ -235,6 +251,7 @@ from mailproto.imap.updates import (
     FlagsChanged,
     MailboxChanged,
     NewMessages,
+    NotificationsStopped,
     Update,
     Vanished,
 )
@@ -267,6 +284,7 @@ __all__ = [
     "LiteralWanted",
     "MailboxChanged",
     "NewMessages",
+    "NotificationsStopped",
     "SASLResponse",
     "Unchecked",
     "Update",
@@ -556,6 +574,21 @@ __all__ = [
     "URLFetch",
     "URLFetchData",
     "URLMechCode",
+    # NOTIFY
+    "ANNOTATION_CHANGE",
+    "BadEventCode",
+    "EventGroup",
+    "FLAG_CHANGE",
+    "MAILBOX_METADATA_CHANGE",
+    "MAILBOX_NAME",
+    "MESSAGE_EXPUNGE",
+    "MESSAGE_NEW",
+    "NOACCESS",
+    "NOTIFICATIONOVERFLOW",
+    "Notify",
+    "NotifyEvent",
+    "SERVER_METADATA_CHANGE",
+    "SUBSCRIPTION_CHANGE",
     # literals and unknown values
     "Content",
     "Omitted",

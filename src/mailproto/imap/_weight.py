@@ -57,6 +57,11 @@ class Bounded(deque[T]):
         self._weights: deque[int] = deque()
         self._total = 0
 
+    @property
+    def weight(self) -> int:
+        """Octets of memory that the values take, about."""
+        return self._total
+
     def append(self, value: T, /) -> None:
         """Add *value* at the end."""
         self._weights.append(weight(value))

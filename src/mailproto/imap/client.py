@@ -43,12 +43,19 @@ from mailproto.imap.events import (
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.language import DEFAULT_LANGUAGE, LanguageData
+from mailproto.imap.ext.notify import (
+    MESSAGE_EXPUNGE,
+    NOTIFICATIONOVERFLOW,
+    EventGroup,
+    Notify,
+    watches_selected,
+)
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
 from mailproto.imap.needs import with_implied
 from mailproto.imap.outgoing import Outgoing, longest_line
-from mailproto.imap.pipelining import conflict
+from mailproto.imap.pipelining import conflict, takes_numbers
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
@@ -131,6 +138,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         "_language",
         "_next_state",
         "_next_tag",
+        "_notifications",
         "_outgoing",
         "_pending",
         "_selecting",
@@ -155,6 +163,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         self._capabilities: Capabilities | None = None
         self._enabled: frozenset[str] = frozenset()
         self._language = DEFAULT_LANGUAGE
+        self._notifications: tuple[EventGroup, ...] | None = None
         self._view: MailboxView | None = None
         self._selecting: _Pending | None = None
         self._session_rules = SessionRules()
@@ -218,6 +227,24 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         return self._language
 
     @property
+    def notifications(self) -> tuple[EventGroup, ...] | None:
+        """What the server tells of without being asked: the groups of the last NOTIFY (RFC 5465).
+
+        None before the first one; () after NOTIFY NONE, and when the server has said that it is too much.
+        """
+        return self._notifications
+
+    @property
+    def has_certain_numbers(self) -> bool:
+        """Whether sequence numbers may be sent: not once NOTIFY asks for MessageExpunge of SELECTED.
+
+        A message may be gone at any time then (RFC 5465 section 4).
+        """
+        asked = [entry.command for entry in self._pending.values() if isinstance(entry.command, Notify)]
+        groups = asked[-1].groups if asked else self._notifications or ()
+        return MESSAGE_EXPUNGE.name not in watches_selected(groups)
+
+    @property
     def view(self) -> MailboxView | None:
         """The selected mailbox as the responses describe it; None if none is selected."""
         return self._view
@@ -264,8 +291,13 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
 
     @property
     def timeout(self) -> float | None:
-        """Seconds after which IDLE has to be issued anew (RFC 2177); None: RFC 3501 sets no bound."""
-        return IDLE_TIMEOUT if self._idle is not None else None
+        """Seconds after which IDLE has to be issued anew (RFC 2177), or any command if none is in progress.
+
+        A server may end a session in which nothing is said for half an hour (RFC 3501 section 5.4). None: for
+        an answer there is no bound.
+        """
+        is_silent = not self._pending and self._state in _LOGGED_IN
+        return IDLE_TIMEOUT if self._idle is not None or is_silent else None
 
     @property
     def progress(self) -> int:
@@ -299,13 +331,17 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
 
         Raises LocalProtocolError: illegal in `next_state`; `conflict(command)`; while a literal is owed, a
         SASL exchange or IDLE is under way, STARTTLS is pending; LOGIN under LOGINDISABLED; an initial
-        response without SASL-IR; a value that the grammar forbids; a tag in use; a line above
-        `max_command_line`. Nothing has changed then.
+        response without SASL-IR; sequence numbers unless `has_certain_numbers`; a value that the grammar
+        forbids; a tag in use; a line above `max_command_line`. Nothing has changed then.
         """
         tagged = TaggedCommand(self._free_tag() if tag is None else tag, command)
         self._check_can_send()
         row = row_of(command.name)
         self._check_row(row, command)
+        if takes_numbers(command) and not self.has_certain_numbers:
+            raise LocalProtocolError(
+                f"{command.name}: sequence numbers are not certain under NOTIFY; use UIDs"
+            )
         check = _CHECKS.get(type(command))
         if check is not None:
             check(self, command)  # type: ignore[arg-type]  # the table is keyed by the type
@@ -603,7 +639,13 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         if len(commands) < len(self._pending):
             return None
         exists = None if self._view is None else self._view.exists
-        return Before(commands, exists, self._capabilities or Capabilities(), enabled=self._enabled)
+        return Before(
+            commands,
+            exists,
+            self._capabilities or Capabilities(),
+            enabled=self._enabled,
+            has_certain_numbers=self.has_certain_numbers,
+        )
 
     def _deviation(self, rule: str) -> tuple[Defect, ...]:
         """Return the defect of a session. Raises RemoteProtocolError under strict."""
@@ -622,6 +664,8 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             self._capabilities = status.code.capabilities
         if isinstance(status, Bye):
             self._state = self._next_state = State.LOGOUT
+        elif isinstance(status, Ok) and status.code == NOTIFICATIONOVERFLOW:
+            self._notifications = ()
         self._feed_view(status)
         return status
 
@@ -738,11 +782,14 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         elif pending.row.after_ok is State.NOT_AUTHENTICATED:
             self._capabilities = None
             self._enabled = frozenset()
+            self._notifications = None
             self._language = DEFAULT_LANGUAGE
         if isinstance(pending.command, StartTLS):
             self._tls_due = True
         elif isinstance(pending.command, Compress):
             self._compress()
+        elif isinstance(pending.command, Notify):
+            self._notifications = pending.command.groups
         if isinstance(pending.command, Command):
             needs = pending.command.needs
             self._enabled |= with_implied(need.enables for need in needs if need.enables)
@@ -798,6 +845,8 @@ _STATE_BY_GREETING: Final[dict[type[StatusResponse], State]] = {
     PreAuth: State.AUTHENTICATED,
     Bye: State.LOGOUT,
 }
+
+_LOGGED_IN: Final = frozenset({State.AUTHENTICATED, State.SELECTED})
 
 _CHECKS: Final[dict[type[Command], Callable[[IMAPClientConnection, Never], None]]] = {
     Login: IMAPClientConnection._check_login,

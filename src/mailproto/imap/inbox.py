@@ -24,7 +24,7 @@ from mailproto.errors import (
 )
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
 from mailproto.imap._response import DataValue, NamedValues
-from mailproto.imap._weight import Bounded
+from mailproto.imap._weight import Bounded, weight
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
@@ -40,16 +40,18 @@ from mailproto.imap.events import (
     Unchecked,
 )
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
+from mailproto.imap.ext.notify import NOTIFICATIONOVERFLOW, EventGroup, Notify, items_of_new
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
-from mailproto.imap.fetch import BodyItem
+from mailproto.imap.fetch import UID, BodyItem, FetchItem
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.needs import reason_against
 from mailproto.imap.numbering import Numbering
 from mailproto.imap.responses import (
     DataResponse,
+    ExistsData,
     ExpungeData,
     ListData,
     StatusData,
@@ -57,7 +59,14 @@ from mailproto.imap.responses import (
 )
 from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
-from mailproto.imap.updates import Alert, MailboxChanged, News, news_of
+from mailproto.imap.updates import (
+    Alert,
+    MailboxChanged,
+    News,
+    NotificationsStopped,
+    abridged,
+    news_of,
+)
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 
@@ -165,10 +174,10 @@ class Inboxes:
     """The inboxes of one client connection, and the rules of who reads and who waits.
 
     `news` holds what the responses say that answer no command, the latest last, and `known_exists` the number
-    of messages as of what was taken from it. `alerts` are the texts that the user is to read (ALERT, RFC 3501
-    section 7.1), and `referrals` the servers that the last OK with REFERRAL named (RFC 2221 section 4.1).
-    `error` is what ended the session. `wake` is set when a command is sent while another flow reads, which
-    waits from then on for an answer.
+    of messages as of what was taken from it; `wanted_of_new` is what is asked for of new ones beside the UID.
+    `alerts` are the texts that the user is to read (ALERT, RFC 3501 section 7.1), and `referrals` the servers
+    that the last OK with REFERRAL named (RFC 2221 section 4.1). `error` is what ended the session. `wake` is
+    set when a command is sent while another flow reads, which waits from then on for an answer.
     """
 
     def __init__(
@@ -182,6 +191,7 @@ class Inboxes:
         self.sharing: Sharing = sharing or Solitary()
         self.news: Bounded[News] = Bounded(MAX_NEWS, self.limits.max_backlog)
         self.known_exists: int = 0
+        self.wanted_of_new: tuple[FetchItem[object], ...] = ()
         self.alerts: deque[str] = deque(maxlen=MAX_ALERTS)
         self.referrals: tuple[URLValue, ...] = ()
         self.error: ConnectionClosed | RemoteProtocolError | None = None
@@ -622,7 +632,9 @@ class Inboxes:
         if answered is not None:
             answered.put_status(status)
         self._heed(status)
-        if status.code_name != "ALERT" and answered is None and isinstance(status, No | Bad):
+        if status.code == NOTIFICATIONOVERFLOW or (
+            status.code_name != "ALERT" and answered is None and isinstance(status, No | Bad)
+        ):
             self._note(status)
         return answered
 
@@ -654,6 +666,9 @@ class Inboxes:
             if inbox.offer(data, uid, is_alone=is_alone):
                 if inbox.waiting > self.limits.max_backlog:
                     self._let_go(inbox)
+                if UID in data and data.sequence_number > self.known_exists and self.is_told_of_new:
+                    # It may be told of a new message as well.
+                    self._note(data)
                 return inbox
         return self._route_named("FETCH", data)
 
@@ -671,9 +686,9 @@ class Inboxes:
         return None
 
     def _may_collect(self, size: int) -> bool:
-        """Whether `exchange`, which does not know what was asked for, keeps *size* octets more."""
+        """Whether *size* octets more are kept of what `exchange` or NOTIFY may have asked for."""
         is_collecting = any(isinstance(inbox, ExchangeInbox) for inbox in self._open.values())
-        return is_collecting and self._kept + size <= self.limits.max_backlog
+        return (is_collecting or self.is_told_of_new) and self._kept + size <= self.limits.max_backlog
 
     def _begin_literal(self, start: LiteralStarted, *, is_wanted: bool) -> None:
         """Keep the octets of a literal that is wanted and not too large, else throw them away."""
@@ -746,9 +761,23 @@ class Inboxes:
 
     def _note(self, event: ClientEvent) -> None:
         """Add to the news what *event* says, as the view stands now."""
-        news = news_of(event, self.conn.view)
-        if news is not None:
+        if isinstance(event, FetchData) and UID in event and self.is_told_of_new:
+            self.news.append(self._fitting(event))
+        elif isinstance(event, ExistsData) and _tells_new(self.conn.notifications):
+            # A FETCH of each of them follows, unless they are our own (RFC 5465 section 5.2).
+            return
+        elif (news := news_of(event, self.conn.view)) is not None:
             self.news.append(news)
+
+    @property
+    def is_told_of_new(self) -> bool:
+        """Whether the server may send FETCH with the UID of each new message, by itself (RFC 5465)."""
+        asked = [inbox.command.groups for inbox in self._open.values() if isinstance(inbox.command, Notify)]
+        return _tells_new(asked[-1] if asked else self.conn.notifications)
+
+    def _fitting(self, data: FetchData) -> FetchData:
+        """Return *data*, abridged if older news would be forgotten for it."""
+        return abridged(data) if self.news.weight + weight(data) > self.limits.max_backlog else data
 
     def _fail(self, error: ConnectionClosed | RemoteProtocolError) -> None:
         """Tell every flow that waits that the session is over."""
@@ -758,11 +787,16 @@ class Inboxes:
             wait.waiter.set()
 
 
+def _tells_new(groups: tuple[EventGroup, ...] | None) -> bool:
+    """Return whether FETCH with the UID comes of each new message of the selected mailbox."""
+    return UID in items_of_new(groups or ())
+
+
 def _outlives_mailbox(news: News) -> bool:
     """Return whether *news* stay true when another mailbox is selected, since they name theirs."""
     if isinstance(news, MailboxChanged):
         return isinstance(news.data, ListData | StatusData | MetadataChangedData)
-    return isinstance(news, Alert)
+    return isinstance(news, Alert | NotificationsStopped)
 
 
 def _route_other(inboxes: Inboxes, event: ClientEvent) -> Inbox | None:

@@ -48,6 +48,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "METADATA",
         "METADATA-SERVER",
         "MULTIAPPEND",
+        "NOTIFY",
         "OBJECTID",
         "PREVIEW",
         "QUOTA",

@@ -97,6 +97,7 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk(
         "the arguments of the response code", SEVERAL, "It is an UnknownCode, as are empty sets in COPYUID."
     ),
+    Quirk("events in parentheses", "Dovecot", "BADEVENT names bare events, those that the server lacks."),
     Quirk(
         "a number other than 0", SEVERAL, "0 stands for nothing, or for not known: the view does not take it."
     ),

@@ -37,13 +37,14 @@ InProgress: TypeAlias = Mapping[str, Command]
 class Before:
     """What stood when a response came: the commands in progress, and what is offered and enabled.
 
-    `exists` is the number of messages; None if that is not known.
+    `exists` is the number of messages; None: not known. `has_certain_numbers` is that of the client.
     """
 
     commands: InProgress
     exists: int | None
     offered: Capabilities
     enabled: frozenset[str] = field(kw_only=True)
+    has_certain_numbers: bool = field(default=True, kw_only=True)
 
 
 @final
@@ -76,10 +77,10 @@ class SessionRules:
     def _expunge(self, response: ExpungeData, before: Before) -> str | None:
         if before.exists is not None and response.sequence_number > before.exists:
             return "an EXPUNGE only of messages that exist"
-        return _rule_against_expunge(before.commands)
+        return _rule_against_expunge(before)
 
     def _vanish(self, response: VanishedData, before: Before) -> str | None:
-        return None if response.is_earlier else _rule_against_expunge(before.commands)
+        return None if response.is_earlier else _rule_against_expunge(before)
 
     def _find(self, response: SearchData | SortData, before: Before) -> str | None:
         commands = before.commands.values()
@@ -119,10 +120,11 @@ def broken_by_end(commands: InProgress) -> str | None:
     return _AT_THE_END.get(type(oldest))
 
 
-def _rule_against_expunge(commands: InProgress) -> str | None:
+def _rule_against_expunge(before: Before) -> str | None:
     # RFC 3501 section 7.4.1: "MUST NOT be sent when no command is in progress, nor while responding to a
-    # FETCH, STORE, or SEARCH command".
-    if all(row_of(command.name).keeps_numbers for command in commands.values()):
+    # FETCH, STORE, or SEARCH command". NOTIFY may have asked for it at any time (RFC 5465 section 5.3).
+    is_protected = all(row_of(command.name).keeps_numbers for command in before.commands.values())
+    if is_protected and before.has_certain_numbers:
         return "EXPUNGE only while a command is in progress that allows it"
     return None
 

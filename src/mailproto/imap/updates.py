@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast, final
 
+from mailproto.imap.ext.notify import NOTIFICATIONOVERFLOW
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.fetch import FLAGS, UID
 from mailproto.imap.fetch_data import FetchData
@@ -29,8 +30,11 @@ __all__ = [
     "MailboxChanged",
     "NewMessages",
     "News",
+    "NotificationsStopped",
     "Update",
     "Vanished",
+    "abridged",
+    "flags_changed",
     "news_of",
 ]
 
@@ -38,10 +42,16 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class NewMessages:
-    """Messages have come: their UIDs, and how many messages the mailbox has now."""
+    """Messages have come: their UIDs, and how many messages the mailbox has now.
+
+    `messages` are what else has come of them, where something was asked for: by NOTIFY (RFC 5465 section 5.2)
+    or by `watch`. What is too much to be kept until somebody takes it is left out, but for UID and flags. The
+    UIDs are empty if the server does not tell them.
+    """
 
     uids: UIDSet
     exists: int
+    messages: tuple[FetchData, ...] = ()
 
 
 @final
@@ -87,10 +97,23 @@ class Alert:
     text: str
 
 
-Update: TypeAlias = NewMessages | Expunged | Vanished | FlagsChanged | MailboxChanged | Alert
+@final
+@dataclass(frozen=True, slots=True)
+class NotificationsStopped:
+    """The server tells no more of what NOTIFY has asked for: it was too much (RFC 5465 section 5.8)."""
 
-News: TypeAlias = Update | ExistsData
-"""What a response that answers no command says; EXISTS stands for new messages whose UIDs are not known."""
+    text: str = ""
+
+
+Update: TypeAlias = (
+    NewMessages | Expunged | Vanished | FlagsChanged | MailboxChanged | NotificationsStopped | Alert
+)
+
+News: TypeAlias = Update | ExistsData | FetchData
+"""What a response that answers no command says.
+
+EXISTS stands for new messages whose UIDs are not known, FETCH for what may be one, under NOTIFY.
+"""
 
 
 def news_of(event: object, view: MailboxView | None) -> News | None:
@@ -98,7 +121,8 @@ def news_of(event: object, view: MailboxView | None) -> News | None:
     return _NEWS.get(type(event), _changed)(event, view)
 
 
-def _flags_changed(event: object, view: MailboxView | None) -> News | None:
+def flags_changed(event: object, view: MailboxView | None) -> FlagsChanged | None:
+    """Return what FETCH says of flags, None if it says nothing."""
     data = cast(FetchData, event)
     flags = data.get(FLAGS)
     if flags is None:
@@ -107,6 +131,14 @@ def _flags_changed(event: object, view: MailboxView | None) -> News | None:
     if uid is None and view is not None:
         uid = view.uid(data.sequence_number)
     return FlagsChanged(data.sequence_number, uid, flags)
+
+
+def abridged(data: FetchData) -> FetchData:
+    """Return *data*, which has a UID, with nothing but that and its flags."""
+    flags = data.get(FLAGS)
+    return FetchData(
+        data.sequence_number, UID.answer(data.uid), *(() if flags is None else (FLAGS.answer(flags),))
+    )
 
 
 def _expunged(event: object, view: MailboxView | None) -> News | None:
@@ -119,8 +151,10 @@ def _vanished(event: object, _view: MailboxView | None) -> News | None:
     return None if vanished.is_earlier else Vanished(vanished.uids)
 
 
-def _alert(event: object, _view: MailboxView | None) -> News | None:
-    return Alert(cast(StatusResponse, event).text)
+def _said(event: object, _view: MailboxView | None) -> News | None:
+    status = cast(StatusResponse, event)
+    kind = NotificationsStopped if status.code == NOTIFICATIONOVERFLOW else Alert
+    return kind(status.text)
 
 
 def _exists(event: object, _view: MailboxView | None) -> News | None:
@@ -136,7 +170,7 @@ def _nothing(_event: object, _view: MailboxView | None) -> News | None:
 
 
 _NEWS: Final[dict[type, Callable[[object, MailboxView | None], News | None]]] = {
-    FetchData: _flags_changed,
+    FetchData: flags_changed,
     ExpungeData: _expunged,
     VanishedData: _vanished,
     ExistsData: _exists,
@@ -144,6 +178,6 @@ _NEWS: Final[dict[type, Callable[[object, MailboxView | None], News | None]]] = 
     CapabilityData: _nothing,
     EnabledData: _nothing,
     UnreadResponse: _nothing,
-    **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), _alert),
+    **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), _said),
 }
 """Kind of response -> what it says, if it answers no command; `MailboxChanged` for one that is not here."""
