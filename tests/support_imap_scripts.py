@@ -25,11 +25,12 @@ def converse(
     call: Callable[[Any], Any],
     *,
     selected: bool = True,
+    timeout: float = 10,
 ) -> tuple[Any, list[bytes]]:
     """Return what *call* of a client gives, and the commands that were sent, without their tags.
 
     Each command gets the next of *answers*, lines with `{tag}` for its tag. With *selected* INBOX was
-    selected before.
+    selected before. The client waits *timeout* seconds for an answer.
     """
     ours, theirs = socket.socketpair()
     said: list[bytes] = []
@@ -39,9 +40,9 @@ def converse(
     server.start()
     try:
         if adapter == "sync":
-            result = _call(ours, call, selected)
+            result = _call(ours, call, selected, timeout)
         else:
-            result = asyncio.run(_acall(ours, call, selected))
+            result = asyncio.run(_acall(ours, call, selected, timeout))
     finally:
         ours.close()
         server.join(10)
@@ -59,8 +60,8 @@ def _play(sock: socket.socket, greeting: bytes, script: list[bytes], said: list[
             sock.sendall(answer.replace(b"{tag}", tag))
 
 
-def _call(sock: socket.socket, call: Callable[[Any], Any], selected: bool) -> Any:
-    imap = mailproto.sync.IMAPClient.connect(sock=sock, tls="none", timeout=10)
+def _call(sock: socket.socket, call: Callable[[Any], Any], selected: bool, timeout: float) -> Any:
+    imap = mailproto.sync.IMAPClient.connect(sock=sock, tls="none", timeout=timeout)
     try:
         if selected:
             imap.select("INBOX")
@@ -69,9 +70,9 @@ def _call(sock: socket.socket, call: Callable[[Any], Any], selected: bool) -> An
         imap.close()
 
 
-async def _acall(sock: socket.socket, call: Callable[[Any], Any], selected: bool) -> Any:
+async def _acall(sock: socket.socket, call: Callable[[Any], Any], selected: bool, timeout: float) -> Any:
     sock.setblocking(False)
-    imap = await mailproto.asyncio.IMAPClient.connect(sock=sock, tls="none", timeout=10)
+    imap = await mailproto.asyncio.IMAPClient.connect(sock=sock, tls="none", timeout=timeout)
     try:
         if selected:
             await imap.select("INBOX")

@@ -15,7 +15,7 @@ CLASSES = ["Download", "IMAPClient", "Messages", "SMTPClient", "Server", "Update
 FUNCTIONS = ["serve_imap", "serve_smtp"]
 
 OPENED = {
-    "IMAPClient": {"connect", "selected", "download", "idle"},
+    "IMAPClient": {"connect", "selected", "download", "idle", "watch"},
     "SMTPClient": {"connect"},
 }
 """What is awaited or entered; the sync counterpart is a context manager."""

@@ -50,6 +50,7 @@ from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.notify import EventGroup
 from mailproto.imap.ext.special_use import Use
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.ext.unselect import Unselect
@@ -59,12 +60,14 @@ from mailproto.imap.holding import Holding
 from mailproto.imap.idling import Idling, poll
 from mailproto.imap.inbox import Inboxes, Solitary
 from mailproto.imap.items_flows import append_form
+from mailproto.imap.notify_flows import Notified, notify
 from mailproto.imap.responses import ListData, LSubData, NamespaceData, StatusData
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.session_flows import TLSMode
 from mailproto.imap.updates import Update
 from mailproto.imap.view import MailboxView
+from mailproto.imap.watching import INTERVAL, Watching
 from mailproto.limits import IMAPLimits
 from mailproto.sasl._mechanism import ClientMechanism
 from mailproto.sync._driver import ClientDriver
@@ -185,12 +188,12 @@ class Download:
 
 @final
 class Updates:
-    """What happens in the selected mailbox, as it happens: an iterator that does not end by itself.
+    """What happens in mailboxes, as it happens: an iterator that does not end by itself.
 
     Between two updates other commands may be given; IDLE goes on after them.
     """
 
-    def __init__(self, driver: ClientDriver, idling: Idling) -> None:
+    def __init__(self, driver: ClientDriver, idling: Idling | Watching) -> None:
         self._driver = driver
         self._idling = idling
 
@@ -211,7 +214,7 @@ class Updates:
         return ready.popleft() if ready else None
 
     def close(self) -> None:
-        """End IDLE."""
+        """End IDLE, and what `watch` asked for."""
         if self._driver.is_open:
             self._driver.run(self._idling.close())
 
@@ -626,6 +629,28 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         idling = Idling(self._session)
         self._driver.run(idling.open())
         return Updates(self._driver, idling)
+
+    def watch(self, *mailboxes: str, items: Iterable[Items] = (), interval: float = INTERVAL) -> Updates:
+        """Wait for what happens in the selected mailbox and in *mailboxes*, as the server can tell it.
+
+        By NOTIFY (RFC 5465) if it offers that, else by IDLE for the selected one, else by NOOP every
+        *interval* seconds; without NOTIFY it is asked as often for the STATUS of *mailboxes*. What changes in
+        them is a `MailboxChanged` with a StatusData, or with a ListData if they are made, renamed or deleted.
+        *items* are fetched of new messages in the selected mailbox, for `NewMessages.messages`.
+        """
+        watching = Watching(self._session, mailboxes, items, interval)
+        self._driver.run(watching.open())
+        return Updates(self._driver, watching)
+
+    def notify(self, *groups: EventGroup, status: bool = False) -> Notified:
+        """Say of which mailboxes the server is to tell what, in place of what it was told before (RFC 5465).
+
+        Without *groups* it tells nothing any more. With *status* the result has the STATUS of each mailbox
+        but the selected one. What it tells are updates of `idle` and `poll`. While MessageExpunge of SELECTED
+        is among it, methods with sequence numbers raise LocalProtocolError; SELECTED-DELAYED has no such
+        effect. Raises `IMAPStatusError`, whose code is NOTIFICATIONOVERFLOW if it is too much.
+        """
+        return self._run(notify(self._session, groups, status=status))
 
     def noop(self) -> None:
         """Give the server a chance to say what is new, which `poll` returns."""
