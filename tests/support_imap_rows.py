@@ -7,6 +7,7 @@ what the client has no method for, goes by `exchange`; what has no command at al
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,28 +15,41 @@ from typing import Any, Final
 
 import pytest
 
-from mailproto.errors import AuthenticationFailed, IMAPStatusError, LocalProtocolError
+from mailproto.errors import AuthenticationFailed, IMAPStatusError, LocalProtocolError, NotifyRefused
 from mailproto.imap import (
     EMAILID,
     ENVELOPE,
+    FLAG_CHANGE,
     FLAGS,
     IMAPURL,
+    MAILBOX_NAME,
+    MESSAGE_EXPUNGE,
+    MESSAGE_NEW,
     MODSEQ,
     PREVIEW,
     SAVEDATE,
+    SERVER_METADATA_CHANGE,
+    SUBSCRIPTION_CHANGE,
     THREADID,
+    BadEventCode,
     BinarySection,
     BinarySize,
     BodySection,
     EmailID,
     ESearchData,
+    EventGroup,
+    Expunged,
     ExpungeData,
     FetchData,
+    FlagsChanged,
     Fuzzy,
+    ListData,
     MailboxChanged,
+    MailboxFilter,
     MetadataData,
     MyRightsData,
     NewMessages,
+    NotifyEvent,
     Ok,
     OtherItem,
     SavedOn,
@@ -57,7 +71,17 @@ from mailproto.sasl import (
 )
 from support_imap_products import PRODUCTS, Connection, reopened
 
-__all__ = ["AFTER_LOGIN", "BEFORE_LOGIN", "NO_COMMAND", "ONE", "Row", "proofs_table"]
+__all__ = [
+    "AFTER_LOGIN",
+    "BEFORE_LOGIN",
+    "NO_COMMAND",
+    "ONE",
+    "Row",
+    "has_messages",
+    "lists",
+    "proofs_table",
+    "wait_for",
+]
 
 MESSAGES: Final = (
     b"From: Zoe <z@example.org>\r\nTo: a@example.org\r\nSubject: one\r\nMessage-ID: <1@example.org>\r\n"
@@ -221,19 +245,9 @@ def enable(at: Connection) -> None:
 @offered_by("DCp", "IDLE")
 def idle(at: Connection) -> None:
     imap = filled(at)
-    # pymap may tell it only once the IDLE ends.
-    seconds = 1 if at.product.name == "pymap" else 10
-    told = []
     with imap.idle() as updates, at.other() as other:
         other.append(at.mailbox, "", None, ONE)
-        while (update := updates.wait(seconds)) is not None:
-            told.append(update)
-            if isinstance(update, NewMessages):
-                break
-    if at.product.name == "pymap":
-        imap.noop()
-        told.extend(imap.poll())
-    (news,) = (update for update in told if isinstance(update, NewMessages))
+        news = wait_for(updates, lambda update: isinstance(update, NewMessages))
     assert news.exists == 4
     assert list(news.uids) == list(imap.uid_search())[3:]
 
@@ -713,21 +727,85 @@ def international(at: Connection) -> None:
     assert list(at.imap.uid_search(Subject("ΑΒΓ"), charset="UTF-8")) == at.uids[:1]
 
 
-@offered_by("D", "NOTIFY")
-def notify(at: Connection) -> None:
-    imap = filled(at)
-    imap.create(f"{at.mailbox}-2")
-    by_hand(at, b"NOTIFY SET (PERSONAL (MessageNew MessageExpunge))")
-    with at.other() as other:
-        other.append(f"{at.mailbox}-2", "", None, ONE)
-    told = [update for _ in range(20) for update in _polled(imap) if isinstance(update, MailboxChanged)]
-    assert any(isinstance(update.data, StatusData) and update.data.get("MESSAGES") == 1 for update in told)
-
-
 def _polled(imap: Any) -> tuple[Any, ...]:
     imap.noop()
     updates: tuple[Any, ...] = imap.poll()
     return updates
+
+
+@offered_by("D", "NOTIFY")
+def notify(at: Connection) -> None:
+    """What another connection changes in the selected mailbox and in two others is told."""
+    imap, second, third = filled(at), f"{at.mailbox}-2", f"{at.mailbox}-3"
+    imap.create(second)
+    imap.create(third)
+    # Dovecot leaves the UID out where flags change; so they are to be known.
+    imap.uid_fetch("1:*", FLAGS).all()
+    new = NotifyEvent("MessageNew", (FLAGS, ENVELOPE))
+    notified = imap.notify(
+        EventGroup(MailboxFilter("selected-delayed"), (new, MESSAGE_EXPUNGE, FLAG_CHANGE)),
+        EventGroup(MailboxFilter("mailboxes", (second,)), (MESSAGE_NEW, MESSAGE_EXPUNGE)),
+        EventGroup(MailboxFilter("subtree", (third,)), (MAILBOX_NAME, SUBSCRIPTION_CHANGE)),
+        status=True,
+    )
+    # Of mailboxes of whose messages nothing was asked too: Dovecot tells all.
+    assert {data.mailbox: data.get("MESSAGES") for data in notified.statuses} == {second: 0, third: 0}
+    with at.other() as other, imap.idle() as updates:
+        (number,) = other.append(at.mailbox, "(\\Seen)", None, ONE)[1][0].split(b"]")[0].split()[-1:]
+        told = wait_for(updates, lambda update: isinstance(update, NewMessages))
+        (message,) = told.messages
+        assert (list(told.uids), told.exists) == ([int(number)], 4)
+        assert (message.uid, message.envelope.subject) == (int(number), b"one")
+        assert "\\Seen" in message.flags
+        other.append(second, "", None, ONE)
+        wait_for(updates, lambda update: has_messages(update, second, 1))
+        other.select(at.mailbox)
+        other.uid("STORE", str(at.uids[0]), "+FLAGS", "(\\Deleted)")
+        flags = wait_for(updates, lambda update: isinstance(update, FlagsChanged))
+        assert (flags.uid, "\\Deleted" in flags.flags) == (at.uids[0], True)
+        other.expunge()
+        gone = wait_for(updates, lambda update: isinstance(update, Expunged))
+        assert (gone.sequence_number, gone.uid) == (1, at.uids[0])
+        other.create(f"{third}/new")
+        wait_for(updates, lambda update: lists(update, f"{third}/new"))
+        other.rename(f"{third}/new", f"{third}/old")
+        moved = wait_for(updates, lambda update: lists(update, f"{third}/old"))
+        assert moved.data.old_name == f"{third}/new"
+        other.subscribe(third)
+        subscribed = wait_for(updates, lambda update: lists(update, third))
+        assert "\\Subscribed" in subscribed.data.attributes
+    with pytest.raises(NotifyRefused) as refused:
+        imap.notify(EventGroup(MailboxFilter("personal"), (SERVER_METADATA_CHANGE,)))
+    # Dovecot names what it does not have, and without parentheses.
+    assert refused.value.code == BadEventCode(("ServerMetadataChange",))
+    assert imap.fetch(1, FLAGS).all()
+    imap.notify(EventGroup(MailboxFilter("selected"), (MESSAGE_NEW, MESSAGE_EXPUNGE)))
+    with pytest.raises(LocalProtocolError, match="use UIDs"):
+        imap.fetch(1, FLAGS).all()
+    assert imap.notify().statuses == ()
+
+
+def wait_for(updates: Any, is_it: Callable[[Any], bool], seconds: float = 20) -> Any:
+    """Return the first update that is the one; fail if it does not come in time."""
+    end = time.monotonic() + seconds
+    others = []
+    while (update := updates.wait(max(0.0, end - time.monotonic()))) is not None:
+        if is_it(update):
+            return update
+        others.append(update)
+    pytest.fail(f"there were only {others}")
+
+
+def has_messages(update: object, mailbox: str, messages: int) -> bool:
+    """Whether *update* says that there are so many messages in *mailbox*."""
+    data = update.data if isinstance(update, MailboxChanged) else None
+    return isinstance(data, StatusData) and (data.mailbox, data.get("MESSAGES")) == (mailbox, messages)
+
+
+def lists(update: object, mailbox: str) -> bool:
+    """Whether *update* is about the name of *mailbox*."""
+    data = update.data if isinstance(update, MailboxChanged) else None
+    return isinstance(data, ListData) and data.mailbox == mailbox
 
 
 def proofs_table() -> str:
