@@ -437,7 +437,9 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Store, sequence_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
     st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, modifiers=unknown_parameters),
     st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
-    st.builds(UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
+    st.builds(
+        UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, modifiers=unknown_parameters
+    ),
     st.builds(XList, mailboxes, mailboxes),
     st.builds(Compress, atoms),
     st.builds(GetQuota, texts),

@@ -46,6 +46,7 @@ __all__ = [
     "append_form",
     "append_messages",
     "catenate",
+    "labels_command",
     "replace",
     "store_labels",
     "uid_store_labels",
@@ -156,8 +157,15 @@ def _first(appended: tuple[Appended, ...]) -> Appended | None:
     return appended[0] if appended else None
 
 
-def _labels(labels: str | Iterable[str]) -> frozenset[str]:
-    return label_set((labels,) if isinstance(labels, str) else labels)
+def labels_command(
+    numbers: SequenceSet | UIDSet, action: StoreAction | str, labels: str | Iterable[str], *, silent: bool
+) -> StoreLabels | UIDStoreLabels:
+    """Return the STORE or UID STORE of Gmail's labels for *numbers*. Raises LocalProtocolError."""
+    act = store_action(action, X_GM_LABELS.name)
+    names = label_set((labels,) if isinstance(labels, str) else labels)
+    if isinstance(numbers, UIDSet):
+        return UIDStoreLabels(numbers, act, names, silent=silent)
+    return StoreLabels(numbers, act, names, silent=silent)
 
 
 def store_labels(
@@ -169,9 +177,7 @@ def store_labels(
     silent: bool,
 ) -> Flow[tuple[FetchData, ...]]:
     """Change Gmail's labels and return the messages with their new ones; none if it is silent."""
-    command = StoreLabels(
-        sequence_set(numbers), store_action(action, X_GM_LABELS.name), _labels(labels), silent=silent
-    )
+    command = labels_command(sequence_set(numbers), action, labels, silent=silent)
     return (yield from _store(session, command))
 
 
@@ -184,9 +190,7 @@ def uid_store_labels(
     silent: bool,
 ) -> Flow[tuple[FetchData, ...]]:
     """Change Gmail's labels by UID, as `store_labels`."""
-    command = UIDStoreLabels(
-        uid_set(uids), store_action(action, X_GM_LABELS.name), _labels(labels), silent=silent
-    )
+    command = labels_command(uid_set(uids), action, labels, silent=silent)
     return (yield from _store(session, command))
 
 
