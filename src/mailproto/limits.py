@@ -109,7 +109,7 @@ class IMAPLimits:
     max_discard: int = 1_048_576
     """Octets of a refused non-synchronizing literal that a server reads before it says BYE instead."""
     max_append: int = 52_428_800
-    """Octets of an appended message (RFC 7889); 0: no limit."""
+    """Octets of an appended message, which a server announces after login (RFC 7889); 0: no limit."""
     max_section: int = 16_777_216
     """Octets of a body section that an adapter gives as bytes; `download` has no such limit."""
     max_depth: int = 100

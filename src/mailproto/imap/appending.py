@@ -29,6 +29,7 @@ __all__ = [
     "LiteralData8",
     "parse_literal_octets",
     "parse_literal8_octets",
+    "size_of",
 ]
 
 
@@ -46,6 +47,11 @@ class AppendData(ABC):
     @abstractmethod
     def streamed(self) -> tuple[Streamed, ...]:
         """The literals in it that travel in chunks, in order."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many octets of the message are in it."""
 
     @abstractmethod
     def write(self, writer: Writer) -> None:
@@ -71,6 +77,16 @@ class LiteralData8(AppendData):
     def streamed(self) -> tuple[Streamed, ...]:
         """The literal, if it travels in chunks."""
         return (self.octets,) if isinstance(self.octets, Streamed) else ()
+
+    @property
+    def size(self) -> int:
+        """How many octets the message has."""
+        return size_of(self.octets)
+
+
+def size_of(octets: bytes | Streamed) -> int:
+    """Return how many octets these are, or stand for."""
+    return octets.size if isinstance(octets, Streamed) else len(octets)
 
 
 def check_content(octets: object) -> bytes | Streamed:
@@ -155,6 +171,11 @@ class AppendMessage:
         if isinstance(self.message, AppendData):
             return self.message.streamed
         return (self.message,) if isinstance(self.message, Streamed) else ()
+
+    @property
+    def size(self) -> int:
+        """How many octets of the message are in it."""
+        return self.message.size if isinstance(self.message, AppendData) else size_of(self.message)
 
     @property
     def needs(self) -> tuple[Need, ...]:

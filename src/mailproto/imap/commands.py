@@ -285,6 +285,11 @@ class Append(Command):
         return self.entry.streamed
 
     @property
+    def message_sizes(self) -> tuple[int, ...]:
+        """How many octets the message has."""
+        return (self.entry.size,)
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """What the form of the message needs."""
         return self.entry.needs

@@ -38,6 +38,7 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
+from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
@@ -209,7 +210,8 @@ class Inboxes:
 
         *keys* names the items that answer it, if FETCH responses do. With *is_exclusive* it has the
         connection to itself until `release`, or until it is completed. An IDLE in progress is ended first.
-        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs.
+        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs, or if it
+        has said that a message is too large for it.
         """
         if self._reason_against(command) is not None:
             # What the server offers may have come and not been looked at.
@@ -237,7 +239,7 @@ class Inboxes:
         if capability and not offered.offers(capability):
             return f"the server does not offer {capability}"
         needs = (need for need in command.needs if need.capabilities)
-        return reason_against(needs, offered, self.conn.enabled)
+        return reason_against(needs, offered, self.conn.enabled) or _reason_of_size(command, offered)
 
     def send_exchange(self, command: Command | bytes) -> Flow[Inbox]:
         """Send *command*, or octets as they are; its inbox takes all that answers no other command."""
@@ -728,6 +730,17 @@ def _outlives_mailbox(news: News) -> bool:
     if isinstance(news, MailboxChanged):
         return isinstance(news.data, ListData | StatusData | MetadataChangedData)
     return isinstance(news, Alert)
+
+
+def _reason_of_size(command: Command, offered: Capabilities) -> str | None:
+    """Say which message the server would refuse as too large (RFC 7889 section 2)."""
+    limit = append_limit(offered)
+    if limit is None:
+        return None
+    sizes = (size for size in command.message_sizes if size > limit)
+    return next(
+        (f"the message has {size} octets, the server takes {limit} (APPENDLIMIT)" for size in sizes), None
+    )
 
 
 def _route_other(inboxes: Inboxes, event: ClientEvent) -> Inbox | None:

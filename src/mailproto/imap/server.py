@@ -208,13 +208,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._framer.max_line = limits.max_line if self._is_logged_in else limits.max_line_before_login
 
     def _offer_capabilities(self) -> None:
-        self._capabilities = capabilities_offered(
+        self._capabilities = self._capabilities_when(is_logged_in=self._is_logged_in)
+
+    def _capabilities_when(self, *, is_logged_in: bool) -> Capabilities:
+        return capabilities_offered(
             self._all_capabilities,
-            is_logged_in=self._is_logged_in,
+            is_logged_in=is_logged_in,
             is_tls=self._is_tls,
             allow_cleartext=self._allow_cleartext,
             is_compressed=self.is_compressed,
             cleartext=self._cleartext,
+            max_append=self._limits.max_append,
         )
 
     @property
@@ -230,6 +234,11 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     def capabilities(self) -> Capabilities:
         """What is offered now: the argument of CapabilityData and of CapabilityCode."""
         return self._capabilities
+
+    @property
+    def capabilities_after_login(self) -> Capabilities:
+        """What is offered after login: the CapabilityCode of PREAUTH, or of the OK to a login."""
+        return self._capabilities_when(is_logged_in=True)
 
     def set_capabilities(self, capabilities: Iterable[str], *, cleartext: Iterable[str] = ()) -> None:
         """Replace what the application can do; *cleartext* is offered where secrets may be sent only.
