@@ -120,6 +120,8 @@ class IMAPLimits:
     """Commands sent by a client and not yet completed."""
     max_contexts: int = 100
     """Searches of a session whose results a server keeps up to date (RFC 5267)."""
+    max_results: int = 100_000
+    """Numbers in the live results of one search, at a client (RFC 5267)."""
     max_backlog: int = 16_777_216
     """Octets of received data that wait in the inbox of one command."""
     max_bad_commands: int = 20

@@ -192,6 +192,7 @@ from mailproto.imap.fetch import (
 )
 from mailproto.imap.items_flows import MessageToAppend
 from mailproto.imap.list_flows import Listed
+from mailproto.imap.live_results import LiveResults
 from mailproto.imap.mailbox import net_unicode
 from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import Parameter, SimpleParameter, UnknownParameter
@@ -522,6 +523,7 @@ __all__ = [
     # LIST-EXTENDED, LIST-STATUS, LIST-MYRIGHTS, LIST-METADATA and SPECIAL-USE
     "CHILDREN",
     "Listed",
+    "LiveResults",
     "MYRIGHTS",
     "RECURSIVEMATCH",
     "REMOTE",

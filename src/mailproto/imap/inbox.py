@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import dropwhile
 from math import inf
 from typing import Final, Protocol, cast, final
 
@@ -39,6 +40,7 @@ from mailproto.imap.events import (
     Unchecked,
 )
 from mailproto.imap.ext.appendlimit import append_limit
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
@@ -46,6 +48,7 @@ from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
 from mailproto.imap.fetch import BodyItem
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.live_results import LiveSearches
 from mailproto.imap.needs import reason_against
 from mailproto.imap.numbering import Numbering
 from mailproto.imap.responses import (
@@ -167,8 +170,8 @@ class Inboxes:
     `news` holds what the responses say that answer no command, the latest last, and `known_exists` the number
     of messages as of what was taken from it. `alerts` are the texts that the user is to read (ALERT, RFC 3501
     section 7.1), and `referrals` the servers that the last OK with REFERRAL named (RFC 2221 section 4.1).
-    `error` is what ended the session. `wake` is set when a command is sent while another flow reads, which
-    waits from then on for an answer.
+    `searches` are those that the server keeps up to date. `error` is what ended the session. `wake` is set
+    when a command is sent while another flow reads, which waits from then on for an answer.
     """
 
     def __init__(
@@ -184,6 +187,7 @@ class Inboxes:
         self.known_exists: int = 0
         self.alerts: deque[str] = deque(maxlen=MAX_ALERTS)
         self.referrals: tuple[URLValue, ...] = ()
+        self.searches: LiveSearches = LiveSearches(self.limits)
         self.error: ConnectionClosed | RemoteProtocolError | None = None
         self.wake: Wake | None = None
         self._bye: Bye | None = None
@@ -566,9 +570,14 @@ class Inboxes:
         """Route what answers no command, whatever its name."""
         return self._route_named("", event)
 
+    def _route_search(self, event: ClientEvent) -> Inbox | None:
+        self.searches.apply(cast(ESearchData, event))
+        return self._route_data(event)
+
     def _route_expunge(self, event: ClientEvent) -> Inbox | None:
         number = cast(ExpungeData, event).sequence_number
         self._moment += 1
+        self.searches.expunge(number)
         for inbox in self._fetching:
             inbox.expunge(number)
         for numbering in self._numberings:
@@ -581,6 +590,7 @@ class Inboxes:
         if vanished.is_earlier:
             return self._route_data(event)
         self._moment += 1
+        self.searches.vanish()
         for inbox in self._fetching:
             inbox.vanish(vanished.uids)
         for numbering in self._numberings:
@@ -595,6 +605,7 @@ class Inboxes:
         status = cast("Ok | No | Bad | Bye | PreAuth", event)
         if isinstance(status, Bye):
             self._bye = status
+        self.searches.note(status)
         answered = self._answered_by(status)
         if answered is not None:
             answered.put_status(status)
@@ -686,6 +697,9 @@ class Inboxes:
     def _complete(self, event: ClientEvent) -> Inbox | None:
         completed = cast(CommandCompleted, event)
         self._heed(completed.status)
+        self.searches.complete(completed)
+        if isinstance(completed.command, _LEAVING):
+            self.searches.leave(dropwhile(lambda tag: tag != completed.tag, self._open))
         inbox = self._open.pop(completed.tag, None)
         if inbox is None:
             return None
@@ -757,6 +771,7 @@ _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
     LiteralData: Inboxes._take_literal,
     LiteralEnded: Inboxes._end_literal,
     ConnectionLost: Inboxes._lose,
+    ESearchData: Inboxes._route_search,
     ExpungeData: Inboxes._route_expunge,
     VanishedData: Inboxes._route_vanished,
     UnreadResponse: Inboxes._route_unread,
