@@ -97,6 +97,7 @@ def test_results_end_where_what_is_said_does_not_fit(said: str) -> None:
 def test_what_was_found_may_be_too_much() -> None:
     _, results = started(UIDSearch(Deleted()), b" UID ALL 1:4294967295", max_results=10)
     assert (results.numbers, results.is_live) == ((), False)
+    assert repr(results) == "LiveResults('A2', 0 numbers, is_live=False)"
 
 
 def test_numbers_of_the_wrong_kind_do_not_fit() -> None:

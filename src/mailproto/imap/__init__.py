@@ -6,7 +6,7 @@ keywords in `mailproto.imap.keywords`.
 """
 
 from mailproto.imap.admin_flows import Metadata
-from mailproto.imap.appending import AppendData, AppendMessage
+from mailproto.imap.appending import AppendData, AppendMessage, AppendOption
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
 from mailproto.imap.client_flows import Appended, Exchange
@@ -91,6 +91,22 @@ from mailproto.imap.ext.acl import (
     MyRightsData,
     Rights,
     SetACL,
+)
+from mailproto.imap.ext.annotate import (
+    ANNOTATE,
+    ANNOTATION,
+    CHANGED_ANNOTATIONS,
+    AnnotateCode,
+    AnnotateReason,
+    Annotation,
+    AnnotationCriterion,
+    Annotations,
+    AnnotationsCode,
+    AppendAnnotations,
+    FetchAnnotations,
+    HasAnnotation,
+    StoreAnnotations,
+    UIDStoreAnnotations,
 )
 from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
@@ -187,6 +203,7 @@ from mailproto.imap.fetch import (
     Answer,
     BodySection,
     FetchItem,
+    ItemValue,
     OtherItem,
     SectionData,
 )
@@ -232,6 +249,7 @@ from mailproto.imap.state import State
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.updates import (
     Alert,
+    AnnotationsChanged,
     Expunged,
     FlagsChanged,
     MailboxChanged,
@@ -254,6 +272,7 @@ __all__ = [
     "State",
     # events
     "Alert",
+    "AnnotationsChanged",
     "CommandCompleted",
     "ConnectionLost",
     "ContinuationRequested",
@@ -290,6 +309,7 @@ __all__ = [
     "Append",
     "AppendData",
     "AppendMessage",
+    "AppendOption",
     "AppendUIDCode",
     "Authenticate",
     "BinaryMessage",
@@ -445,6 +465,22 @@ __all__ = [
     "IMAPSession",
     "LiteralSink",
     "MessageToAppend",
+    # annotations of messages
+    "ANNOTATE",
+    "ANNOTATION",
+    "AnnotateCode",
+    "AnnotateReason",
+    "Annotation",
+    "AnnotationCriterion",
+    "Annotations",
+    "AnnotationsCode",
+    "AppendAnnotations",
+    "CHANGED_ANNOTATIONS",
+    "FetchAnnotations",
+    "HasAnnotation",
+    "ItemValue",
+    "StoreAnnotations",
+    "UIDStoreAnnotations",
     # extensions that administer a server
     "ACLData",
     "Comparator",
@@ -523,7 +559,6 @@ __all__ = [
     # LIST-EXTENDED, LIST-STATUS, LIST-MYRIGHTS, LIST-METADATA and SPECIAL-USE
     "CHILDREN",
     "Listed",
-    "LiveResults",
     "MYRIGHTS",
     "RECURSIVEMATCH",
     "REMOTE",
@@ -544,6 +579,7 @@ __all__ = [
     "CancelUpdate",
     "ContextUpdate",
     "ESearch",
+    "LiveResults",
     "MailboxFilter",
     "NoUpdateCode",
     "Sort",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast, final
+from typing import Any, cast, final
 
 from mailproto.flow import Flow
 from mailproto.imap.client_flows import messages_of, run
-from mailproto.imap.commands import Examine, Select, Store, UIDStore
-from mailproto.imap.ext.condstore import ModifiedCode, UnchangedSince
-from mailproto.imap.ext.gmail import X_GM_LABELS, StoreLabels, UIDStoreLabels
+from mailproto.imap.commands import Examine, Select
+from mailproto.imap.ext.condstore import MODSEQ, ModifiedCode, UnchangedSince
 from mailproto.imap.ext.qresync import QResync, VanishedData
-from mailproto.imap.fetch import FLAGS
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.message_commands import StoreActionCommand, StoreCommand
 from mailproto.imap.parts import Part, in_parts
 from mailproto.imap.sequence import NumberSet, UIDSet
 from mailproto.imap.view import MailboxView
@@ -59,17 +58,15 @@ def resync(session: Inboxes, mailbox: str, known: QResync, *, is_read_only: bool
     return Resynced(cast(MailboxView, session.conn.view), gone, changed)
 
 
-def store_unchanged(
-    session: Inboxes, command: Store | UIDStore | StoreLabels | UIDStoreLabels, mod_seq: int
-) -> Flow[Stored]:
+def store_unchanged(session: Inboxes, command: StoreCommand[Any], mod_seq: int) -> Flow[Stored]:
     """Carry out *command*, a STORE without modifiers, on the messages that did not change after *mod_seq*.
 
     Section 3.1.3: a server tells the new mod-sequences even if the command is silent.
     """
     command = replace(command, modifiers=(UnchangedSince(mod_seq),))
     kind = type(command.sequence_set)
-    changed = X_GM_LABELS if isinstance(command, StoreLabels | UIDStoreLabels) else FLAGS
-    keys = frozenset({"MODSEQ" if command.silent else changed.key})
+    is_answered = isinstance(command, StoreActionCommand) and not command.silent
+    keys = frozenset({command.item if is_answered else MODSEQ.key})
     return (yield from in_parts(session, command, lambda parts: _stored(parts, kind), keys))
 
 

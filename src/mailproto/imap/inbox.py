@@ -25,6 +25,7 @@ from mailproto.errors import (
 )
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
 from mailproto.imap._response import DataValue, NamedValues
+from mailproto.imap.annotating import reason_against_annotations
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
@@ -46,7 +47,7 @@ from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
-from mailproto.imap.fetch import BodyItem
+from mailproto.imap.fetch import BodyItem, ItemValue
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.live_results import LiveSearches
 from mailproto.imap.needs import reason_against
@@ -60,7 +61,7 @@ from mailproto.imap.responses import (
 )
 from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
-from mailproto.imap.updates import Alert, MailboxChanged, News, news_of
+from mailproto.imap.updates import Alert, MailboxChanged, News, annotations_changed, news_of
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 
@@ -136,7 +137,7 @@ class _Literal:
     __slots__ = ("chunks", "download", "item")
 
     def __init__(
-        self, item: BodyItem | DataValue, download: Inbox | None, chunks: list[bytes] | None
+        self, item: BodyItem | DataValue | ItemValue, download: Inbox | None, chunks: list[bytes] | None
     ) -> None:
         self.item = item
         self.download = download
@@ -243,7 +244,18 @@ class Inboxes:
         if capability and not offered.offers(capability):
             return f"the server does not offer {capability}"
         needs = (need for need in command.needs if need.capabilities)
-        return reason_against(needs, offered, self.conn.enabled) or _reason_of_size(command, offered)
+        return (
+            reason_against(needs, offered, self.conn.enabled)
+            or _reason_of_size(command, offered)
+            or self._reason_of_annotations(command)
+        )
+
+    def _reason_of_annotations(self, command: Command) -> str | None:
+        """Say which annotation the selected mailbox does not take, as far as the server has told."""
+        view = None if self.leaving else self.conn.view
+        if view is None or view.annotations is None:
+            return None
+        return reason_against_annotations(command, view.mailbox, view.annotations)
 
     def send_exchange(self, command: Command | bytes) -> Flow[Inbox]:
         """Send *command*, or octets as they are; its inbox takes all that answers no other command."""
@@ -634,9 +646,15 @@ class Inboxes:
         if self._collected:
             data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
             self._collected.clear()
+        if self._values:
+            data = data.filled(self._values)
+            self._values.clear()
         fetching = self._fetching
         is_alone = len(fetching) == 1
         view = self.conn.view
+        changed = annotations_changed(data, view)
+        if changed is not None:
+            self.news.append(changed)
         uid = None if is_alone or view is None else view.uid(data.sequence_number)
         for inbox in fetching:
             if inbox.offer(data, uid, is_alone=is_alone):
@@ -645,7 +663,7 @@ class Inboxes:
 
     def _start_literal(self, event: ClientEvent) -> Inbox | None:
         start = cast(LiteralStarted, event)
-        if isinstance(start.item, DataValue):
+        if isinstance(start.item, DataValue | ItemValue):
             return self._start_value(start, start.item)
         wanted = next((inbox for inbox in self._fetching if inbox.wants(start.item.key)), None)
         if wanted is not None and wanted is self._exclusive:
@@ -657,12 +675,12 @@ class Inboxes:
         self._literal = _Literal(start.item, None, [] if is_kept else None)
         return None
 
-    def _start_value(self, start: LiteralStarted, value: DataValue) -> Inbox | None:
-        """Note a value of a response that is no FETCH; it is kept if that answers somebody.
+    def _start_value(self, start: LiteralStarted, value: DataValue | ItemValue) -> Inbox | None:
+        """Note one of the values of a response, or of an item of FETCH; it is kept if that answers somebody.
 
         All that are kept of one response have `max_backlog` octets together.
         """
-        is_wanted = any(inbox.claims(value.response, start) for inbox in self._open.values())
+        is_wanted = any(_wants_value(inbox, value, start) for inbox in self._open.values())
         kept = sum(len(octets) for octets in self._values if octets is not None)
         fits = start.size <= self.limits.max_section and kept + start.size <= self.limits.max_backlog
         is_kept = is_wanted and fits
@@ -679,7 +697,7 @@ class Inboxes:
 
     def _end_literal(self, event: ClientEvent) -> Inbox | None:
         literal, self._literal = cast(_Literal, self._literal), None
-        if isinstance(literal.item, DataValue):
+        if isinstance(literal.item, DataValue | ItemValue):
             self._values.append(None if literal.chunks is None else b"".join(literal.chunks))
         elif literal.download is not None:
             literal.download.put(event)
@@ -737,6 +755,13 @@ class Inboxes:
             self.error = error
         for wait in self._waits:
             wait.waiter.set()
+
+
+def _wants_value(inbox: Inbox, value: DataValue | ItemValue, start: LiteralStarted) -> bool:
+    """Return whether what *value* is part of answers the command of *inbox*."""
+    if isinstance(value, DataValue):
+        return inbox.claims(value.response, start)
+    return inbox.wants(value.item) if isinstance(inbox, FetchInbox) else isinstance(inbox, ExchangeInbox)
 
 
 def _outlives_mailbox(news: News) -> bool:

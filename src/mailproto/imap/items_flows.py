@@ -11,6 +11,7 @@ from datetime import datetime
 
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
+from mailproto.imap.annotate_flows import AnnotationValues, append_options
 from mailproto.imap.appending import AppendMessage, AppendOctets
 from mailproto.imap.client_flows import (
     Appended,
@@ -77,6 +78,7 @@ class MessageToAppend:
     size: int | None = field(default=None, kw_only=True)
     binary: bool = field(default=False, kw_only=True)
     utf8: bool = field(default=False, kw_only=True)
+    annotations: AnnotationValues | None = field(default=None, kw_only=True)
 
 
 def append_messages(
@@ -89,7 +91,8 @@ def append_messages(
         one = message if isinstance(message, MessageToAppend) else MessageToAppend(message)
         octets, read = yield from literal_of(one.message, one.size)
         form = append_form(binary=one.binary, utf8=one.utf8)
-        entries.append(AppendMessage(form(octets), frozenset(one.flags), one.internal_date))
+        options = append_options(one.annotations)
+        entries.append(AppendMessage(form(octets), frozenset(one.flags), one.internal_date, options=options))
         reads += read
     command = _append_of(mailbox, entries)
     codes = yield from run_with_literals(session, command, reads)
@@ -100,7 +103,9 @@ def _append_of(mailbox: str, entries: list[AppendMessage]) -> Append | MultiAppe
     if len(entries) != 1:
         return MultiAppend(mailbox, tuple(entries))
     (entry,) = entries
-    return Append(mailbox, entry.message, entry.flags, internal_date=entry.internal_date)
+    return Append(
+        mailbox, entry.message, entry.flags, internal_date=entry.internal_date, options=entry.options
+    )
 
 
 def _appended(codes: tuple[ResponseCode, ...], count: int) -> tuple[Appended, ...]:

@@ -183,10 +183,14 @@ def register_store(command: type[_StoreClassT]) -> type[_StoreClassT]:
 
 @dataclass(frozen=True, slots=True)
 class StoreCommand(SetCommand[SetT]):
-    """A STORE of whatever item: what stands before it in the command (RFC 4466 section 2.5)."""
+    """A STORE of whatever item: what stands before it in the command (RFC 4466 section 2.5).
+
+    `capability` is what a server must offer for the item, "" if it is the flags.
+    """
 
     name: ClassVar[str]
     item: ClassVar[str]
+    capability: ClassVar[str] = ""
     modifiers: Parameters = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
@@ -213,6 +217,12 @@ class StoreCommand(SetCommand[SetT]):
         STORE_MODIFIERS.write_any(writer, self.modifiers)
         writer.write(b" ")
         self.write_item(writer)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the item, the set and the modifiers need."""
+        own = (Need(self.item, (self.capability,)),) if self.capability else ()
+        return (*own, *self.sequence_set.needs, *needs_of(self.modifiers))
 
     @abstractmethod
     def write_item(self, writer: Writer) -> None:

@@ -34,6 +34,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         *DEFAULT_CAPABILITIES,
         "IMAP4rev2",
         "ACL",
+        "ANNOTATE-EXPERIMENT-1",
         "APPENDLIMIT",
         "BINARY",
         "CATENATE",

@@ -55,8 +55,9 @@ RIGHTS: Final = {
     "c": "create: k, at some servers of RFC 2086 with x",
     "d": "delete: e and t, at some servers of RFC 2086 with x",
     "a": "administer: SETACL, DELETEACL, GETACL, LISTRIGHTS",
+    "n": "set shared annotations of messages (RFC 5257 section 3.4)",
 }
-"""Each right of RFC 4314 section 2.1 and what it allows, in the order in which rights are written."""
+"""Each right of RFC 4314 section 2.1 and what it allows, and `n`, in the order in which they are written."""
 
 VIRTUAL_RIGHTS: Final[Rights] = frozenset("cd")
 """Rights of RFC 2086, to be ignored where there are those that they stand for (section 2.1.1)."""

@@ -18,8 +18,7 @@ from mailproto.imap.fetch import NamedItem, register_item
 from mailproto.imap.flags import FLAG_EXTENSION
 from mailproto.imap.mailbox import name_octets, name_of
 from mailproto.imap.message_commands import SetT, StoreActionCommand, register_store
-from mailproto.imap.needs import Need
-from mailproto.imap.parameters import Parameters, needs_of
+from mailproto.imap.parameters import Parameters
 from mailproto.imap.search import KeyReader, SearchKey, TextKey, register_key
 from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
 from mailproto.imap.writer import Writer
@@ -196,6 +195,7 @@ class StoreLabelsCommand(StoreActionCommand[SetT]):
     """A STORE that changes labels."""
 
     item: ClassVar[str] = X_GM_LABELS.name
+    capability: ClassVar[str] = CAPABILITY
     labels: frozenset[str]
 
     def __post_init__(self) -> None:
@@ -213,12 +213,6 @@ class StoreLabelsCommand(StoreActionCommand[SetT]):
         """Write the item, and the labels in parentheses."""
         self._write_action(writer)
         _write_labels(writer, self.labels)
-
-    @property
-    def needs(self) -> tuple[Need, ...]:
-        """X-GM-EXT-1, and what the set and the modifiers need."""
-        own = Need(self.item, (CAPABILITY,))
-        return (own, *self.sequence_set.needs, *needs_of(self.modifiers))
 
 
 @final
