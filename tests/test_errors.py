@@ -99,6 +99,7 @@ FAMILIES = [
     ("UNDEFINED-FILTER", errors.NotUnderstood, False),
     ("UNKNOWN-CTE", errors.EncodingUnknown, False),
     ("METADATA", errors.MetadataRefused, False),
+    ("ANNOTATE", errors.AnnotationRefused, False),
     ("NOTSAVED", errors.SearchNotSaved, False),
     ("REFERRAL", errors.Referred, False),
     ("X-NEW", errors.IMAPStatusError, False),

@@ -28,6 +28,7 @@ from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
 from mailproto.asyncio._driver import ClientDriver
 from mailproto.asyncio._imap_admin import AdminMethods
+from mailproto.asyncio._imap_annotations import AnnotationMethods
 from mailproto.asyncio._imap_items import ItemsMethods
 from mailproto.asyncio._imap_modifiers import ModifierMethods
 from mailproto.asyncio._opening import Opening
@@ -37,6 +38,7 @@ from mailproto.errors import Defect, URLValue
 from mailproto.flow import Flow, TLSInfo
 from mailproto.imap import client_flows as flows
 from mailproto.imap import session_flows
+from mailproto.imap.annotate_flows import AnnotationValues, append_options
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client_flows import Appended, Exchange, MessageSource, Numbers, Progress
 from mailproto.imap.commands import (
@@ -54,7 +56,6 @@ from mailproto.imap.commands import (
 )
 from mailproto.imap.downloads import Downloading, SectionLike, Writable, left_to_write
 from mailproto.imap.ext.compress import Compress
-from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.special_use import Use
@@ -238,7 +239,7 @@ class Updates:
 
 
 @final
-class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
+class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, ModifierMethods):
     """A client of an IMAP server: await or enter what `connect` returns.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
@@ -411,17 +412,18 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
             )
         )
 
-    async def select(self, mailbox: str, *, condstore: bool = False) -> MailboxView:
+    async def select(self, mailbox: str, *, condstore: bool = False, annotate: bool = False) -> MailboxView:
         """Select *mailbox*; the result is kept up to date while it is selected.
 
-        With *condstore* the server tells mod-sequences from now on (RFC 7162).
+        With *condstore* the server tells mod-sequences from now on (RFC 7162), with *annotate* which
+        annotations others change (`AnnotationsChanged`, RFC 5257).
         """
-        parameters = (CONDSTORE,) if condstore else ()
+        parameters = flows.select_parameters(condstore=condstore, annotate=annotate)
         return await self._run(flows.select(self._session, mailbox, parameters=parameters))
 
-    async def examine(self, mailbox: str, *, condstore: bool = False) -> MailboxView:
-        """Select *mailbox* to read it only; *condstore* as for `select`."""
-        parameters = (CONDSTORE,) if condstore else ()
+    async def examine(self, mailbox: str, *, condstore: bool = False, annotate: bool = False) -> MailboxView:
+        """Select *mailbox* to read it only; *condstore* and *annotate* as for `select`."""
+        parameters = flows.select_parameters(condstore=condstore, annotate=annotate)
         return await self._run(flows.select(self._session, mailbox, is_read_only=True, parameters=parameters))
 
     def selected(self, mailbox: str) -> Opening[MailboxView]:
@@ -645,6 +647,7 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         size: int | None = None,
         binary: bool = False,
         utf8: bool = False,
+        annotations: AnnotationValues | None = None,
         progress: Progress | None = None,
     ) -> Appended | None:
         """Add a message: octets, an EmailMessage, a file, or chunks of *size* octets in all.
@@ -652,12 +655,13 @@ class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
         The result has its UID, if the server has UIDPLUS. A message from a file or in chunks streams; if it
         has more or fewer octets than its size the connection is closed, and nothing is added. With *binary*
         NUL may be in it (BINARY, RFC 3516). With *utf8* it is said that there is UTF-8 in its header, which
-        servers of RFC 6855 ask for. *progress* is called with the octets that were sent, and their total.
+        servers of RFC 6855 ask for. It has these *annotations* from the beginning (see `store_annotations`).
+        *progress* is called with the octets that were sent, and their total.
         """
         form = append_form(binary=binary, utf8=utf8)
-        flow = flows.append(
-            self._session, mailbox, message, flags, internal_date, size, form=form, progress=progress
-        )
+        options = append_options(annotations)
+        arguments = (mailbox, message, flags, internal_date, size)
+        flow = flows.append(self._session, *arguments, form=form, options=options, progress=progress)
         return await self._run(flow)
 
     def idle(self) -> Opening[Updates]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast, final
+from typing import Any, cast, final
 
 from mailproto.flow import Flow
 from mailproto.imap.client_flows import messages_of, run
-from mailproto.imap.commands import Examine, Select, Store, UIDStore
-from mailproto.imap.ext.condstore import ModifiedCode, UnchangedSince
+from mailproto.imap.commands import Examine, Select
+from mailproto.imap.ext.condstore import MODSEQ, ModifiedCode, UnchangedSince
 from mailproto.imap.ext.qresync import QResync, VanishedData
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
+from mailproto.imap.message_commands import StoreActionCommand, StoreCommand
 from mailproto.imap.parts import Part, in_parts
-from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
+from mailproto.imap.sequence import NumberSet, UIDSet
 from mailproto.imap.view import MailboxView
 
 __all__ = ["Resynced", "Stored", "resync", "store_unchanged"]
@@ -38,8 +39,8 @@ class Resynced:
 class Stored:
     """What a STORE with UNCHANGEDSINCE did (RFC 7162 section 3.1.3).
 
-    `messages` have their new flags or mod-sequences. `modified` are those that others had changed, and that
-    are as they were: sequence numbers, or UIDs after UID STORE.
+    `messages` have their new flags, labels or mod-sequences. `modified` are those that others had changed,
+    and that are as they were: sequence numbers, or UIDs after UID STORE.
     """
 
     messages: tuple[FetchData, ...]
@@ -57,14 +58,15 @@ def resync(session: Inboxes, mailbox: str, known: QResync, *, is_read_only: bool
     return Resynced(cast(MailboxView, session.conn.view), gone, changed)
 
 
-def store_unchanged(session: Inboxes, command: Store | UIDStore, mod_seq: int) -> Flow[Stored]:
+def store_unchanged(session: Inboxes, command: StoreCommand[Any], mod_seq: int) -> Flow[Stored]:
     """Carry out *command*, a STORE without modifiers, on the messages that did not change after *mod_seq*.
 
     Section 3.1.3: a server tells the new mod-sequences even if the command is silent.
     """
     command = replace(command, modifiers=(UnchangedSince(mod_seq),))
-    kind = UIDSet if isinstance(command, UIDStore) else SequenceSet
-    keys = frozenset({"MODSEQ" if command.silent else "FLAGS"})
+    kind = type(command.sequence_set)
+    is_answered = isinstance(command, StoreActionCommand) and not command.silent
+    keys = frozenset({command.item if is_answered else MODSEQ.key})
     return (yield from in_parts(session, command, lambda parts: _stored(parts, kind), keys))
 
 

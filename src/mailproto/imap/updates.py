@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast, final
 
+from mailproto.imap.ext.annotate import CHANGED_ANNOTATIONS
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.fetch import FLAGS, UID
 from mailproto.imap.fetch_data import FetchData
@@ -24,6 +25,7 @@ from mailproto.imap.view import MailboxView
 
 __all__ = [
     "Alert",
+    "AnnotationsChanged",
     "Expunged",
     "FlagsChanged",
     "MailboxChanged",
@@ -31,6 +33,7 @@ __all__ = [
     "News",
     "Update",
     "Vanished",
+    "annotations_changed",
     "news_of",
 ]
 
@@ -73,6 +76,19 @@ class FlagsChanged:
 
 @final
 @dataclass(frozen=True, slots=True)
+class AnnotationsChanged:
+    """Somebody else has changed annotations of a message: the entries, as "/comment" (RFC 5257 section 4.4).
+
+    A server tells it after `select` with `annotate`; the UID is None if it is not known.
+    """
+
+    sequence_number: int
+    uid: int | None
+    entries: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class MailboxChanged:
     """Something else has changed, of this mailbox or of another one; `data` is the response that says so."""
 
@@ -87,7 +103,9 @@ class Alert:
     text: str
 
 
-Update: TypeAlias = NewMessages | Expunged | Vanished | FlagsChanged | MailboxChanged | Alert
+Update: TypeAlias = (
+    NewMessages | Expunged | Vanished | FlagsChanged | AnnotationsChanged | MailboxChanged | Alert
+)
 
 News: TypeAlias = Update | ExistsData
 """What a response that answers no command says; EXISTS stands for new messages whose UIDs are not known."""
@@ -103,10 +121,19 @@ def _flags_changed(event: object, view: MailboxView | None) -> News | None:
     flags = data.get(FLAGS)
     if flags is None:
         return None
+    return FlagsChanged(data.sequence_number, _uid_of(data, view), flags)
+
+
+def _uid_of(data: FetchData, view: MailboxView | None) -> int | None:
     uid = data.get(UID)
-    if uid is None and view is not None:
-        uid = view.uid(data.sequence_number)
-    return FlagsChanged(data.sequence_number, uid, flags)
+    return view.uid(data.sequence_number) if uid is None and view is not None else uid
+
+
+def annotations_changed(data: FetchData, view: MailboxView | None) -> AnnotationsChanged | None:
+    """Return what *data* says of annotations that somebody has changed; None: nothing."""
+    if CHANGED_ANNOTATIONS not in data:
+        return None
+    return AnnotationsChanged(data.sequence_number, _uid_of(data, view), data[CHANGED_ANNOTATIONS])
 
 
 def _expunged(event: object, view: MailboxView | None) -> News | None:

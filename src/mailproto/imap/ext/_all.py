@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailproto.imap.ext import (
     acl,
+    annotate,
     appendlimit,
     binary,
     catenate,
@@ -54,6 +55,7 @@ __all__ = ["EXTENSIONS"]
 
 EXTENSIONS = (
     acl,
+    annotate,
     appendlimit,
     binary,
     catenate,
