@@ -57,6 +57,16 @@ def answers(numbers: range) -> list[bytes]:
     return [b"* %d FETCH (UID %d FLAGS ())" % (n, n) for n in numbers]
 
 
+def test_flags_that_come_after_an_expunge_are_an_answer() -> None:
+    line = Line()
+    fetching = Fetching(line.session, UIDSet("11:13"), (FLAGS,))
+    line.start(fetching.fill())
+    told = (*answers(range(1, 3)), b"* 1 EXPUNGE", b"* 2 FETCH (UID 13 FLAGS ())", b"A2 OK .")
+    line.feed(*(octets.replace(b"UID 1 ", b"UID 11 ").replace(b"UID 2 ", b"UID 12 ") for octets in told))
+    line.start(fetching.fill())
+    assert [message.uid for message in fetching.ready] == [11, 12, 13]
+
+
 def test_messages_come_as_they_are_read_and_the_next_window_is_asked_for() -> None:
     line = Line()
     fetching = Fetching(line.session, UIDSet("1:1500"), (FLAGS,))
