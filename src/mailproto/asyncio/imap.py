@@ -29,6 +29,7 @@ from mailproto._secret import Secret
 from mailproto.asyncio._driver import ClientDriver
 from mailproto.asyncio._imap_admin import AdminMethods
 from mailproto.asyncio._imap_items import ItemsMethods
+from mailproto.asyncio._imap_mirror import Mirror, MirrorMethods
 from mailproto.asyncio._imap_modifiers import ModifierMethods
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
@@ -78,7 +79,7 @@ from mailproto.sasl._mechanism import ClientMechanism
 ResultT = TypeVar("ResultT")
 OpenedT = TypeVar("OpenedT", covariant=True)
 
-__all__ = ["Download", "IMAPClient", "Messages", "Updates", "serve_imap"]
+__all__ = ["Download", "IMAPClient", "Messages", "Mirror", "Updates", "serve_imap"]
 
 
 class _Part(Protocol[OpenedT]):
@@ -238,7 +239,7 @@ class Updates:
 
 
 @final
-class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
+class IMAPClient(AdminMethods, ItemsMethods, MirrorMethods, ModifierMethods):
     """A client of an IMAP server: await or enter what `connect` returns.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the

@@ -70,12 +70,13 @@ from mailproto.sasl._mechanism import ClientMechanism
 from mailproto.sync._driver import ClientDriver
 from mailproto.sync._imap_admin import AdminMethods
 from mailproto.sync._imap_items import ItemsMethods
+from mailproto.sync._imap_mirror import Mirror, MirrorMethods
 from mailproto.sync._imap_modifiers import ModifierMethods
 from mailproto.sync._server import Server
 
 ResultT = TypeVar("ResultT")
 
-__all__ = ["Download", "IMAPClient", "Messages", "SelectedMailbox", "Updates", "serve_imap"]
+__all__ = ["Download", "IMAPClient", "Messages", "Mirror", "SelectedMailbox", "Updates", "serve_imap"]
 
 
 @final
@@ -248,7 +249,7 @@ class SelectedMailbox:
 
 
 @final
-class IMAPClient(AdminMethods, ItemsMethods, ModifierMethods):
+class IMAPClient(AdminMethods, ItemsMethods, MirrorMethods, ModifierMethods):
     """A client of an IMAP server: made by `connect`, and a context manager that says LOGOUT.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
