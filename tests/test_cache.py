@@ -35,7 +35,7 @@ def whole(uid: int) -> FetchData:
 
 STEPS: list[tuple[MirrorStep, list[CachedMessage]]] = [
     (
-        New((message(1, "\\Seen", "$Junk"), whole(3)), state("1,3")),
+        New((message(1, "\\Seen", "$Junk", "\\Recent"), whole(3)), state("1,3")),
         [
             CachedMessage(1, frozenset({"\\Seen", "$Junk"}), None, None, None),
             CachedMessage(3, frozenset(), DATE, 5, b"hello"),

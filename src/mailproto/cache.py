@@ -19,6 +19,7 @@ from typing import Final, final
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.fetch import FLAGS, INTERNALDATE, RFC822_SIZE, BodySection
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.flags import RECENT
 from mailproto.imap.mirror import Changed, MirrorState, MirrorStep, New, Reset, Vanished
 from mailproto.imap.sequence import UIDSet
 
@@ -186,7 +187,8 @@ def _row(message: FetchData) -> tuple[object, ...]:
 
 
 def _flags(message: FetchData) -> bytes:
-    return _octets(" ".join(sorted(message.get(FLAGS) or ())))
+    # RFC 3501 section 2.3.2: \Recent belongs to a session.
+    return _octets(" ".join(sorted((message.get(FLAGS) or frozenset()) - {RECENT})))
 
 
 def _octets(text: str) -> bytes:
