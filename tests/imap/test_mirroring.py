@@ -328,7 +328,8 @@ DIALOGUES = {
         (
             (
                 [b"A2 SELECT INBOX (CONDSTORE)"],
-                selected(4, "UIDVALIDITY 7", "UIDNEXT 11", "HIGHESTMODSEQ 90"),
+                b"* 2 FETCH (FLAGS ())\r\n* VANISHED 3\r\n* OK [CLOSED] .\r\n"
+                + selected(4, "UIDVALIDITY 7", "UIDNEXT 11", "HIGHESTMODSEQ 90"),
             ),
             (
                 [b"A3 UID FETCH 1:8 FLAGS (CHANGEDSINCE 50)"],

@@ -60,8 +60,11 @@ Script: TypeAlias = Generator[Instruction | MirrorStep, Any, None]
 class _Selected:
     """The mailbox as SELECT tells it, and what it says happened since the copy was in sync.
 
-    `is_whole` is False if something came that could not be used: then what happened is asked for again.
+    `is_asked` says that QRESYNC asked for that. `is_whole` is False if something came that could not be used:
+    then what happened is asked for again.
     """
+
+    is_asked: bool
 
     uid_validity: int | None = None
     uid_next: int | None = None
@@ -196,8 +199,7 @@ class Mirroring:
 
     def _run(self) -> Script:
         yield from self._enable()
-        selected = _Selected()
-        yield from self._select(selected)
+        selected = yield from self._select()
         yield from self._check_validity(selected)
         yield from self._tell_known(selected)
         yield from self._tell_new(selected)
@@ -218,10 +220,10 @@ class Mirroring:
         if self._offers("QRESYNC") and not self._has_qresync and is_first:
             yield from enable(self._session, ("QRESYNC",))
 
-    def _select(self, selected: _Selected) -> Flow[None]:
+    def _select(self) -> Flow[_Selected]:
         """Select the mailbox, hold it, and take in what SELECT tells as it comes."""
         session, parameters = self._session, self._parameters()
-        selected.is_whole = any(isinstance(each, QResync) for each in parameters)
+        selected = _Selected(any(isinstance(each, QResync) for each in parameters))
         inbox = yield from session.send(self._selecting(parameters))
         self._hold = session.hold(self._mailbox)
         try:
@@ -236,6 +238,7 @@ class Mirroring:
         selected.is_whole &= inbox.message_limit is None
         if not self._offers("CONDSTORE"):
             selected.highest = None
+        return selected
 
     def _selecting(self, parameters: Parameters) -> Select | Examine:
         return (Examine if self._is_read_only else Select)(self._mailbox, parameters)
@@ -278,7 +281,7 @@ class Mirroring:
     def _tell_what_happened(self, selected: _Selected, since: int | None) -> Script:
         if since is None:
             yield from self._tell_by_flags()
-        elif selected.is_whole:
+        elif selected.is_asked and selected.is_whole:
             yield from self._tell_gone(selected.gone)
             for start in range(0, len(selected.changed), self._batch):
                 yield from self._tell_changed(selected.changed[start : start + self._batch])
