@@ -1,0 +1,112 @@
+"""Copies of mailboxes of Dovecot, Cyrus and pymap, while another connection changes the mailbox."""
+
+from __future__ import annotations
+
+import imaplib
+import itertools
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mailproto.imap.mirror import InSync, Reset
+from support_imap_products import KINDS, Connection, Product, open_connection, reopened
+from support_imap_rows import ONE
+from support_mirror import Copy
+
+pytestmark = pytest.mark.interop
+
+WAYS = [
+    ("Dovecot", "QRESYNC"),
+    ("Dovecot", "CONDSTORE"),
+    ("Cyrus", "QRESYNC"),
+    ("Cyrus", "CONDSTORE"),
+    ("pymap", "flags"),
+]
+ASKED = {
+    "QRESYNC": rb"\(QRESYNC \(",
+    "CONDSTORE": rb"\(CHANGEDSINCE \d+\)",
+    "flags": rb"UID FETCH 1:\d+ FLAGS\r",
+}
+"""How it is asked what happened, by the way to ask."""
+
+
+@pytest.fixture
+def product(request: pytest.FixtureRequest) -> Product:
+    running: Product = request.getfixturevalue(f"{request.param.lower()}_product")
+    return running
+
+
+def synchronize(at: Connection, copy: Copy, way: str, stop_after: int | None = None) -> bytes:
+    """Bring *copy* in sync over a new connection, or stop on the way; return what was sent."""
+    with reopened(at) as again:
+        again.login()
+        if way == "CONDSTORE":
+            # ENABLE comes too late once a mailbox is selected.
+            again.imap.select(at.mailbox)
+        steps = again.imap.mirror(at.mailbox, copy.mirrored(), batch=3)
+        step = None
+        for step in itertools.islice(steps, stop_after):
+            assert not isinstance(step, Reset)
+            copy.store(step)
+        if stop_after is None:
+            assert isinstance(step, InSync)
+        return bytes(again.sent)
+
+
+def change(other: imaplib.IMAP4, mailbox: str, turns: int) -> None:
+    """Append, flag and expunge, as other devices do."""
+    for turn in range(turns):
+        for _ in range(1 + turn % 3):
+            other.append(mailbox, "", None, ONE)
+        other.noop()
+        uids = found(other)
+        other.uid("STORE", uids[turn % len(uids)], "+FLAGS", "(\\Flagged)")
+        other.uid("STORE", uids[-1], "+FLAGS", "(\\Answered)")
+        other.uid("STORE", uids[turn % 4], "+FLAGS", "(\\Deleted)")
+        if turn % 2:
+            other.expunge()
+
+
+def found(other: imaplib.IMAP4) -> list[str]:
+    return [uid.decode() for uid in other.uid("SEARCH", "ALL")[1][0].split()]
+
+
+def flags_of(other: imaplib.IMAP4) -> dict[int, set[str]]:
+    """Return the flags of all messages as a client that is not ours sees them."""
+    other.noop()
+    lines = [line for line in other.uid("FETCH", "1:*", "(UID FLAGS)")[1] if isinstance(line, bytes)]
+    flags = {}
+    for line in lines:
+        (uid,) = re.findall(rb"UID (\d+)", line)
+        flags[int(uid)] = set(imaplib.ParseFlags(line)) - {b"\\Recent"}
+    return {uid: {flag.decode() for flag in each} for uid, each in flags.items()}
+
+
+def copied(copy: Copy) -> dict[int, set[str]]:
+    return {uid: set(flags) - {"\\Recent"} for uid, flags in copy.flags.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("product", "way"), WAYS, indirect=["product"])
+def test_nothing_is_lost_or_doubled_while_others_change_the_mailbox(
+    product: Product, way: str, kind: str
+) -> None:
+    copy = Copy()
+    with open_connection(kind, product) as at:
+        at.login()
+        at.fill([ONE] * 10)
+        with at.other() as other, ThreadPoolExecutor(1) as pool:
+            other.select(at.mailbox)
+            changing = pool.submit(change, other, at.mailbox, 12)
+            for stop_after in itertools.cycle([1, 2, 3, None, 4, 0]):
+                if changing.done():
+                    break
+                synchronize(at, copy, way, stop_after)
+            changing.result()
+            synchronize(at, copy, way)
+            assert copied(copy) == flags_of(other)
+            change(other, at.mailbox, 3)
+            assert re.search(ASKED[way], synchronize(at, copy, way))
+            assert copied(copy) == flags_of(other)
+            assert synchronize(at, copy, way).count(b"FETCH") == (way == "flags")
