@@ -10,17 +10,47 @@ from mailproto.flow import Call, Flow, Receive, Received
 from mailproto.imap import search
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import IMAPClientConnection
-from mailproto.imap.codes import CapabilityCode, UIDNextCode, UIDValidityCode
-from mailproto.imap.commands import Command, Examine, Select, TaggedCommand, UIDFetch, UIDSearch
-from mailproto.imap.ext.condstore import MODSEQ, NOMODSEQ, ChangedSince, HighestModSeqCode
+from mailproto.imap.codes import (
+    CANNOT,
+    UNAVAILABLE,
+    CapabilityCode,
+    ResponseCode,
+    UIDNextCode,
+    UIDValidityCode,
+)
+from mailproto.imap.commands import (
+    Append,
+    Command,
+    Examine,
+    Expunge,
+    Select,
+    Status,
+    StoreAction,
+    TaggedCommand,
+    UIDCopy,
+    UIDFetch,
+    UIDSearch,
+    UIDStore,
+)
+from mailproto.imap.ext.condstore import (
+    MODSEQ,
+    NOMODSEQ,
+    ChangedSince,
+    HighestModSeqCode,
+    ModifiedCode,
+    UnchangedSince,
+)
 from mailproto.imap.ext.enable import Enable
+from mailproto.imap.ext.move import UIDMove
 from mailproto.imap.ext.qresync import VANISHED, QResync, VanishedData
+from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
 from mailproto.imap.fetch import FLAGS, UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.mirror import Changed, MirrorState, MirrorStep, New, Reset, Vanished
 from mailproto.imap.mirroring import Mirroring
-from mailproto.imap.responses import EnabledData, ExistsData, ExpungeData, SearchData
+from mailproto.imap.responses import EnabledData, ExistsData, ExpungeData, SearchData, StatusData
+from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import UIDSet
 from mailproto.imap.server import IMAPServerConnection
 from mailproto.imap.status import No, Ok, PreAuth
@@ -47,10 +77,12 @@ class Mailbox:
     flags: dict[int, frozenset[str]] = field(default_factory=dict)
     mod_seqs: dict[int, int] = field(default_factory=dict)
     tombstones: dict[int, int] = field(default_factory=dict)
+    octets: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, *flags: str) -> int:
+    def add(self, *flags: str, octets: bytes = b"") -> int:
         uid, self.uid_next = self.uid_next, self.uid_next + 1
         self.set_flags(uid, *flags)
+        self.octets[uid] = octets
         return uid
 
     def set_flags(self, uid: int, *flags: str) -> None:
@@ -60,21 +92,22 @@ class Mailbox:
     def expunge(self, *uids: int) -> None:
         self.highest += 1
         for uid in uids:
-            del self.flags[uid], self.mod_seqs[uid]
+            del self.flags[uid], self.mod_seqs[uid], self.octets[uid]
             self.tombstones[uid] = self.highest
 
     def reset(self, uid_validity: int) -> None:
         """Be another mailbox with the same name: messages get new UIDs."""
-        flags = list(self.flags.values())
+        messages = [(flags, self.octets[uid]) for uid, flags in self.flags.items()]
         self.__init__(uid_validity, has_mod_seqs=self.has_mod_seqs)  # type: ignore[misc]  # begins anew
-        for each in flags:
-            self.add(*each)
+        for flags, octets in messages:
+            self.add(*flags, octets=octets)
 
 
 class Server:
     """One connection to a mailbox; `before` is called with each command before it is carried out.
 
-    `said` are the names of the commands, with their parameters of SELECT.
+    `said` are the names of the commands. *more* is offered beside what is of its kind. A name that is not
+    INBOX stands for the mailbox *archive*.
     """
 
     def __init__(
@@ -82,13 +115,17 @@ class Server:
         mailbox: Mailbox,
         kind: str,
         before: Callable[[Command], object] = lambda _command: None,
+        *,
+        more: tuple[str, ...] = (),
+        archive: Mailbox | None = None,
     ) -> None:
         self.mailbox = mailbox
+        self.archive = archive or Mailbox(uid_validity=8)
         self.before = before
         self.said: list[str] = []
         self.numbers: list[int] = []
-        self.conn = IMAPServerConnection(capabilities=KINDS[kind])
-        self.conn.send_greeting(PreAuth("hi", CapabilityCode(Capabilities(KINDS[kind]))))
+        self.conn = IMAPServerConnection(capabilities=(*KINDS[kind], *more))
+        self.conn.send_greeting(PreAuth("hi", CapabilityCode(Capabilities((*KINDS[kind], *more)))))
 
     def feed(self, octets: bytes) -> bytes:
         """Return what is answered to *octets*."""
@@ -101,10 +138,12 @@ class Server:
         return b"".join(self.conn.data_to_send())
 
     def carry_out(self, command: Command) -> Ok | No:
-        _ANSWERS[type(command)](self, command)
-        if command.name.startswith("UID"):
+        code = _ANSWERS[type(command)](self, command)
+        if isinstance(code, No):
+            return code
+        if command.name.startswith("UID") or command.name == "EXPUNGE":
             self.report()
-        return Ok()
+        return Ok("done", code)
 
     def enable(self, command: Enable) -> None:
         self.conn.send(EnabledData(command.capabilities))
@@ -141,9 +180,69 @@ class Server:
         self.send_flags(command.sequence_set, since)
 
     def search(self, command: UIDSearch) -> None:
-        assert isinstance(command.key, search.UID)
-        found = [uid for uid in self.numbers if uid in self.mailbox.flags and uid in command.key.uids]
-        self.conn.send(SearchData(tuple(found)))
+        keys = command.key.keys if isinstance(command.key, search.And) else (command.key,)
+        there = [uid for uid in self.numbers if uid in self.mailbox.flags]
+        self.conn.send(SearchData(tuple(uid for uid in there if all(self.matches(uid, key) for key in keys))))
+
+    def matches(self, uid: int, key: SearchKey) -> bool:
+        if isinstance(key, search.UID):
+            return uid in _numbers(key.uids, self.numbers)
+        if isinstance(key, search.Header):
+            return str(key.value).encode() in self.mailbox.octets[uid]
+        assert key == search.Deleted()
+        return "\\Deleted" in self.mailbox.flags[uid]
+
+    def store(self, command: UIDStore) -> ModifiedCode | No | None:
+        box = self.mailbox
+        since = next((each.mod_seq for each in command.modifiers if isinstance(each, UnchangedSince)), None)
+        if "$Forbidden" in command.flags:
+            return No("not this one", CANNOT)
+        uids = [uid for uid in command.sequence_set if uid in box.flags]
+        modified = [uid for uid in uids if since is not None and box.mod_seqs[uid] > since]
+        for uid in uids:
+            if uid not in modified:
+                is_added = command.action is StoreAction.ADD
+                flags = box.flags[uid] | command.flags if is_added else box.flags[uid] - command.flags
+                box.set_flags(uid, *flags)
+        return ModifiedCode(UIDSet.of(modified)) if modified else None
+
+    def uid_expunge(self, command: UIDExpunge) -> None:
+        self.expunge_deleted(command.uids)
+
+    def expunge(self, _command: Expunge) -> None:
+        self.expunge_deleted(UIDSet.of(self.numbers))
+
+    def expunge_deleted(self, uids: UIDSet) -> None:
+        box = self.mailbox
+        gone = [uid for uid in uids if "\\Deleted" in box.flags.get(uid, ())]
+        if gone:
+            box.expunge(*gone)
+
+    def copy(self, command: UIDCopy | UIDMove) -> CopyUIDCode | None:
+        box = self.mailbox
+        uids = [uid for uid in command.sequence_set if uid in box.flags]
+        new = [self.archive.add(*box.flags[uid], octets=box.octets[uid]) for uid in uids]
+        if isinstance(command, UIDMove) and uids:
+            box.expunge(*uids)
+        has_code = "UIDPLUS" in self.conn.capabilities and uids
+        code = CopyUIDCode(self.archive.uid_validity, UIDSet.of(uids), UIDSet.of(new)) if has_code else None
+        if code is not None and isinstance(command, UIDMove):
+            self.conn.send(Ok("moved", code))
+            return None
+        return code
+
+    def append(self, command: Append) -> AppendUIDCode | No | None:
+        assert isinstance(command.message, bytes)
+        if command.message == b"too big":
+            return No("not now", UNAVAILABLE)
+        uid = self.mailbox.add(*command.flags, octets=command.message)
+        has_code = "UIDPLUS" in self.conn.capabilities
+        return AppendUIDCode(self.mailbox.uid_validity, UIDSet.of((uid,))) if has_code else None
+
+    def status(self, command: Status) -> None:
+        box = self.archive
+        items = (("UIDNEXT", box.uid_next), ("UIDVALIDITY", box.uid_validity))
+        self.conn.send(StatusData(command.mailbox, items))
 
     def report(self) -> None:
         """Say what happened meanwhile: what is gone, and how many messages there are now."""
@@ -159,12 +258,25 @@ class Server:
             self.conn.send(ExistsData(len(self.numbers)))
 
 
-_ANSWERS: Final[dict[type[Command], Callable[..., None]]] = {
+def _numbers(uids: UIDSet, there: list[int]) -> list[int]:
+    """Return the numbers of *uids*, in which `*` is the last of *there*."""
+    ranges = uids.resolve(max(there, default=0))
+    return [uid for uid in there if any(low <= uid <= high for low, high in ranges)]
+
+
+_ANSWERS: Final[dict[type[Command], Callable[..., ResponseCode | No | None]]] = {
     Enable: Server.enable,
     Select: Server.select,
     Examine: Server.select,
     UIDFetch: Server.fetch,
     UIDSearch: Server.search,
+    UIDStore: Server.store,
+    UIDExpunge: Server.uid_expunge,
+    Expunge: Server.expunge,
+    UIDCopy: Server.copy,
+    UIDMove: Server.copy,
+    Append: Server.append,
+    Status: Server.status,
 }
 
 
@@ -241,13 +353,15 @@ def synchronize(
     copy: Copy,
     *,
     stop_after: int | None = None,
+    is_last_lost: bool = False,
     piece: int = 65_536,
     limits: IMAPLimits | None = None,
     **options: Any,
 ) -> list[MirrorStep]:
     """Bring *copy* in sync over a new connection, and return the steps.
 
-    With *stop_after* the connection is lost after so many steps are stored.
+    With *stop_after* the connection is lost after so many steps; with *is_last_lost* the last one is not
+    stored any more.
     """
     link = Link(server, piece, limits)
     mirroring = Mirroring(link.session, "INBOX", copy.mirrored(), **options)
@@ -256,6 +370,7 @@ def synchronize(
         link.run(mirroring.fill())
         while mirroring.ready and len(steps) != stop_after:
             steps.append(mirroring.ready.popleft())
-            copy.store(steps[-1])
+            if not is_last_lost or len(steps) != stop_after:
+                copy.store(steps[-1])
     mirroring.close()
     return steps

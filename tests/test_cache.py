@@ -13,7 +13,19 @@ from mailproto.cache import CachedMessage, MailboxCache
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.fetch import FLAGS, INTERNALDATE, RFC822_SIZE, UID, BodySection
 from mailproto.imap.fetch_data import FetchData
-from mailproto.imap.mirror import Changed, InSync, MirrorState, MirrorStep, New, Reset, Vanished
+from mailproto.imap.mirror import (
+    AddMessage,
+    Changed,
+    ExpungeMessages,
+    InSync,
+    MirrorState,
+    MirrorStep,
+    MoveMessages,
+    New,
+    Reset,
+    StoreFlags,
+    Vanished,
+)
 from mailproto.imap.sequence import UIDSet
 from support_mirror import KINDS, Copy, Mailbox, Server, synchronize
 
@@ -90,6 +102,27 @@ def test_a_step_that_cannot_be_stored_changes_neither_messages_nor_state(tmp_pat
         assert [each.uid for each in cache.messages("INBOX")] == [1]
         assert cache.state("INBOX") == state("1")
         cache.store("INBOX", New((message(2),), state("1:2")))
+
+
+def test_what_is_queued_shows_and_changes_nothing_of_the_copy(tmp_path: Path) -> None:
+    with MailboxCache(tmp_path / "cache") as cache:
+        step = New((message(1, "\\Flagged"), message(2), message(3), message(4)), state("1:4"))
+        cache.store("INBOX", step)
+        changes = (
+            StoreFlags(UIDSet("1:2"), frozenset({"\\Seen"}), frozenset({"\\Flagged"})),
+            AddMessage("draft"),
+            MoveMessages(UIDSet("3"), "Archive"),
+            ExpungeMessages(UIDSet("4")),
+        )
+        cache.queue("INBOX", *changes[:1])
+        cache.queue("INBOX", *changes[1:])
+        assert cache.state("INBOX").changes == changes
+        seen = frozenset({"\\Seen"})
+        assert [(each.uid, each.flags) for each in cache.messages("INBOX")] == [(1, seen), (2, seen)]
+        with pytest.raises(LocalProtocolError, match="messages that are known, got 5"):
+            cache.queue("INBOX", ExpungeMessages(UIDSet("5")))
+        cache.store("INBOX", InSync(state("1:4")))
+        assert [len(each.flags) for each in cache.messages("INBOX")] == [1, 0, 0, 0]
 
 
 def test_files_of_something_else_are_left_alone(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.imap.fetch import FLAGS, INTERNALDATE, RFC822_SIZE, BodySection
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.flags import RECENT
+from mailproto.imap.local_changes import LocalChange, StoreFlags, uids_of
 from mailproto.imap.mirror import Changed, MirrorState, MirrorStep, New, Reset, Vanished
 from mailproto.imap.sequence import UIDSet
 
@@ -107,14 +108,17 @@ class MailboxCache:
         return MirrorState() if row is None else MirrorState.from_json(row[0])
 
     def messages(self, mailbox: str) -> Iterator[CachedMessage]:
-        """Yield the messages of the copy of *mailbox*, by their UIDs."""
+        """Yield the messages of the copy of *mailbox*, by their UIDs, as they are once its queue is done."""
+        changes = self.state(mailbox).changes
         query = (
             "SELECT uid, flags, internal_date, size, octets FROM message"
             " JOIN mailbox ON mailbox = id WHERE name = ? ORDER BY uid"
         )
         for uid, flags, date, size, octets in self._connection.execute(query, (_octets(mailbox),)):
             internal_date = None if date is None else datetime.fromisoformat(date)
-            yield CachedMessage(uid, frozenset(_text(flags).split()), internal_date, size, octets)
+            names = _after(changes, uid, frozenset(_text(flags).split()))
+            if names is not None:
+                yield CachedMessage(uid, names, internal_date, size, octets)
 
     def store(self, mailbox: str, step: MirrorStep) -> None:
         """Do to the copy of *mailbox* what *step* tells, and keep its state, both or neither."""
@@ -128,6 +132,15 @@ class MailboxCache:
                 self._remove(number, step.uids)
             elif isinstance(step, Reset):
                 self._connection.execute("DELETE FROM message WHERE mailbox = ?", (number,))
+
+    def queue(self, mailbox: str, *changes: LocalChange) -> None:
+        """Note what the next synchronization of *mailbox* is to do on the server.
+
+        Not while one is under way: its steps bring the queue that it began with. Raises LocalProtocolError
+        for messages that the copy does not have.
+        """
+        with self._transaction():
+            self._keep_state(mailbox, self.state(mailbox).queued(*changes))
 
     def forget(self, mailbox: str) -> None:
         """Remove the copy of *mailbox*."""
@@ -178,6 +191,16 @@ class MailboxCache:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _after(changes: Iterable[LocalChange], uid: int, flags: frozenset[str]) -> frozenset[str] | None:
+    """Return the flags of a message after *changes*; None if it is gone then."""
+    for change in changes:
+        if uid in uids_of(change):
+            if not isinstance(change, StoreFlags):
+                return None
+            flags = (flags | change.add) - change.remove
+    return flags
 
 
 def _row(message: FetchData) -> tuple[object, ...]:

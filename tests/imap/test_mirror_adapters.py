@@ -8,7 +8,18 @@ import pytest
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap import RFC822_SIZE, BodySection
-from mailproto.imap.mirror import Changed, InSync, MirrorState, New, Vanished
+from mailproto.imap.client_flows import Appended
+from mailproto.imap.mirror import (
+    AddMessage,
+    Changed,
+    InSync,
+    MirrorState,
+    New,
+    Replayed,
+    Started,
+    StoreFlags,
+    Vanished,
+)
 from mailproto.imap.sequence import UIDSet
 from support_imap_scripts import ADAPTERS, converse
 
@@ -93,3 +104,53 @@ def test_a_mirror_that_is_closed_lets_go_of_the_mailbox(adapter: str) -> None:
     fetched = [b"* 1 FETCH (UID 1 FLAGS ())\r\n{tag} OK done\r\n", b"{tag} OK done\r\n"]
     _, said = converse(adapter, "IDLE", plain + fetched, given_up, selected=False)
     assert said == [b"EXAMINE INBOX", b"UID FETCH 1 FLAGS", b"NOOP"]
+
+
+SELECTED_AGAIN = b"* 2 EXISTS\r\n* OK [UIDVALIDITY 7] .\r\n* OK [UIDNEXT %d] .\r\n{tag} OK done\r\n"
+FLAGS_OF_ALL = b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n{tag} OK done\r\n"
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_what_was_done_offline_is_done_on_the_server(adapter: str) -> None:
+    changes = StoreFlags(UIDSet("1"), frozenset({"\\Seen"})), AddMessage("draft", frozenset({"\\Draft"}))
+    state = MirrorState(uid_validity=7, uid_next=2, known=UIDSet("1")).queued(*changes)
+    answers = [
+        SELECTED_AGAIN % 2,
+        b"* 1 FETCH (UID 1 FLAGS ())\r\n{tag} OK done\r\n",
+        b"{tag} OK done\r\n",
+        b"+ go on\r\n",
+        b"A4 OK [APPENDUID 7 2] done\r\n",
+        SELECTED_AGAIN % 3,
+        FLAGS_OF_ALL,
+        b"* 2 FETCH (UID 2 FLAGS (\\Draft))\r\n{tag} OK done\r\n",
+    ]
+
+    def find(name: str) -> bytes:
+        return name.encode()
+
+    async def afind(name: str) -> bytes:
+        return name.encode()
+
+    def offline(imap: Any) -> Any:
+        if adapter == "sync":
+            return list(imap.mirror("INBOX", state, find=find))
+
+        async def steps() -> Any:
+            return [step async for step in imap.mirror("INBOX", state, find=afind)]
+
+        return steps()
+
+    steps, said = converse(adapter, "UIDPLUS", answers, offline, selected=False)
+    assert said == [
+        b"SELECT INBOX",
+        b"UID FETCH 1 FLAGS",
+        b"UID STORE 1 +FLAGS.SILENT (\\Seen)",
+        b"APPEND INBOX (\\Draft) {5}",
+        b"",
+        b"SELECT INBOX",
+        b"UID FETCH 1 FLAGS",
+        b"UID FETCH 2 FLAGS",
+    ]
+    assert [type(step) for step in steps] == [Changed, Replayed, Started, Replayed, Changed, New, InSync]
+    assert steps[3].appended == Appended(7, 2)
+    assert (steps[-1].state.known, steps[-1].state.changes) == (UIDSet("1:2"), ())

@@ -21,18 +21,19 @@ SEEN = flags_digest({"\\Seen"})
 CASES = [
     pytest.param(
         MirrorState(),
-        '{"version":1,"uid_validity":null,"uid_next":1,"mod_seq":null,"known":"","digests":{}}',
+        '{"version":1,"uid_validity":null,"uid_next":1,"mod_seq":null,"known":"","digests":{},"changes":[]}',
         id="nothing",
     ),
     pytest.param(
         MirrorState(uid_validity=7, uid_next=9, mod_seq=2**63 - 1, known=UIDSet("8,1:3")),
-        '{"version":1,"uid_validity":7,"uid_next":9,"mod_seq":9223372036854775807,"known":"1:3,8","digests":{}}',
+        '{"version":1,"uid_validity":7,"uid_next":9,"mod_seq":9223372036854775807,"known":"1:3,8",'
+        '"digests":{},"changes":[]}',
         id="with mod-sequences",
     ),
     pytest.param(
         MirrorState(uid_validity=7, uid_next=9, known=UIDSet("1:3"), digests=((NONE, UIDSet("3,1,2")),)),
         '{"version":1,"uid_validity":7,"uid_next":9,"mod_seq":null,"known":"1:3",'
-        f'"digests":{{"{NONE}":"1:3"}}}}',
+        f'"digests":{{"{NONE}":"1:3"}},"changes":[]}}',
         id="with flags",
     ),
 ]
@@ -99,6 +100,7 @@ VALID: dict[str, Any] = {
     "mod_seq": None,
     "known": "1:3",
     "digests": {},
+    "changes": [],
 }
 
 NOT_CASES: list[tuple[dict[str, object], str]] = [
@@ -118,6 +120,9 @@ NOT_CASES: list[tuple[dict[str, object], str]] = [
     ({"known": "0"}, "expected a sequence set"),
     ({"known": "1\r\nA1 NOOP"}, "expected a sequence set"),
     ({"known": ["1"]}, "known: expected str"),
+    ({"changes": {}}, "changes: expected list"),
+    ({"changes": ["x"]}, "expected a change, got 'x'"),
+    ({"changes": [{"change": "drop"}]}, "expected one of store, add, move, expunge"),
     ({"digests": []}, "digests: expected dict"),
     ({"digests": {"x": "1"}}, "expected a digest of flags, got 'x'"),
     ({"digests": {NONE: 1}}, f"{NONE}: expected str"),

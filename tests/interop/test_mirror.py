@@ -9,7 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mailproto.imap.mirror import InSync, Reset
+from mailproto.imap.mirror import (
+    AddMessage,
+    ExpungeMessages,
+    InSync,
+    MirrorStep,
+    MoveMessages,
+    Refused,
+    Reset,
+    StoreFlags,
+    Uncertain,
+)
+from mailproto.imap.sequence import UIDSet
 from support_imap_products import KINDS, Connection, Product, open_connection, reopened
 from support_imap_rows import ONE
 from support_mirror import Copy
@@ -23,6 +34,8 @@ WAYS = [
     ("Cyrus", "CONDSTORE"),
     ("pymap", "flags"),
 ]
+DRAFT = b"Message-ID: <draft@x.example>\r\nSubject: draft\r\n\r\nto be continued\r\n"
+
 ASKED = {
     "QRESYNC": rb"\(QRESYNC \(",
     "CONDSTORE": rb"\(CHANGEDSINCE \d+\)",
@@ -75,12 +88,12 @@ def found(other: imaplib.IMAP4) -> list[str]:
 def flags_of(other: imaplib.IMAP4) -> dict[int, set[str]]:
     """Return the flags of all messages as a client that is not ours sees them."""
     other.noop()
-    lines = [line for line in other.uid("FETCH", "1:*", "(UID FLAGS)")[1] if isinstance(line, bytes)]
     flags = {}
-    for line in lines:
-        (uid,) = re.findall(rb"UID (\d+)", line)
-        flags[int(uid)] = set(imaplib.ParseFlags(line)) - {b"\\Recent"}
-    return {uid: {flag.decode() for flag in each} for uid, each in flags.items()}
+    for line in other.uid("FETCH", "1:*", "(UID FLAGS)")[1]:
+        # Changes of others that come meanwhile have no UID.
+        if isinstance(line, bytes) and (uid := re.search(rb"UID (\d+)", line)):
+            flags[int(uid[1])] = {flag.decode() for flag in imaplib.ParseFlags(line)} - {"\\Recent"}
+    return flags
 
 
 def copied(copy: Copy) -> dict[int, set[str]]:
@@ -110,3 +123,69 @@ def test_nothing_is_lost_or_doubled_while_others_change_the_mailbox(
             assert re.search(ASKED[way], synchronize(at, copy, way))
             assert copied(copy) == flags_of(other)
             assert synchronize(at, copy, way).count(b"FETCH") == (way == "flags")
+
+
+def archive_of(at: Connection) -> str:
+    return f"{at.mailbox}-archive"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("product", "way"), WAYS, indirect=["product"])
+def test_what_was_done_offline_is_done_on_the_server_once(product: Product, way: str, kind: str) -> None:
+    """The connection is lost after every step, and what that step said is not known then."""
+    copy = Copy()
+    with open_connection(kind, product) as at:
+        at.login()
+        at.fill([ONE] * 8)
+        at.imap.create(archive_of(at))
+        synchronize(at, copy, way)
+        uids = [UIDSet.of((uid,)) for uid in at.uids]
+        state = copy.mirrored()
+        changes = (
+            StoreFlags(uids[0] | uids[1], frozenset({"\\Seen"}), frozenset({"\\Flagged"})),
+            AddMessage("draft", frozenset({"\\Draft"}), message_id="<draft@x.example>"),
+            MoveMessages(uids[2] | uids[3], archive_of(at)),
+            ExpungeMessages(uids[4] | uids[5]),
+            StoreFlags(uids[6] | uids[7], frozenset({"\\Answered"}), unchanged_since=state.mod_seq),
+        )
+        copy.json = state.queued(*changes).to_json()
+        with at.other() as other:
+            other.select(at.mailbox)
+            other.uid("STORE", str(uids[1]), "+FLAGS", "(\\Flagged)")
+            other.uid("STORE", str(uids[3]), "+FLAGS", "(\\Deleted)")
+            other.expunge()
+            other.uid("STORE", str(uids[6]), "+FLAGS", "(\\Flagged)")
+            steps = replay(at, copy, way)
+            assert copied(copy) == flags_of(other)
+            flags = flags_of(other)
+            expected = {uids[0]: {"\\Seen"}, uids[1]: {"\\Seen"}, uids[7]: {"\\Answered"}}
+            has_conflict = state.mod_seq is not None
+            expected[uids[6]] = {"\\Flagged"} if has_conflict else {"\\Flagged", "\\Answered"}
+            for uid, names in expected.items():
+                assert flags.pop(next(iter(uid))) == names
+            assert list(flags.values()) == [{"\\Draft"}]
+            conflicts = [each.uid for step in steps for each in getattr(step, "conflicts", ())]
+            assert set(conflicts) == ({at.uids[6]} if has_conflict else set())
+            other.select(archive_of(at))
+            assert len(found(other)) == 1
+        assert copy.mirrored().changes == ()
+
+
+def replay(at: Connection, copy: Copy, way: str) -> list[MirrorStep]:
+    """Synchronize until all is done; each time one step more is stored, and one more is lost."""
+    heard: list[MirrorStep] = []
+    for most in itertools.count():
+        with reopened(at) as again:
+            again.login()
+            if way == "CONDSTORE":
+                again.imap.select(at.mailbox)
+            steps = again.imap.mirror(at.mailbox, copy.mirrored(), batch=3, find=lambda name: DRAFT)
+            for number, step in enumerate(steps):
+                assert not isinstance(step, Uncertain | Refused)
+                heard.append(step)
+                if number == most:
+                    break
+                copy.store(step)
+            else:
+                return heard
+    raise AssertionError("it has no end")

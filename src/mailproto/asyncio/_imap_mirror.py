@@ -7,7 +7,7 @@ from typing import final
 from mailproto.asyncio._driver import ClientDriver
 from mailproto.imap.fetching import Items
 from mailproto.imap.inbox import Inboxes
-from mailproto.imap.mirror import MirrorState, MirrorStep
+from mailproto.imap.mirror import MessageFinder, MirrorState, MirrorStep
 from mailproto.imap.mirroring import BATCH, Mirroring
 
 __all__ = ["Mirror", "MirrorMethods"]
@@ -56,13 +56,18 @@ class MirrorMethods:
         *items: Items,
         is_read_only: bool = False,
         batch: int = BATCH,
+        find: MessageFinder | None = None,
     ) -> Mirror:
         """Bring a copy of *mailbox* in step: iterate over what is new, changed and gone (RFC 4549).
 
         *state* is that of the copy, None for an empty one. Store each step and its `state` together: then a
         stop half way loses nothing, and the next call goes on from there. New messages come with their flags
         and *items*, at most *batch* in a step. QRESYNC or CONDSTORE is used where the server offers it; for
-        QRESYNC no mailbox may be selected yet, or `enable("QRESYNC")` be called before.
+        QRESYNC no mailbox may be selected yet, or `enable("QRESYNC")` be called before. What is in the queue
+        of the state (`MirrorState.queued`) is done on the server; *find* gives the message for the name in an
+        `AddMessage`.
         """
-        mirroring = Mirroring(self._session, mailbox, state, items, is_read_only=is_read_only, batch=batch)
+        mirroring = Mirroring(
+            self._session, mailbox, state, items, is_read_only=is_read_only, batch=batch, find=find
+        )
         return Mirror(self._driver, mirroring)

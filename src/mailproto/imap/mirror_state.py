@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any, Final, Self, TypeAlias, final
+from typing import Final, Self, final
 
 from mailproto import _ranges
 from mailproto._ranges import Ranges
 from mailproto.errors import LocalProtocolError
+from mailproto.imap._json import JSONObject, json_object, member, optional
 from mailproto.imap.codes import check_nz_number
 from mailproto.imap.ext.condstore import check_mod_seq
 from mailproto.imap.fetch import FLAGS
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.flags import RECENT
+from mailproto.imap.local_changes import LocalChange, change_of, json_of, uids_of
 from mailproto.imap.sequence import UIDSet, check_known
 
-__all__ = ["JSONObject", "MirrorState", "StateBuilder", "flags_digest", "member"]
+__all__ = ["MirrorState", "StateBuilder", "flags_digest"]
 
 VERSION: Final = 1
 MAX_JSON: Final = 67_108_864
 """Octets of a state in JSON that are read; 200,000 messages with UIDs far apart take 2 MiB."""
 MAX_DIGESTS: Final = 1_000
 """Combinations of flags that are remembered; messages with others are told as changed every time."""
-
-JSONObject: TypeAlias = Mapping[str, object]
 
 
 def flags_digest(flags: Iterable[str]) -> str:
@@ -49,7 +49,8 @@ class MirrorState:
     `known` are the messages that it has: all those below `uid_next`, and perhaps some above. All that
     happened to them up to `mod_seq` has been told. That is None where the server has no mod-sequences, or
     where they cannot be relied on; then `digests` are the flags that have been told (`flags_digest`), each
-    with the messages that have them. Raises LocalProtocolError for what cannot be.
+    with the messages that have them. `changes` is the queue of what is to be done on the server. Raises
+    LocalProtocolError for what cannot be.
     """
 
     uid_validity: int | None = None
@@ -57,6 +58,7 @@ class MirrorState:
     mod_seq: int | None = None
     known: UIDSet = field(default_factory=UIDSet)
     digests: tuple[tuple[str, UIDSet], ...] = ()
+    changes: tuple[LocalChange, ...] = ()
 
     def __post_init__(self) -> None:
         check_nz_number(self.uid_next)
@@ -72,6 +74,11 @@ class MirrorState:
         digests = {digest: _merged(uids) for digest, uids in self.digests}
         _check_digests(digests, len(self.digests))
         object.__setattr__(self, "digests", tuple(sorted(digests.items())))
+        if not all(isinstance(change, LocalChange) for change in self.changes):
+            raise LocalProtocolError(
+                "changes: expected StoreFlags, AddMessage, MoveMessages, ExpungeMessages"
+            )
+        object.__setattr__(self, "changes", tuple(self.changes))
 
     @classmethod
     def of_parsed(
@@ -81,14 +88,26 @@ class MirrorState:
         mod_seq: int | None,
         known: Ranges,
         digests: Mapping[str, Ranges],
+        changes: tuple[LocalChange, ...] = (),
     ) -> Self:
         """Return the state of what is known to be right; skips validation."""
         new = cls.__new__(cls)
         sets = tuple((digest, UIDSet.of_parsed(uids)) for digest, uids in sorted(digests.items()))
-        values = uid_validity, uid_next, mod_seq, UIDSet.of_parsed(known), sets
+        values = uid_validity, uid_next, mod_seq, UIDSet.of_parsed(known), sets, changes
         for name, value in zip(cls.__slots__, values, strict=True):
             object.__setattr__(new, name, value)
         return new
+
+    def queued(self, *changes: LocalChange) -> MirrorState:
+        """Return the state with *changes* at the end of the queue (RFC 4549 section 4.2).
+
+        Raises LocalProtocolError if one is about messages that the copy does not have.
+        """
+        for change in changes:
+            unknown = uids_of(change) - self.known
+            if unknown:
+                raise LocalProtocolError(f"expected messages that are known, got {str(unknown)[:40]}")
+        return replace(self, changes=(*self.changes, *changes))
 
     def to_json(self) -> str:
         """Return the state as JSON, in ASCII, on one line."""
@@ -99,6 +118,7 @@ class MirrorState:
             "mod_seq": self.mod_seq,
             "known": str(self.known),
             "digests": {digest: str(uids) for digest, uids in self.digests},
+            "changes": [json_of(change) for change in self.changes],
         }
         return json.dumps(data, separators=(",", ":"))
 
@@ -114,6 +134,7 @@ class MirrorState:
             mod_seq=optional(data, "mod_seq", int),
             known=UIDSet(member(data, "known", str)),
             digests=tuple(_digests_of(member(data, "digests", dict))),
+            changes=tuple(map(change_of, member(data, "changes", list))),
         )
 
 
@@ -124,25 +145,7 @@ def _parsed(text: str | bytes) -> JSONObject:
         data = json.loads(text)
     except (ValueError, RecursionError):
         raise LocalProtocolError("expected a state in JSON") from None
-    if not isinstance(data, dict):
-        raise LocalProtocolError(f"expected a state in JSON, got {str(data)[:40]!r}")
-    return data
-
-
-def member(data: JSONObject, name: str, kind: type[Any]) -> Any:
-    """Return the member *name* of *data*, which must be a *kind*; a bool is no int here.
-
-    Raises LocalProtocolError.
-    """
-    value = data.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise LocalProtocolError(f"{name[:40]}: expected {kind.__name__}, got {str(value)[:40]!r}")
-    return value
-
-
-def optional(data: JSONObject, name: str, kind: type[Any]) -> Any:
-    """Return the member *name*, None if that is what stands there."""
-    return None if data.get(name) is None else member(data, name, kind)
+    return json_object(data, "a state in JSON")
 
 
 def _digests_of(data: JSONObject) -> Iterable[tuple[str, UIDSet]]:
@@ -172,7 +175,7 @@ def _check_digests(digests: Mapping[str, UIDSet], count: int) -> None:
 class StateBuilder:
     """A state while it moves on; `state` is a picture of it."""
 
-    __slots__ = ("_digests", "_known", "_mod_seq", "uid_next", "uid_validity")
+    __slots__ = ("_digests", "_known", "_mod_seq", "changes", "uid_next", "uid_validity")
 
     def __init__(self, state: MirrorState) -> None:
         self.uid_validity: int | None = state.uid_validity
@@ -180,12 +183,13 @@ class StateBuilder:
         self._mod_seq: int | None = state.mod_seq
         self._known: Ranges = state.known.merged
         self._digests: dict[str, Ranges] = {digest: uids.merged for digest, uids in state.digests}
+        self.changes: tuple[LocalChange, ...] = state.changes
 
     @property
     def state(self) -> MirrorState:
         """The state as it is now."""
         return MirrorState.of_parsed(
-            self.uid_validity, self.uid_next, self._mod_seq, self._known, self._digests
+            self.uid_validity, self.uid_next, self._mod_seq, self._known, self._digests, self.changes
         )
 
     @property
@@ -204,10 +208,13 @@ class StateBuilder:
         if mod_seq is not None:
             self._digests = {}
 
-    def reset(self, uid_validity: int | None) -> None:
-        """Know nothing of a mailbox with this UIDVALIDITY."""
+    def reset(self, uid_validity: int | None) -> tuple[LocalChange, ...]:
+        """Know nothing of a mailbox with this UIDVALIDITY; return the changes that mean nothing any more."""
         self.uid_validity, self.uid_next, self._mod_seq = uid_validity, 1, None
         self._known, self._digests = (), {}
+        dropped = tuple(change for change in self.changes if uids_of(change))
+        self.changes = tuple(change for change in self.changes if not uids_of(change))
+        return dropped
 
     def add(self, messages: Iterable[FetchData]) -> None:
         """Note that the copy has *messages*."""

@@ -4,7 +4,8 @@ It is one procedure that is written from top to bottom. Beside the instructions 
 `Mirroring.fill` runs it from one step to the next. What it asks for depends on what the server has: with
 QRESYNC, SELECT tells what changed and vanished (RFC 7162 section 3.2.5); with CONDSTORE, FETCH tells what
 changed and SEARCH what is still there (RFC 4549 section 6.1); without both, all flags are fetched and
-compared with what was told (section 4.3.1). New messages come last, in batches.
+compared with what was told (section 4.3.1). Then what was done offline is done on the server, and what that
+has changed is asked for in the same way. New messages come last, in batches.
 
 What happens on the server after SELECT is found by the next synchronization: its mod-sequences are greater
 than HIGHESTMODSEQ was, its UIDs are at or above UIDNEXT, or its flags are others than were told.
@@ -34,9 +35,20 @@ from mailproto.imap.fetch import FLAGS
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.fetching import LAST_UID, Fetching, Items, fetch_modifiers
 from mailproto.imap.inbox import Hold, Inboxes
-from mailproto.imap.mirror import Changed, InSync, MirrorState, MirrorStep, New, Reset, Vanished
+from mailproto.imap.local_changes import AddMessage
+from mailproto.imap.mirror import (
+    Changed,
+    InSync,
+    MessageFinder,
+    MirrorState,
+    MirrorStep,
+    New,
+    Reset,
+    Vanished,
+)
 from mailproto.imap.mirror_state import StateBuilder
 from mailproto.imap.parameters import Parameters
+from mailproto.imap.replaying import Replaying
 from mailproto.imap.responses import ExistsData
 from mailproto.imap.search import UID
 from mailproto.imap.sequence import UIDSet
@@ -113,14 +125,16 @@ class _Selected:
 class Mirroring:
     """One synchronization: `ready` holds the next step, which `fill` waits for.
 
-    *items* are fetched of new messages, beside the flags; a step has at most *batch* messages. From the first
-    step on the mailbox is held until the last one, or until `close`. Raises LocalProtocolError for a *batch*
-    below 1.
+    *items* are fetched of new messages, beside the flags; a step has at most *batch* messages. *find* gives
+    those that are to be added. From the first step on the mailbox is held until the last one, or until
+    `close`. Raises LocalProtocolError for a *batch* below 1, and for changes that cannot be carried out so.
     """
 
     __slots__ = (
         "_batch",
         "_builder",
+        "_changed",
+        "_find",
         "_hold",
         "_is_read_only",
         "_items",
@@ -142,6 +156,7 @@ class Mirroring:
         *,
         is_read_only: bool = False,
         batch: int = BATCH,
+        find: MessageFinder | None = None,
     ) -> None:
         if batch < 1:
             raise LocalProtocolError(f"batch: expected 1 or more, got {batch}")
@@ -151,13 +166,23 @@ class Mirroring:
         self._items = items
         self._is_read_only = is_read_only
         self._batch = batch
+        self._find = find
+        self._check_changes()
         self._hold: Hold | None = None
-        # All that the server is known to have.
+        # Those whose flags were told, and those that the server has told of since SELECT.
+        self._changed: Ranges = ()
         self._seen: Ranges = ()
         self._wanted: Ranges = ()
         self._script: Script | None = self._run()
         self.ready: deque[MirrorStep] = deque()
         self.is_finished: bool = False
+
+    def _check_changes(self) -> None:
+        changes = self._builder.changes
+        if changes and self._is_read_only:
+            raise LocalProtocolError("expected no changes in the queue of a mailbox that is only read")
+        if self._find is None and any(isinstance(change, AddMessage) for change in changes):
+            raise LocalProtocolError("expected find=, which gives the messages to be added")
 
     def fill(self) -> Flow[None]:
         """Wait until there is a step in `ready`, or no more to come. Raises IMAPStatusError."""
@@ -199,11 +224,21 @@ class Mirroring:
 
     def _run(self) -> Script:
         yield from self._enable()
+        selected = yield from self._catch_up()
+        if self._builder.changes:
+            changed = UIDSet.of_parsed(self._changed)
+            yield from Replaying(self._session, self._builder, selected.uid_next, changed, self._find).run()
+            selected = yield from self._catch_up()
+        yield from self._tell_new(selected)
+        yield InSync(self._builder.state)
+
+    def _catch_up(self) -> Generator[Instruction | MirrorStep, Any, _Selected]:
+        """Select the mailbox, and tell what became of the messages that are known."""
+        self._seen = ()
         selected = yield from self._select()
         yield from self._check_validity(selected)
         yield from self._tell_known(selected)
-        yield from self._tell_new(selected)
-        yield InSync(self._builder.state)
+        return selected
 
     # Selecting.
 
@@ -225,7 +260,7 @@ class Mirroring:
         session, parameters = self._session, self._parameters()
         selected = _Selected(any(isinstance(each, QResync) for each in parameters))
         inbox = yield from session.send(self._selecting(parameters))
-        self._hold = session.hold(self._mailbox)
+        self._hold = self._hold or session.hold(self._mailbox)
         try:
             while inbox.status is None:
                 yield from session.wait(inbox)
@@ -263,9 +298,9 @@ class Mirroring:
         is_anew = selected.uid_next is not None and selected.uid_next < builder.uid_next
         if validity != builder.uid_validity or not selected.is_sticky or is_anew:
             was_known = builder.uid_validity is not None
-            builder.reset(validity)
+            dropped = builder.reset(validity)
             if was_known:
-                yield Reset(builder.state)
+                yield Reset(builder.state, dropped)
 
     # What became of the messages that are known.
 
@@ -329,6 +364,8 @@ class Mirroring:
         )
         if changed:
             builder.note_flags(changed)
+            told = _ranges.from_numbers(message.uid for message in changed)
+            self._changed = _ranges.merge((*self._changed, *told))
             yield Changed(changed, builder.state)
 
     def _tell_gone(self, gone: Ranges) -> Script:
