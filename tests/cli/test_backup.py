@@ -21,7 +21,7 @@ from mailproto.cache import MailboxCache
 from mailproto.cli import main
 from mailproto.cli._backup import MAX_NAME, file_name
 from mailproto.cli._exit import Exit
-from mailproto.cli._output import showing_progress
+from mailproto.cli._output import printable, showing_progress
 from mailproto.imap.sequence import UIDSet
 from mailproto.store import MemoryStore, StoreError
 from mailproto.sync import serve_imap
@@ -286,6 +286,10 @@ def test_a_wrong_call_is_told_in_one_line(
     printed = capsys.readouterr().err
     assert printed.startswith(f"mailproto: {complaint}")
     assert printed.count("\n") == 1
+
+
+def test_what_no_terminal_has_is_printed_as_escapes() -> None:
+    assert printable("a\x1b[31m\r\n\x9b\udcff\xf6") == "a\\x1b[31m\\x0d\\x0a\\x9b\\udcff\xf6"
 
 
 def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,13 @@ import imaplib
 import itertools
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from mailproto.cli import main
+from mailproto.cli._backup import file_name
+from mailproto.imap import BodySection
 from mailproto.imap.mirror import (
     AddMessage,
     ExpungeMessages,
@@ -21,7 +25,7 @@ from mailproto.imap.mirror import (
     Uncertain,
 )
 from mailproto.imap.sequence import UIDSet
-from support_imap_products import KINDS, Connection, Product, open_connection, reopened
+from support_imap_products import KINDS, PRODUCTS, Connection, Product, open_connection, reopened
 from support_imap_rows import ONE
 from support_mirror import Copy
 
@@ -189,3 +193,28 @@ def replay(at: Connection, copy: Copy, way: str) -> list[MirrorStep]:
             else:
                 return heard
     raise AssertionError("it has no end")
+
+
+@pytest.mark.parametrize("product", PRODUCTS, indirect=True)
+def test_all_mailboxes_are_saved_octet_by_octet(
+    product: Product, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_connection("sync", product) as at:
+        at.login()
+        at.fill([ONE, b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 20_000])
+        at.imap.create("Gr\xf6\xdfe")
+        at.imap.append("Gr\xf6\xdfe", b"Subject: last\r\n\r\n.dot\r\n")
+        url = f"imap://{at.user}:{product.password}@127.0.0.1:{product.port}"
+        options = [str(tmp_path), "--tls", "none", "--allow-cleartext-login"]
+        assert main(["imap", "--backup", url, *options]) == 0
+        rows = dict(line.split("\t", 1) for line in capsys.readouterr().out.splitlines())
+        assert rows[at.mailbox] == "2\t0\t0"
+        assert rows["Gr\xf6\xdfe"] == "1\t0\t0"
+        for mailbox in (at.mailbox, "Gr\xf6\xdfe"):
+            view = at.imap.select(mailbox)
+            messages = at.imap.uid_fetch("1:*", BodySection()).all()
+            expected = {f"{view.uid_validity}-{each.uid}.eml": each[BodySection()] for each in messages}
+            folder = tmp_path / file_name(mailbox)
+            assert {path.name: path.read_bytes() for path in folder.iterdir()} == expected
+        assert main(["imap", "--backup", url, *options]) == 0
+        assert {line.split("\t", 1)[1] for line in capsys.readouterr().out.splitlines()} == {"0\t0\t0"}
