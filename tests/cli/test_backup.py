@@ -39,12 +39,15 @@ class Store(MemoryStore):
         self.held: int | None = None
         self.is_held, self.may_go_on = threading.Event(), threading.Event()
         self.broken: set[int] = set()
+        self.going: set[int] = set()
 
     def open(self, mailbox: str, uid: int) -> Any:
         self.opened.append(uid)
         if uid == self.held:
             self.is_held.set()
             assert self.may_go_on.wait(60)
+        if uid in self.going:
+            self.expunge(mailbox, UIDSet.of((uid,)))
         if uid in self.broken:
             raise StoreError("UNAVAILABLE", "not this one")
         return super().open(mailbox, uid)
@@ -188,6 +191,22 @@ def test_a_message_that_cannot_be_fetched_is_told_and_tried_again(
         assert capsys.readouterr().out == "INBOX\t1\t0\t0\n"
         assert set(store.opened) == {2}
     assert files(tmp_path) == {f"INBOX/7-{uid}.eml": octets for uid, octets in MESSAGES.items()}
+
+
+def test_a_message_that_goes_while_it_is_fetched_is_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store()
+    for octets in MESSAGES.values():
+        store.put(octets)
+    store.going = {2}
+    (tmp_path / "INBOX").mkdir()
+    (tmp_path / "INBOX" / "7-3.part").write_bytes(b"half of a mess")
+    with serving(store) as url:
+        assert back_up(url, tmp_path) == Exit.DONE
+        assert back_up(url, tmp_path) == Exit.DONE
+    assert capsys.readouterr().out == "INBOX\t3\t0\t0\nINBOX\t0\t0\t1\n"
+    assert files(tmp_path) == {f"INBOX/7-{uid}.eml": MESSAGES[uid] for uid in (1, 3, 4)}
 
 
 def test_a_mailbox_that_is_refused_does_not_end_it(

@@ -338,6 +338,7 @@ DIALOGUES = {
             ([b"A4 UID SEARCH UID 1:8"], b"* SEARCH 1 3 8\r\nA4 OK done\r\n"),
             (
                 [b"A5 UID FETCH 9:10 (FLAGS RFC822.SIZE)"],
+                b"* 9 FETCH (UID x FLAGS () RFC822.SIZE 44)\r\n"
                 b"* 4 FETCH (UID 10 FLAGS () RFC822.SIZE 44)\r\nA5 OK done\r\n",
             ),
         ),

@@ -29,12 +29,10 @@ class Mirror:
         return self
 
     async def __anext__(self) -> MirrorStep:
-        ready = self._mirroring.ready
-        if not ready:
-            await self._driver.run(self._mirroring.fill())
-            if not ready:
-                raise StopAsyncIteration
-        return ready.popleft()
+        await self._driver.run(self._mirroring.fill())
+        if not self._mirroring.ready:
+            raise StopAsyncIteration
+        return self._mirroring.ready.popleft()
 
     def close(self) -> None:
         """Want no more; without IO."""

@@ -29,12 +29,10 @@ class Mirror:
         return self
 
     def __next__(self) -> MirrorStep:
-        ready = self._mirroring.ready
-        if not ready:
-            self._driver.run(self._mirroring.fill())
-            if not ready:
-                raise StopIteration
-        return ready.popleft()
+        self._driver.run(self._mirroring.fill())
+        if not self._mirroring.ready:
+            raise StopIteration
+        return self._mirroring.ready.popleft()
 
     def close(self) -> None:
         """Want no more; without IO."""
