@@ -11,11 +11,14 @@ from mailproto.errors import IMAPStatusError, LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.imap.client_flows import noop
 from mailproto.imap.commands import Command, Select
-from mailproto.imap.fetch import RFC822_SIZE
+from mailproto.imap.ext.message_limit import MessageLimitCode
+from mailproto.imap.fetch import FLAGS, RFC822_SIZE
+from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.mirror import InSync, MirrorState, MirrorStep, New, Vanished, flags_digest
 from mailproto.imap.mirroring import Mirroring
 from mailproto.imap.sequence import UIDSet
+from mailproto.imap.status import No, Ok
 from mailproto.limits import IMAPLimits
 from support_imap_dialogue import Step, Told, tell, tell_in_pieces
 from support_inbox import Line
@@ -228,6 +231,35 @@ def test_a_select_that_tells_too_much_is_asked_again(monkeypatch: pytest.MonkeyP
     assert copy.flags == box.flags
 
 
+class WithoutUID(Server):
+    """A server that tells flags of a message, and not of which one."""
+
+    def carry_out(self, command: Command) -> Ok | No:
+        status = super().carry_out(command)
+        if isinstance(command, Select):
+            self.conn.send(FetchData(1, FLAGS.answer(frozenset())))
+        return status
+
+
+class InPart(Server):
+    """A server that says that it has not told all."""
+
+    def carry_out(self, command: Command) -> Ok | No:
+        status = super().carry_out(command)
+        return Ok("in part", MessageLimitCode(5, 3)) if isinstance(command, Select) else status
+
+
+@pytest.mark.parametrize("kind_of_server", [WithoutUID, InPart])
+def test_a_select_that_does_not_tell_all_is_asked_again(kind_of_server: type[Server]) -> None:
+    box, copy = filled(), Copy()
+    synchronize(Server(box, "QRESYNC"), copy)
+    box.set_flags(1, "\\Seen")
+    server = kind_of_server(box, "QRESYNC", more=("MESSAGELIMIT=5",))
+    assert names(synchronize(server, copy)) == ["Changed", "InSync"]
+    assert server.said == ["ENABLE", "SELECT", "UID FETCH"]
+    assert copy.flags == box.flags
+
+
 def test_a_uid_validity_that_stays_though_uids_begin_anew_resets_too() -> None:
     box, copy = filled(), Copy()
     synchronize(Server(box, "QRESYNC"), copy)
@@ -435,6 +467,20 @@ DIALOGUES = {
         ),
         [("New", [9]), ("InSync", [])],
         json_of("1:3,9", 10, 50),
+    ),
+    "the last UID that there can be": (
+        "CONDSTORE",
+        state_of("1", 2, 50),
+        (
+            ([b"A2 SELECT INBOX (CONDSTORE)"], selected(2, "UIDVALIDITY 7", "HIGHESTMODSEQ 50")),
+            ([b"A3 UID SEARCH UID 1"], b"* SEARCH 1\r\nA3 OK .\r\n"),
+            (
+                [b"A4 UID FETCH 2:4294967295 (FLAGS RFC822.SIZE)"],
+                b"* 2 FETCH (UID 4294967295 FLAGS () RFC822.SIZE 1)\r\nA4 OK .\r\n",
+            ),
+        ),
+        [("New", [4294967295]), ("InSync", [])],
+        json_of("1,4294967295", 4294967295, 50),
     ),
     "an empty mailbox": (
         "CONDSTORE",

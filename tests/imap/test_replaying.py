@@ -148,6 +148,8 @@ def test_a_stop_at_each_step_carries_out_each_change_once(
 def test_flags_that_others_changed_meanwhile_are_a_conflict_if_that_is_asked_for() -> None:
     for kind in KINDS:
         at = Offline(kind, FULL)
+        at.box.set_flags(1, "\\Flagged")
+        at.online()
         change = StoreFlags(
             UIDSet("1:4"),
             frozenset({"\\Seen"}),
@@ -240,6 +242,16 @@ def test_a_message_that_did_not_arrive_is_sent_again() -> None:
         assert [type(step) for step in steps[:2]] == [Started, Replayed]
         assert at.box.octets[10] == MESSAGES["draft"]
         assert len(at.box.octets) == 10
+
+
+def test_what_was_added_just_before_is_not_taken_for_the_message() -> None:
+    at = Offline("QRESYNC", FULL, AddMessage("draft"), AddMessage("note"))
+    first, second, third = at.online(stop_after=3)
+    assert isinstance(first, Started)
+    assert isinstance(second, Replayed)
+    assert isinstance(third, Started)
+    assert Replayed in map(type, at.online())
+    assert list(at.box.octets.values())[9:] == [MESSAGES["draft"], MESSAGES["note"]]
 
 
 def test_changes_that_cannot_be_carried_out_are_refused_before_anything_is_sent() -> None:
