@@ -77,7 +77,6 @@ class _Selected:
     """
 
     is_asked: bool
-
     uid_validity: int | None = None
     uid_next: int | None = None
     exists: int | None = None
@@ -96,7 +95,8 @@ class _Selected:
         elif isinstance(event, FetchData):
             self._add_change(event)
         elif isinstance(event, Ok):
-            self._add_code(event.code, event.code_name)
+            self._add_number(event.code)
+            self._add_word(event.code_name)
 
     def _add_change(self, message: FetchData) -> None:
         if "UID" not in message.keys or len(self.changed) == MAX_CHANGED:
@@ -105,14 +105,16 @@ class _Selected:
         if self.is_whole:
             self.changed.append(message)
 
-    def _add_code(self, code: ResponseCode | None, name: str | None) -> None:
+    def _add_number(self, code: ResponseCode | None) -> None:
         if isinstance(code, UIDValidityCode):
             self.uid_validity = code.uid_validity
         elif isinstance(code, UIDNextCode):
             self.uid_next = code.uid
         elif isinstance(code, HighestModSeqCode):
             self.highest = code.mod_seq
-        elif name == "UIDNOTSTICKY":
+
+    def _add_word(self, name: str | None) -> None:
+        if name == "UIDNOTSTICKY":
             self.is_sticky = False
         elif name == "CLOSED":
             # RFC 7162 section 3.2.11: "all responses before the CLOSED response code relate to the mailbox
