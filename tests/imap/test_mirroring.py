@@ -582,3 +582,26 @@ def test_a_synchronization_that_is_given_up_leaves_the_session_usable() -> None:
     line.feed(b"A3 OK done")
     assert task.is_done
     assert task.error is None
+
+
+@pytest.mark.parametrize("lines_before", [0, 2, 4, 5])
+def test_a_synchronization_that_another_task_closes_while_one_waits(lines_before: int) -> None:
+    """Whoever waits gets no step, and the connection goes on with what was on its way."""
+    line = Line()
+    mirroring = Mirroring(line.session, "INBOX")
+    task = line.start(mirroring.fill())
+    answer = selected(1, "UIDVALIDITY 3", "UIDNEXT 9").split(b"\r\n")[:-1]
+    answer += [b"* 1 FETCH (UID 8 FLAGS ())", b"A3 OK done"]
+    line.feed(*answer[:lines_before])
+    was_done = task.is_done
+    mirroring.close()
+    line.feed(*answer[lines_before : 4 if lines_before < 4 else 6])
+    assert task.is_done
+    assert task.error is None
+    assert bool(mirroring.ready) is was_done
+    line.sent()
+    task.run(noop(line.session))
+    (said,) = line.sent()
+    line.feed(said.partition(b" ")[0] + b" OK done")
+    assert task.is_done
+    assert task.error is None
