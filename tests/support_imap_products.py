@@ -229,6 +229,14 @@ class Blocking:
         value = getattr(self._target, name)
         return self._wrapped(value) if inspect.isroutine(value) else value
 
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            try:
+                value = self._loop.run_until_complete(_value(anext(self._target)))
+            except StopAsyncIteration:
+                return
+            yield value
+
     def _wrapped(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             result = method(*args, **kwargs)

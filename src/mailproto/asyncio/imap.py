@@ -30,6 +30,7 @@ from mailproto.asyncio._driver import ClientDriver
 from mailproto.asyncio._imap_admin import AdminMethods
 from mailproto.asyncio._imap_annotations import AnnotationMethods
 from mailproto.asyncio._imap_items import ItemsMethods
+from mailproto.asyncio._imap_mirror import Mirror, MirrorMethods
 from mailproto.asyncio._imap_modifiers import ModifierMethods
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
@@ -79,7 +80,7 @@ from mailproto.sasl._mechanism import ClientMechanism
 ResultT = TypeVar("ResultT")
 OpenedT = TypeVar("OpenedT", covariant=True)
 
-__all__ = ["Download", "IMAPClient", "Messages", "Updates", "serve_imap"]
+__all__ = ["Download", "IMAPClient", "Messages", "Mirror", "Updates", "serve_imap"]
 
 
 class _Part(Protocol[OpenedT]):
@@ -239,7 +240,7 @@ class Updates:
 
 
 @final
-class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, ModifierMethods):
+class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, MirrorMethods, ModifierMethods):
     """A client of an IMAP server: await or enter what `connect` returns.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
@@ -518,14 +519,19 @@ class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, ModifierMethods)
         return await self._run(flows.capabilities(self._session))
 
     def fetch(
-        self, sequence_set: SequenceSet | Numbers, *items: Items, changed_since: int | None = None
+        self,
+        sequence_set: SequenceSet | Numbers,
+        *items: Items,
+        changed_since: int | None = None,
+        progress: Progress | None = None,
     ) -> Messages:
         """Iterate over *items* of the messages with these sequence numbers.
 
-        With *changed_since* only of those whose mod-sequence is greater (RFC 7162).
+        With *changed_since* only of those whose mod-sequence is greater (RFC 7162). *progress* is called with
+        the messages that have come, and how many there can be, None if that is not known.
         """
-        numbers = flows.sequence_set(sequence_set)
-        return Messages(self._driver, Fetching(self._session, numbers, items, fetch_modifiers(changed_since)))
+        numbers, modifiers = flows.sequence_set(sequence_set), fetch_modifiers(changed_since)
+        return Messages(self._driver, Fetching(self._session, numbers, items, modifiers, progress))
 
     def uid_fetch(
         self,
@@ -534,15 +540,18 @@ class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, ModifierMethods)
         changed_since: int | None = None,
         vanished: bool = False,
         partial: tuple[int, int] | None = None,
+        progress: Progress | None = None,
     ) -> Messages:
         """Iterate over *items* of the messages with these UIDs; the set may be `1:*`.
 
         *changed_since* as for `fetch`. With *vanished* beside it the result's `vanished` has, once all is
         read, the UIDs of those that are gone since; this needs `enable("QRESYNC")` before. *partial* are two
-        places in the set, (1, 50) for the first fifty, (-1, -50) for the last (RFC 9394).
+        places in the set, (1, 50) for the first fifty, (-1, -50) for the last (RFC 9394). *progress* as for
+        `fetch`.
         """
+        numbers = flows.uid_set(uids)
         modifiers = fetch_modifiers(changed_since, vanished=vanished, partial=partial)
-        return Messages(self._driver, Fetching(self._session, flows.uid_set(uids), items, modifiers))
+        return Messages(self._driver, Fetching(self._session, numbers, items, modifiers, progress))
 
     def download(
         self,

@@ -119,7 +119,7 @@ Numbers: TypeAlias = str | int | Iterable[int]
 """What stands for a set of numbers beside the set itself: its wire form, one number, or several."""
 
 Progress: TypeAlias = Callable[[int, int | None], object]
-"""What is told of a transfer: how many octets are done, of how many, None if that cannot be known.
+"""What is told of a transfer: how many octets, or messages, are done, of how many, None if that is not known.
 
 In asyncio it may be a coroutine function. What it raises ends the transfer.
 """

@@ -71,12 +71,13 @@ from mailproto.sync._driver import ClientDriver
 from mailproto.sync._imap_admin import AdminMethods
 from mailproto.sync._imap_annotations import AnnotationMethods
 from mailproto.sync._imap_items import ItemsMethods
+from mailproto.sync._imap_mirror import Mirror, MirrorMethods
 from mailproto.sync._imap_modifiers import ModifierMethods
 from mailproto.sync._server import Server
 
 ResultT = TypeVar("ResultT")
 
-__all__ = ["Download", "IMAPClient", "Messages", "SelectedMailbox", "Updates", "serve_imap"]
+__all__ = ["Download", "IMAPClient", "Messages", "Mirror", "SelectedMailbox", "Updates", "serve_imap"]
 
 
 @final
@@ -249,7 +250,7 @@ class SelectedMailbox:
 
 
 @final
-class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, ModifierMethods):
+class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, MirrorMethods, ModifierMethods):
     """A client of an IMAP server: made by `connect`, and a context manager that says LOGOUT.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
@@ -482,14 +483,19 @@ class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, ModifierMethods)
         return self._run(flows.capabilities(self._session))
 
     def fetch(
-        self, sequence_set: SequenceSet | Numbers, *items: Items, changed_since: int | None = None
+        self,
+        sequence_set: SequenceSet | Numbers,
+        *items: Items,
+        changed_since: int | None = None,
+        progress: Progress | None = None,
     ) -> Messages:
         """Iterate over *items* of the messages with these sequence numbers.
 
-        With *changed_since* only of those whose mod-sequence is greater (RFC 7162).
+        With *changed_since* only of those whose mod-sequence is greater (RFC 7162). *progress* is called with
+        the messages that have come, and how many there can be, None if that is not known.
         """
-        numbers = flows.sequence_set(sequence_set)
-        return Messages(self._driver, Fetching(self._session, numbers, items, fetch_modifiers(changed_since)))
+        numbers, modifiers = flows.sequence_set(sequence_set), fetch_modifiers(changed_since)
+        return Messages(self._driver, Fetching(self._session, numbers, items, modifiers, progress))
 
     def uid_fetch(
         self,
@@ -498,15 +504,18 @@ class IMAPClient(AdminMethods, AnnotationMethods, ItemsMethods, ModifierMethods)
         changed_since: int | None = None,
         vanished: bool = False,
         partial: tuple[int, int] | None = None,
+        progress: Progress | None = None,
     ) -> Messages:
         """Iterate over *items* of the messages with these UIDs; the set may be `1:*`.
 
         *changed_since* as for `fetch`. With *vanished* beside it the result's `vanished` has, once all is
         read, the UIDs of those that are gone since; this needs `enable("QRESYNC")` before. *partial* are two
-        places in the set, (1, 50) for the first fifty, (-1, -50) for the last (RFC 9394).
+        places in the set, (1, 50) for the first fifty, (-1, -50) for the last (RFC 9394). *progress* as for
+        `fetch`.
         """
+        numbers = flows.uid_set(uids)
         modifiers = fetch_modifiers(changed_since, vanished=vanished, partial=partial)
-        return Messages(self._driver, Fetching(self._session, flows.uid_set(uids), items, modifiers))
+        return Messages(self._driver, Fetching(self._session, numbers, items, modifiers, progress))
 
     def download(
         self,
