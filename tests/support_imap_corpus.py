@@ -88,6 +88,16 @@ COMMAND_LINES = [
     b"a LISTRIGHTS {3+}\r\na b y\r\n",
     b"a MYRIGHTS x\r\n",
     b'a GETMETADATA (MAXSIZE 5 X (a {1+}\r\nb) DEPTH 1) "" (/a {4+}\r\n/a b)\r\n',
+    b"a STORE 1 ANNOTATION (/a (value.priv {30+}\r\n"
+    + b"n" * 30
+    + b' value.shared ~{3+}\r\n\0\0\0 x.priv "y"))\r\n',
+    b"a APPEND x ANNOTATION (/a (value.priv {30+}\r\n"
+    + b"n" * 30
+    + b" value.shared NIL)) {30+}\r\n"
+    + b"m" * 30
+    + b"\r\n",
+    b'a FETCH 1 (ANNOTATION ((/% "/a b" *) (value {4+}\r\nsize)))\r\n',
+    b'a SORT (REVERSE ANNOTATION {2+}\r\n/a value.priv) UTF-8 ANNOTATION /% value "x"\r\n',
     b"a SETMETADATA x (/a {30+}\r\n" + b"m" * 30 + b" /b ~{3+}\r\n\0\0\0 /c NIL)\r\n",
     b"a SELECT {3}\r\nfoo (QRESYNC (1 2 1:5 (1:2 7:8)) X-Y (a {1}\r\nb))\r\n",
     b"a SORT RETURN (COUNT PARTIAL 1:5) (REVERSE DATE) UTF-8 TEXT {1}\r\nx\r\n",
@@ -120,12 +130,17 @@ RESPONSE_LINES = [
     b"A1 NO [ALERT] no\r\n",
     b'* QUOTA "" (STORAGE 10 512)\r\n* QUOTAROOT {3}\r\na b ""\r\n',
     b'* ACL x {3}\r\na b lr\r\n* LISTRIGHTS x y "" l r\r\n* MYRIGHTS x lr\r\n',
+    b"* 1 FETCH (ANNOTATION (/a (value.priv {30}\r\n"
+    + b"n" * 30
+    + b' size.priv "30") /b (value.priv NIL)))\r\n'
+    b"* 2 FETCH (ANNOTATION (/a /b) FLAGS ())\r\n* OK [ANNOTATIONS 20480 NOPRIVATE] x\r\n",
     b"* METADATA x (/a {30}\r\n" + b"m" * 30 + b' /b ~{3}\r\n\0\0\0 /c "x")\r\n* METADATA "" /a /b\r\n',
     b'* URLFETCH "imap://h/m/;uid=1" {30}\r\n' + b"m" * 30 + b' b NIL\r\n* GENURLAUTH "a b" c\r\n',
     b'* LANGUAGE (EN {2}\r\nDE)\r\n* COMPARATOR i;basic ("x")\r\n* JMAPACCESS "https://x/"\r\n',
     b'* OK [INPROGRESS ("a" 5 9)] x\r\n* BYE [REFERRAL imap://x/ imap://y/] z\r\n',
     b"* OK [URLMECH INTERNAL XSAMPLE=P34OKhO7VEkCbsiYY8rGEg==] done\r\n",
     b"A1 NO [METADATA MAXSIZE 5] no\r\n",
+    b"A1 NO [ANNOTATE TOOBIG] no\r\n",
     b"* 12 FETCH (BINARY[1]<0> ~{30}\r\n" + b"m\0" * 15 + b" BINARY.SIZE[1] 30)\r\n",
     b'* 1 FETCH (RFC822 {2}\r\nab RFC822.HEADER "h" RFC822.TEXT NIL)\r\n',
     b'* 1 FETCH (BODYSTRUCTURE (("text" "plain" ("a" "b") "i" "d" "7bit" 5 1 "m" ("inline" ("c" "d")) '

@@ -101,6 +101,7 @@ FAMILIES = [
     ("METADATA", errors.MetadataRefused, False),
     ("BADEVENT", errors.NotifyRefused, False),
     ("NOTIFICATIONOVERFLOW", errors.NotifyRefused, False),
+    ("ANNOTATE", errors.AnnotationRefused, False),
     ("NOTSAVED", errors.SearchNotSaved, False),
     ("REFERRAL", errors.Referred, False),
     ("X-NEW", errors.IMAPStatusError, False),

@@ -11,7 +11,7 @@ import pytest
 import mailproto.asyncio
 import mailproto.sync
 
-CLASSES = ["Download", "IMAPClient", "Messages", "SMTPClient", "Server", "Updates"]
+CLASSES = ["Download", "IMAPClient", "Messages", "Mirror", "SMTPClient", "Server", "Updates"]
 FUNCTIONS = ["serve_imap", "serve_smtp"]
 
 OPENED = {
@@ -27,7 +27,7 @@ ONLY_ASYNCIO = {"Opening"}
 UNLIKE = {"Server": {"start", "drop", "factory", "context", "certificate"}}
 """What only a server that is started by `await` has."""
 
-SAME_KIND = {"close", "fetch", "uid_fetch"}
+SAME_KIND = {"close", "fetch", "mirror", "uid_fetch"}
 """Without IO of their own: iterators, and closing without a word."""
 
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Final, Protocol, TypeVar
 
 __all__ = [
     "AlreadyExists",
+    "AnnotationRefused",
     "AuthenticationFailed",
     "AuthorizationFailed",
     "CannotBeDone",
@@ -553,6 +554,12 @@ class MetadataRefused(IMAPStatusError):
     """An annotation of a mailbox is too large, or one too many, or private ones are not kept (RFC 5464)."""
 
     CODES = frozenset({"METADATA"})
+
+
+class AnnotationRefused(IMAPStatusError):
+    """An annotation of a message is too large, or one too many (RFC 5257)."""
+
+    CODES = frozenset({"ANNOTATE"})
 
 
 class SearchNotSaved(IMAPStatusError):

@@ -109,7 +109,7 @@ class IMAPLimits:
     max_discard: int = 1_048_576
     """Octets of a refused non-synchronizing literal that a server reads before it says BYE instead."""
     max_append: int = 52_428_800
-    """Octets of an appended message (RFC 7889); 0: no limit."""
+    """Octets of an appended message, which a server announces after login (RFC 7889); 0: no limit."""
     max_section: int = 16_777_216
     """Octets of a body section that an adapter gives as bytes; `download` has no such limit."""
     max_depth: int = 100
@@ -120,6 +120,8 @@ class IMAPLimits:
     """Commands sent by a client and not yet completed."""
     max_contexts: int = 100
     """Searches of a session whose results a server keeps up to date (RFC 5267)."""
+    max_results: int = 100_000
+    """Numbers in the live results of one search, at a client (RFC 5267)."""
     max_backlog: int = 16_777_216
     """Octets of received data that wait in the inbox of one command, those that `exchange` collects among
     them, and the octets of memory of what waits for its rest and of news that nobody takes."""

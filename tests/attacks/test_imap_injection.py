@@ -53,6 +53,17 @@ from mailproto.imap.ext.acl import (
     MyRightsData,
     SetACL,
 )
+from mailproto.imap.ext.annotate import (
+    ANNOTATION,
+    CHANGED_ANNOTATIONS,
+    Annotation,
+    AnnotationCriterion,
+    AppendAnnotations,
+    FetchAnnotations,
+    HasAnnotation,
+    StoreAnnotations,
+    UIDStoreAnnotations,
+)
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import Compress
 from mailproto.imap.ext.condstore import ModSeq
@@ -117,6 +128,11 @@ from mailproto.imap.sections import Specifier
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.status import Bye, No, Ok
 
+
+def annotation(entry: str = "a", attribute: str = "value", value: bytes | None = None) -> tuple[Annotation]:
+    return (Annotation(f"/{entry}", ((f"{attribute}.priv", value),)),)
+
+
 EVIL = ["\r\nz NOOP", "\nz NOOP", "\rz NOOP", "\0", "x\r\n", '"\r\nz NOOP', "{5}\r\nz NOOP", "{5+}\r\nz NO"]
 
 COMMANDS: dict[str, Callable[[str], Command]] = {
@@ -154,6 +170,10 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "APPEND text": lambda evil: Append("x", Catenate((TextLiteral(evil.encode()),))),
     "APPEND utf8": lambda evil: Append("x", UTF8Message(evil.encode())),
     "APPEND url": lambda evil: Append("x", Catenate((URLPart(evil),))),
+    "APPEND annotation": lambda evil: Append("x", b"", options=(AppendAnnotations(annotation(evil)),)),
+    "APPEND annotation value": lambda evil: Append(
+        "x", b"", options=(AppendAnnotations(annotation(value=evil.encode())),)
+    ),
     "REPLACE mailbox": lambda evil: Replace(1, evil, AppendMessage(b"")),
     "UID REPLACE message": lambda evil: UIDReplace(1, "x", AppendMessage(evil.encode())),
     "UID REPLACE flag": lambda evil: UIDReplace(1, "x", AppendMessage(b"", frozenset({evil}))),
@@ -164,6 +184,12 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SEARCH filter": lambda evil: Search(Filter(evil)),
     "SEARCH raw": lambda evil: Search(GmailRaw(evil)),
     "SEARCH label": lambda evil: Search(GmailLabel(evil)),
+    "SEARCH annotation": lambda evil: Search(HasAnnotation(f"/{evil}", "value", evil)),
+    "SEARCH annotation text": lambda evil: Search(HasAnnotation("*", "value", evil)),
+    "STORE annotation": lambda evil: StoreAnnotations(SequenceSet("1"), annotation(evil, evil)),
+    "UID STORE annotation value": lambda evil: UIDStoreAnnotations(
+        UIDSet("1"), annotation(value=evil.encode())
+    ),
     "STORE label": lambda evil: StoreLabels(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
     "UID STORE label": lambda evil: UIDStoreLabels(UIDSet("1"), StoreAction.ADD, frozenset({evil})),
     "SETACL mailbox": lambda evil: SetACL(evil, "y", frozenset("l")),
@@ -201,6 +227,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SEARCH charset": lambda evil: Search(Text("x"), evil),
     "FETCH set": lambda evil: Fetch(SequenceSet(evil), (BodySection(),)),
     "FETCH field": lambda evil: Fetch(SequenceSet("1"), (BodySection((), "HEADER.FIELDS", (evil,)),)),
+    "FETCH annotation": lambda evil: Fetch(SequenceSet("1"), (FetchAnnotations((f"/{evil}",), (evil,)),)),
     "FETCH item": lambda evil: UIDFetch(UIDSet("1"), (OtherItem(evil),)),
     "STORE flag": lambda evil: Store(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
     "COPY": lambda evil: Copy(SequenceSet("1"), evil),
@@ -212,6 +239,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "UID SEARCH text": lambda evil: UIDSearch(~Text(evil) | Subject(evil)),
     "UID STORE flag": lambda evil: UIDStore(UIDSet("1"), StoreAction.REPLACE, frozenset({evil})),
     "SORT criterion": lambda evil: Sort((SortCriterion(evil),), Text("x")),
+    "SORT annotation": lambda evil: Sort((AnnotationCriterion(f"/{evil}", "value.priv"),), Text("x")),
     "SORT text": lambda evil: Sort((SortCriterion("DATE"),), Text(evil)),
     "SORT charset": lambda evil: Sort((SortCriterion("DATE"),), Text("x"), evil),
     "UID SORT criteria": lambda evil: UIDSort(sort_criteria(evil), Text("x")),
@@ -266,6 +294,8 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "metadata": lambda evil: MetadataData(evil, (("/a", evil.encode()),)),
     "metadata entry": lambda evil: MetadataData("x", ((f"/{evil}", None),)),
     "metadata changed": lambda evil: MetadataChangedData("x", (f"/{evil}",)),
+    "annotation": lambda evil: FetchData(1, ANNOTATION.answer(annotation(evil, evil, evil.encode()))),
+    "annotation changed": lambda evil: FetchData(1, CHANGED_ANNOTATIONS.answer((f"/{evil}",))),
     "genurlauth": lambda evil: GenURLAuthData((f";URLAUTH=anonymous:INTERNAL:{evil}",)),
     "urlfetch": lambda evil: URLFetchData(((evil, evil.encode()),)),
     "urlmech": lambda evil: Ok("x", URLMechCode(((evil, None),))),
@@ -343,7 +373,13 @@ def test_where_no_literal_can_stand(name: str, octet: str) -> None:
         COMMANDS[name](f"1{octet}2")
 
 
-WITH_NUL = {"AUTHENTICATE response", "SETMETADATA value"}
+WITH_NUL = {
+    "APPEND annotation value",
+    "AUTHENTICATE response",
+    "SEARCH annotation text",
+    "SETMETADATA value",
+    "UID STORE annotation value",
+}
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - WITH_NUL))

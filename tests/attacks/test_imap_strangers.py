@@ -381,6 +381,7 @@ ELSEWHERE = {
     "max_backlog": "tests/attacks/test_imap_memory.py",
     "max_contexts": "tests/imap/ext/test_context.py",
     "max_bad_commands": "tests/attacks/test_imap_streams.py",
+    "max_results": "tests/imap/test_live_results.py",
     "max_inflate": "tests/attacks/test_imap_deflate.py",
     "max_inflate_ratio": "tests/attacks/test_imap_deflate.py",
     # Of drivers and clocks, which hold back and drop nothing.

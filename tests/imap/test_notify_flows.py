@@ -27,6 +27,7 @@ from mailproto.imap.notify_flows import UNTIL_NOTIFY, Notified, notify
 from mailproto.imap.responses import ListData, StatusData
 from mailproto.imap.sequence import UIDSet
 from mailproto.imap.updates import (
+    AnnotationsChanged,
     Expunged,
     FlagsChanged,
     MailboxChanged,
@@ -237,6 +238,13 @@ def test_notify_by_hand_without_uids() -> None:
     assert task.error is None
     line.sent()
     assert updates(line, b"* 4 EXISTS") == [NewMessages(UIDSet(), 4)]
+
+
+def test_changed_annotations_are_told_too() -> None:
+    line = told()
+    assert updates(line, b"* 2 FETCH (UID 12 ANNOTATION (/comment))") == [
+        AnnotationsChanged(2, 12, ("/comment",))
+    ]
 
 
 def test_a_response_that_is_an_answer_and_tells_of_a_new_message() -> None:

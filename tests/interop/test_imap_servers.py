@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mailproto.imap import FLAGS, RFC822_SIZE, UID, Expunged, FlagsChanged, NewMessages
-from support_imap_products import KINDS, PRODUCTS, Connection, Product, open_connection
+from support_imap_products import KINDS, PRODUCTS, Connection, Product, cyrus_running, open_connection
 from support_imap_rows import (
     AFTER_LOGIN,
     BEFORE_LOGIN,
@@ -18,9 +18,11 @@ from support_imap_rows import (
     ONE,
     Row,
     has_messages,
+    indexed,
     lists,
     wait_for,
 )
+from support_interop import Certificate
 
 pytestmark = pytest.mark.interop
 
@@ -52,6 +54,13 @@ def tls_connection(request: pytest.FixtureRequest, product: Product) -> Iterator
         yield opened
 
 
+@pytest.fixture(scope="module")
+def indexing_cyrus(certificate: Certificate) -> Iterator[Product]:
+    """A Cyrus whose searches look into an index."""
+    with cyrus_running(certificate, "squat") as running:
+        yield running
+
+
 @pytest.mark.parametrize("product, name", _cases(AFTER_LOGIN), indirect=["product"])
 def test_capability(connection: Connection, name: str) -> None:
     AFTER_LOGIN[name].prove(connection)
@@ -73,6 +82,13 @@ def test_all_that_is_advertised_has_a_row(product: Product) -> None:
     rows = {**AFTER_LOGIN, **BEFORE_LOGIN}
     expected = {name for name, row in rows.items() if product.name in row.products}
     assert {name.upper() for name in advertised} - NO_COMMAND.keys() == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cyrus_finds_what_is_in_its_index(kind: str, indexing_cyrus: Product) -> None:
+    with open_connection(kind, indexing_cyrus) as opened:
+        opened.login()
+        indexed(opened)
 
 
 # Another connection

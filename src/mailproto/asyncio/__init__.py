@@ -2,13 +2,14 @@
 
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
-from mailproto.asyncio.imap import Download, IMAPClient, Messages, Updates, serve_imap
+from mailproto.asyncio.imap import Download, IMAPClient, Messages, Mirror, Updates, serve_imap
 from mailproto.asyncio.smtp import SMTPClient, serve_smtp
 
 __all__ = [
     "Download",
     "IMAPClient",
     "Messages",
+    "Mirror",
     "Opening",
     "SMTPClient",
     "Server",

@@ -6,7 +6,7 @@ keywords in `mailproto.imap.keywords`.
 """
 
 from mailproto.imap.admin_flows import Metadata
-from mailproto.imap.appending import AppendData, AppendMessage
+from mailproto.imap.appending import AppendData, AppendMessage, AppendOption
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
 from mailproto.imap.client_flows import Appended, Exchange
@@ -91,6 +91,22 @@ from mailproto.imap.ext.acl import (
     MyRightsData,
     Rights,
     SetACL,
+)
+from mailproto.imap.ext.annotate import (
+    ANNOTATE,
+    ANNOTATION,
+    CHANGED_ANNOTATIONS,
+    AnnotateCode,
+    AnnotateReason,
+    Annotation,
+    AnnotationCriterion,
+    Annotations,
+    AnnotationsCode,
+    AppendAnnotations,
+    FetchAnnotations,
+    HasAnnotation,
+    StoreAnnotations,
+    UIDStoreAnnotations,
 )
 from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
@@ -203,11 +219,13 @@ from mailproto.imap.fetch import (
     Answer,
     BodySection,
     FetchItem,
+    ItemValue,
     OtherItem,
     SectionData,
 )
 from mailproto.imap.items_flows import MessageToAppend
 from mailproto.imap.list_flows import Listed
+from mailproto.imap.live_results import LiveResults
 from mailproto.imap.mailbox import net_unicode
 from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import Parameter, SimpleParameter, UnknownParameter
@@ -247,6 +265,7 @@ from mailproto.imap.state import State
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.updates import (
     Alert,
+    AnnotationsChanged,
     Expunged,
     FlagsChanged,
     MailboxChanged,
@@ -270,6 +289,7 @@ __all__ = [
     "State",
     # events
     "Alert",
+    "AnnotationsChanged",
     "CommandCompleted",
     "ConnectionLost",
     "ContinuationRequested",
@@ -307,6 +327,7 @@ __all__ = [
     "Append",
     "AppendData",
     "AppendMessage",
+    "AppendOption",
     "AppendUIDCode",
     "Authenticate",
     "BinaryMessage",
@@ -462,6 +483,22 @@ __all__ = [
     "IMAPSession",
     "LiteralSink",
     "MessageToAppend",
+    # annotations of messages
+    "ANNOTATE",
+    "ANNOTATION",
+    "AnnotateCode",
+    "AnnotateReason",
+    "Annotation",
+    "AnnotationCriterion",
+    "Annotations",
+    "AnnotationsCode",
+    "AppendAnnotations",
+    "CHANGED_ANNOTATIONS",
+    "FetchAnnotations",
+    "HasAnnotation",
+    "ItemValue",
+    "StoreAnnotations",
+    "UIDStoreAnnotations",
     # extensions that administer a server
     "ACLData",
     "Comparator",
@@ -560,6 +597,7 @@ __all__ = [
     "CancelUpdate",
     "ContextUpdate",
     "ESearch",
+    "LiveResults",
     "MailboxFilter",
     "NoUpdateCode",
     "Sort",

@@ -1,10 +1,10 @@
-"""What both connections of IMAP have beside `Endpoint`: octets that are compressed from some point on."""
+"""What both connections of IMAP have beside their base: octets that are compressed from some point on."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from mailproto._connection import Endpoint
+from mailproto._connection import FallibleEndpoint
 from mailproto.imap.deflate import Deflater, Inflater
 from mailproto.limits import IMAPLimits
 
@@ -13,8 +13,8 @@ __all__ = ["IMAPEndpoint"]
 EventT = TypeVar("EventT")
 
 
-class IMAPEndpoint(Endpoint[EventT]):
-    """An `Endpoint` that compresses both directions after `_compress`.
+class IMAPEndpoint(FallibleEndpoint[EventT]):
+    """A `FallibleEndpoint` that compresses both directions after `_compress`.
 
     A subclass calls `_refill` where it has read all there is, and reads on if that returns True.
     """

@@ -204,14 +204,23 @@ class FetchInbox(Inbox):
 
     def _emit_once(self, data: FetchData) -> bool:
         if self._seen is not None:
-            if data.sequence_number in self._seen:
+            message = self._identity(data)
+            if message in self._seen:
                 return False
             if len(self._seen) >= MAX_SEEN:
                 # More than any mailbox has: from here on what was sent before counts as an answer again.
                 self._seen.clear()
-            self._seen.add(data.sequence_number)
+            self._seen.add(message)
         self._emit(data)
         return True
+
+    def _identity(self, data: FetchData) -> int:
+        """Return what tells one message from another: its UID, since its number may move while UIDs are used.
+
+        RFC 3501 section 7.4.1 lets no EXPUNGE come while a FETCH by sequence numbers is in progress.
+        """
+        uid = data.get(UID) if isinstance(self._numbers, UIDSet) else None
+        return -data.sequence_number if uid is None else uid
 
     def _emit(self, data: FetchData) -> None:
         if self._partial:

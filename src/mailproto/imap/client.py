@@ -69,7 +69,7 @@ from mailproto.imap.responses import (
 from mailproto.imap.session_rules import HAVE_RULES, Before, SessionRules, broken_by_end
 from mailproto.imap.state import CommandRow, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
-from mailproto.imap.streaming import is_free_text, streamed_item, streamed_value
+from mailproto.imap.streaming import is_free_text, streamed_inside, streamed_item, streamed_value
 from mailproto.imap.values import Message
 from mailproto.imap.view import MailboxView
 from mailproto.imap.writer import GATE, Fragment, LiteralForm, Writer
@@ -593,6 +593,9 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         found = streamed_item(text, literals, size)
         if found is not None:
             return LiteralStarted(*found, size)
+        inside = streamed_inside(text, literals, size, utf8=self.is_utf8)
+        if inside is not None:
+            return LiteralStarted(*inside, size)
         value = streamed_value(text, literals, size, utf8=self.is_utf8)
         return None if value is None else LiteralStarted(None, value, size)
 

@@ -14,7 +14,7 @@ from mailproto._secret import Secret
 from mailproto.errors import Defect, excerpt
 from mailproto.imap._response import DataValue
 from mailproto.imap.commands import SECRET_COMMANDS, Command
-from mailproto.imap.fetch import BodyItem
+from mailproto.imap.fetch import BodyItem, ItemValue
 from mailproto.imap.status import Bad, No, Ok
 
 __all__ = [
@@ -86,12 +86,13 @@ class LiteralStarted:
     """A large literal begins: `LiteralData` and `LiteralEnded` follow, later the whole response (client).
 
     `sequence_number` is that of the FETCH response; its UID may come only after the literal. `item` is what
-    the literal is the value of; in the FetchData that follows, `Streamed(size)` stands there. In another
-    response (METADATA, URLFETCH) it is a `DataValue`, and there is no sequence number.
+    the literal is the value of, an `ItemValue` if it is one of several inside; in the FetchData that follows,
+    `Streamed(size)` stands there. In another response (METADATA, URLFETCH) it is a `DataValue`, and there is
+    no sequence number.
     """
 
     sequence_number: int | None
-    item: BodyItem | DataValue
+    item: BodyItem | DataValue | ItemValue
     size: int
 
 

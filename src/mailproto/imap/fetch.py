@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar, final
+from typing import ClassVar, Final, Generic, NamedTuple, Self, TypeAlias, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap._grammar import ATOM
@@ -51,6 +51,8 @@ __all__ = [
     "BodySection",
     "FetchItem",
     "ItemData",
+    "ItemValue",
+    "ItemValues",
     "NamedItem",
     "OtherItem",
     "SectionData",
@@ -86,10 +88,12 @@ class FetchItem(Generic[T_co]):
     """An item of a message that can be fetched; its value is of type T.
 
     It is a `NamedItem`, a `BodySection`, an `OtherItem`, or an item of an extension. `capability` is what a
-    server must offer for it, "" if it is an item of RFC 3501 or one that nobody knows.
+    server must offer for it, "" if it is an item of RFC 3501 or one that nobody knows. One that `is_news` is
+    sent by servers alone, and cannot be asked for.
     """
 
     __slots__ = ()
+    is_news: ClassVar[bool] = False
 
     @property
     def capability(self) -> str:
@@ -181,6 +185,30 @@ class ItemData(ABC):
     @abstractmethod
     def write(self, writer: Writer) -> None:
         """Write the name with its arguments, and the value."""
+
+
+class ItemValues(ItemData):
+    """The value of an item that has values inside, each of which may be a literal that streams."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def last(self) -> tuple[tuple[str, ...], Content | None]:
+        """The names of the last value inside, and that value."""
+
+    @abstractmethod
+    def filled(self, contents: Iterator[bytes | None]) -> Self:
+        """Return this with *contents*, in order, where literals were streamed; None leaves one as it is."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ItemValue:
+    """Says what a streamed literal is: the value with these *names* inside an item."""
+
+    item: str
+    names: tuple[str, ...]
 
 
 @final
@@ -427,6 +455,8 @@ def check_fetch_items(items: Iterable[FetchItem[object]]) -> tuple[FetchItem[obj
     for item in checked:
         if not isinstance(item, FetchItem):
             raise LocalProtocolError(f"expected a fetch item, got {type(item).__name__}")
+        if item.is_news:
+            raise LocalProtocolError(f"{item.key}: expected an item that can be asked for")
     return checked
 
 

@@ -7,7 +7,7 @@ octets by `prepare` and sends `PreparedFetch`. What items there are is in `mailp
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -37,6 +37,7 @@ from mailproto.imap.fetch import (
     BodySection,
     FetchItem,
     ItemData,
+    ItemValues,
     OtherItem,
     SectionData,
     write_content,
@@ -256,6 +257,18 @@ class FetchData:
     def replaced(self, *answers: Answer) -> FetchData:
         """Return this with *answers* in place of, or behind, what it has: for literals that were streamed."""
         return FetchData.of_parsed(self.sequence_number, {**self._values, **dict(answers)}, self.defects)
+
+    def filled(self, contents: Iterable[bytes | None]) -> FetchData:
+        """Return this with *contents*, in order, where literals inside of items were streamed.
+
+        None leaves one as it is.
+        """
+        rest = iter(contents)
+        values = {
+            key: value.filled(rest) if isinstance(value, ItemValues) else value
+            for key, value in self._values.items()
+        }
+        return FetchData.of_parsed(self.sequence_number, values, self.defects)
 
     def write(self, writer: Writer) -> None:
         """Write `nz-number SP "FETCH" SP msg-att`. Raises LocalProtocolError where no item is left."""
@@ -504,9 +517,10 @@ _SPACES: Final = re.compile(rb" +")
 _NEXT_ITEM: Final = re.compile(rb" +([A-Za-z0-9.]+)(?=[ \[])")
 
 DATA_READERS: Final[dict[str, Callable[[Cursor], tuple[str, ItemData]]]] = {}
-"""Name of an item with a section in a response -> what reads section, space and value into key and value.
+"""Name of an item in a response -> what reads the rest, from section or space on, into key and value.
 
-The modules of the RFCs fill it.
+For items of which one name has several keys; one that ends with `[` has a section. The modules of the RFCs
+fill it.
 """
 
 _SEPARATOR: Final = re.compile(rb"(?=[ )])( *)(\)?)")
@@ -618,11 +632,11 @@ def _parse_item(cursor: Cursor) -> tuple[str, object]:
         cursor.position -= 1
         return _parse_section_data(cursor)
     match = cursor.accept_match(_WORD)
-    if match is not None and cursor.peek() == b"[":
-        read = DATA_READERS.get(match.group().decode("ascii").upper())
-        if read is not None:
-            return read(cursor)
-    item = ITEMS.get(match.group().decode("ascii").upper()) if match else None
+    name = match.group().decode("ascii").upper() if match else ""
+    read = DATA_READERS.get(name + "[" if cursor.peek() == b"[" else name)
+    if read is not None:
+        return read(cursor)
+    item = ITEMS.get(name)
     if item is not None and cursor.peek() == b" ":
         parse_space(cursor)
         return item.key, item.parse_value(cursor)

@@ -10,9 +10,9 @@ from typing import Final, TypeAlias, cast, final
 
 from mailproto import _ranges
 from mailproto._ranges import Ranges
-from mailproto.flow import Flow, Flush
+from mailproto.flow import Call, Flow, Flush
 from mailproto.imap.answers import Inbox
-from mailproto.imap.client_flows import raise_refusal
+from mailproto.imap.client_flows import Progress, raise_refusal
 from mailproto.imap.commands import Fetch, UIDFetch
 from mailproto.imap.cutting import LONGEST_RANGE, cut, range_octets, room_for_set
 from mailproto.imap.ext.condstore import ChangedSince
@@ -118,6 +118,7 @@ class Fetching:
     """
 
     __slots__ = (
+        "_come",
         "_following",
         "_found",
         "_inbox",
@@ -126,6 +127,7 @@ class Fetching:
         "_modifiers",
         "_numbers",
         "_part",
+        "_progress",
         "_session",
         "_vanished",
         "_windows",
@@ -139,8 +141,11 @@ class Fetching:
         numbers: SequenceSet | UIDSet,
         items: tuple[Items, ...],
         modifiers: Parameters = (),
+        progress: Progress | None = None,
     ) -> None:
         self._session = session
+        self._progress = progress
+        self._come = 0
         self._items = check_fetch_items(_flattened(items))
         self._keys = frozenset(item.key for item in self._items)
         self._modifiers = modifiers
@@ -183,11 +188,29 @@ class Fetching:
                 self._vanished += event.uids.ranges
             else:
                 self.ready.append(cast(FetchData, event))
+        yield from self._tell_progress()
         if inbox.status is not None:
             self._inbox = None
             raise_refusal(inbox)
             yield from self._ask_again(inbox)
             yield from self._begin()
+
+    def _tell_progress(self) -> Flow[None]:
+        # Nothing is left in `ready` of what came before.
+        self._come += len(self.ready)
+        if self._progress is not None and self.ready:
+            yield Call(self._progress, (self._come, self._most))
+
+    @property
+    def _most(self) -> int | None:
+        """How many messages can come; None if that is not known."""
+        view, numbers = self._session.conn.view, self._numbers
+        exists = None if view is None else view.exists
+        if exists is None or self._modifiers or numbers.is_saved:
+            return None
+        # Of UIDs some may be nobody's, so `*` may count for as many as there are.
+        most = _ranges.count(numbers.merged if isinstance(numbers, UIDSet) else numbers.resolve(exists))
+        return max(self._come, min(most, exists))
 
     def _cut(self) -> Windows | deque[SequenceSet | UIDSet]:
         """Cut the set: of UIDs into windows, of sequence numbers only if the line is too long."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import dropwhile
 from math import inf
 from typing import Final, Protocol, cast, final
 
@@ -25,6 +26,7 @@ from mailproto.errors import (
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
 from mailproto.imap._response import DataValue, NamedValues
 from mailproto.imap._weight import Bounded, weight
+from mailproto.imap.annotating import reason_against_annotations
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
@@ -39,14 +41,17 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
+from mailproto.imap.ext.appendlimit import append_limit
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.notify import NOTIFICATIONOVERFLOW, EventGroup, Notify, items_of_new
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
-from mailproto.imap.fetch import UID, BodyItem, FetchItem
+from mailproto.imap.fetch import UID, BodyItem, FetchItem, ItemValue
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.live_results import LiveSearches
 from mailproto.imap.needs import reason_against
 from mailproto.imap.numbering import Numbering
 from mailproto.imap.responses import (
@@ -65,6 +70,7 @@ from mailproto.imap.updates import (
     News,
     NotificationsStopped,
     abridged,
+    annotations_changed,
     news_of,
 )
 from mailproto.limits import IMAPLimits
@@ -142,7 +148,7 @@ class _Literal:
     __slots__ = ("chunks", "download", "item")
 
     def __init__(
-        self, item: BodyItem | DataValue, download: Inbox | None, chunks: list[bytes] | None
+        self, item: BodyItem | DataValue | ItemValue, download: Inbox | None, chunks: list[bytes] | None
     ) -> None:
         self.item = item
         self.download = download
@@ -176,8 +182,9 @@ class Inboxes:
     `news` holds what the responses say that answer no command, the latest last, and `known_exists` the number
     of messages as of what was taken from it; `wanted_of_new` is what is asked for of new ones beside the UID.
     `alerts` are the texts that the user is to read (ALERT, RFC 3501 section 7.1), and `referrals` the servers
-    that the last OK with REFERRAL named (RFC 2221 section 4.1). `error` is what ended the session. `wake` is
-    set when a command is sent while another flow reads, which waits from then on for an answer.
+    that the last OK with REFERRAL named (RFC 2221 section 4.1). `searches` are those that the server keeps up
+    to date. `error` is what ended the session. `wake` is set when a command is sent while another flow reads,
+    which waits from then on for an answer.
     """
 
     def __init__(
@@ -194,6 +201,7 @@ class Inboxes:
         self.wanted_of_new: tuple[FetchItem[object], ...] = ()
         self.alerts: deque[str] = deque(maxlen=MAX_ALERTS)
         self.referrals: tuple[URLValue, ...] = ()
+        self.searches: LiveSearches = LiveSearches(self.limits)
         self.error: ConnectionClosed | RemoteProtocolError | None = None
         self.wake: Wake | None = None
         self._bye: Bye | None = None
@@ -221,7 +229,8 @@ class Inboxes:
 
         *keys* names the items that answer it, if FETCH responses do. With *is_exclusive* it has the
         connection to itself until `release`, or until it is completed. An IDLE in progress is ended first.
-        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs.
+        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs, or if it
+        has said that a message is too large for it.
         """
         if self._reason_against(command) is not None:
             # What the server offers may have come and not been looked at.
@@ -249,7 +258,18 @@ class Inboxes:
         if capability and not offered.offers(capability):
             return f"the server does not offer {capability}"
         needs = (need for need in command.needs if need.capabilities)
-        return reason_against(needs, offered, self.conn.enabled)
+        return (
+            reason_against(needs, offered, self.conn.enabled)
+            or _reason_of_size(command, offered)
+            or self._reason_of_annotations(command)
+        )
+
+    def _reason_of_annotations(self, command: Command) -> str | None:
+        """Say which annotation the selected mailbox does not take, as far as the server has told."""
+        view = None if self.leaving else self.conn.view
+        if view is None or view.annotations is None:
+            return None
+        return reason_against_annotations(command, view.mailbox, view.annotations)
 
     def send_exchange(self, command: Command | bytes) -> Flow[Inbox]:
         """Send *command*, or octets as they are; its inbox takes all that answers no other command."""
@@ -586,9 +606,14 @@ class Inboxes:
         """Route what answers no command, whatever its name."""
         return self._route_named("", event)
 
+    def _route_search(self, event: ClientEvent) -> Inbox | None:
+        self.searches.apply(cast(ESearchData, event))
+        return self._route_data(event)
+
     def _route_expunge(self, event: ClientEvent) -> Inbox | None:
         number = cast(ExpungeData, event).sequence_number
         self._moment += 1
+        self.searches.expunge(number)
         for inbox in self._fetching:
             inbox.expunge(number)
         for numbering in self._numberings:
@@ -613,6 +638,7 @@ class Inboxes:
         if vanished.is_earlier:
             return self._route_data(event)
         self._moment += 1
+        self.searches.vanish()
         for inbox in self._fetching:
             inbox.vanish(vanished.uids)
         for numbering in self._numberings:
@@ -628,6 +654,7 @@ class Inboxes:
         status = cast("Ok | No | Bad | Bye | PreAuth", event)
         if isinstance(status, Bye):
             self._bye = status
+        self.searches.note(status)
         answered = self._answered_by(status)
         if answered is not None:
             answered.put_status(status)
@@ -657,10 +684,15 @@ class Inboxes:
         data = cast(FetchData, event)
         if self._collected:
             data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
-            self._forget_literals()
+        if self._values:
+            data = data.filled(self._values)
+        self._forget_literals()
         fetching = self._fetching
         is_alone = len(fetching) == 1
         view = self.conn.view
+        changed = annotations_changed(data, view)
+        if changed is not None:
+            self.news.append(changed)
         uid = None if is_alone or view is None else view.uid(data.sequence_number)
         for inbox in fetching:
             if inbox.offer(data, uid, is_alone=is_alone):
@@ -674,7 +706,7 @@ class Inboxes:
 
     def _start_literal(self, event: ClientEvent) -> Inbox | None:
         start = cast(LiteralStarted, event)
-        if isinstance(start.item, DataValue):
+        if isinstance(start.item, DataValue | ItemValue):
             return self._start_value(start, start.item)
         wanted = next((inbox for inbox in self._fetching if inbox.wants(start.item.key)), None)
         if wanted is not None and wanted is self._exclusive:
@@ -696,12 +728,12 @@ class Inboxes:
         self._kept += start.size if is_kept else 0
         self._literal = _Literal(start.item, None, [] if is_kept else None)
 
-    def _start_value(self, start: LiteralStarted, value: DataValue) -> Inbox | None:
-        """Note a value of a response that is no FETCH; it is kept if that answers somebody.
+    def _start_value(self, start: LiteralStarted, value: DataValue | ItemValue) -> Inbox | None:
+        """Note one of the values of a response, or of an item of FETCH; it is kept if that answers somebody.
 
         All that are kept of one response have `max_backlog` octets together.
         """
-        is_wanted = any(inbox.claims(value.response, start) for inbox in self._open.values())
+        is_wanted = any(_wants_value(inbox, value, start) for inbox in self._open.values())
         fits = self._kept + start.size <= self.limits.max_backlog
         self._begin_literal(start, is_wanted=is_wanted and fits)
         return None
@@ -716,7 +748,7 @@ class Inboxes:
 
     def _end_literal(self, event: ClientEvent) -> Inbox | None:
         literal, self._literal = cast(_Literal, self._literal), None
-        if isinstance(literal.item, DataValue):
+        if isinstance(literal.item, DataValue | ItemValue):
             self._values.append(None if literal.chunks is None else b"".join(literal.chunks))
         elif literal.download is not None:
             literal.download.put(event)
@@ -734,6 +766,9 @@ class Inboxes:
     def _complete(self, event: ClientEvent) -> Inbox | None:
         completed = cast(CommandCompleted, event)
         self._heed(completed.status)
+        self.searches.complete(completed)
+        if isinstance(completed.command, _LEAVING):
+            self.searches.leave(dropwhile(lambda tag: tag != completed.tag, self._open))
         inbox = self._open.pop(completed.tag, None)
         if inbox is None:
             return None
@@ -792,11 +827,29 @@ def _tells_new(groups: tuple[EventGroup, ...] | None) -> bool:
     return UID in items_of_new(groups or ())
 
 
+def _wants_value(inbox: Inbox, value: DataValue | ItemValue, start: LiteralStarted) -> bool:
+    """Return whether what *value* is part of answers the command of *inbox*."""
+    if isinstance(value, DataValue):
+        return inbox.claims(value.response, start)
+    return inbox.wants(value.item) if isinstance(inbox, FetchInbox) else isinstance(inbox, ExchangeInbox)
+
+
 def _outlives_mailbox(news: News) -> bool:
     """Return whether *news* stay true when another mailbox is selected, since they name theirs."""
     if isinstance(news, MailboxChanged):
         return isinstance(news.data, ListData | StatusData | MetadataChangedData)
     return isinstance(news, Alert | NotificationsStopped)
+
+
+def _reason_of_size(command: Command, offered: Capabilities) -> str | None:
+    """Say which message the server would refuse as too large (RFC 7889 section 2)."""
+    limit = append_limit(offered)
+    if limit is None:
+        return None
+    sizes = (size for size in command.message_sizes if size > limit)
+    return next(
+        (f"the message has {size} octets, the server takes {limit} (APPENDLIMIT)" for size in sizes), None
+    )
 
 
 def _route_other(inboxes: Inboxes, event: ClientEvent) -> Inbox | None:
@@ -813,6 +866,7 @@ _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
     LiteralData: Inboxes._take_literal,
     LiteralEnded: Inboxes._end_literal,
     ConnectionLost: Inboxes._lose,
+    ESearchData: Inboxes._route_search,
     ExpungeData: Inboxes._route_expunge,
     VanishedData: Inboxes._route_vanished,
     UnreadResponse: Inboxes._route_unread,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar, final
 
 from mailproto.errors import IMAPStatusError, RemoteProtocolError
 from mailproto.flow import Flow
+from mailproto.imap.capability import Capabilities
 from mailproto.imap.client_flows import list_mailboxes, list_subscribed, run
 from mailproto.imap.commands import List
+from mailproto.imap.ext.acl import MyRightsData, known_rights
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.mailbox_data import SPECIAL_USES
 from mailproto.imap.parameters import LIST_RETURNS, LIST_SELECTIONS, Parameter
@@ -29,7 +31,7 @@ DataT = TypeVar("DataT", bound=DataResponse)
 class Listed:
     """A mailbox as an extended LIST shows it, and what else was asked for about it.
 
-    `answers` are the other responses that name it: STATUS, MYRIGHTS, METADATA.
+    `answers` are the other responses that name it: STATUS, METADATA, and MYRIGHTS as `my_rights` has it.
     """
 
     data: ListData
@@ -76,11 +78,17 @@ def list_extended(session: Inboxes, command: List) -> Flow[tuple[Listed, ...]]:
     about: dict[str, list[DataResponse]] = {}
     for event in events:
         if not isinstance(event, ListData):
-            about.setdefault(getattr(event, "mailbox", ""), []).append(event)
+            about.setdefault(getattr(event, "mailbox", ""), []).append(_answer(session, event))
     listed = [event for event in events if isinstance(event, ListData)]
     if not listed and _may_be_plain(command):
         return _checked((yield from _list_plain(session, command)), session.conn.is_strict)
     return tuple(Listed(data, tuple(about.get(data.mailbox, ()))) for data in listed)
+
+
+def _answer(session: Inboxes, data: DataResponse) -> DataResponse:
+    if not isinstance(data, MyRightsData):
+        return data
+    return replace(data, rights=known_rights(data.rights, session.conn.capabilities or Capabilities()))
 
 
 def _checked(plain: tuple[Listed, ...], is_strict: bool) -> tuple[Listed, ...]:

@@ -16,6 +16,7 @@ import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which comman
 from mailproto._secret import Secret, hide_token
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap._endpoint import IMAPEndpoint
+from mailproto.imap.annotating import reason_not_to_annotate
 from mailproto.imap.capability import REV2, Capabilities
 from mailproto.imap.codes import TOOBIG
 from mailproto.imap.commands import (
@@ -41,6 +42,7 @@ from mailproto.imap.events import (
     command_excerpt,
 )
 from mailproto.imap.expunging import reason_not_to_expunge
+from mailproto.imap.ext.annotate import ANNOTATE
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.inprogress import InProgressCode
@@ -171,6 +173,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         "_has_mod_seqs",
         "_has_said_bye",
         "_invalid",
+        "_is_annotating",
         "_is_secret",
         "_is_tls",
         "_language",
@@ -205,6 +208,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._notifications: tuple[EventGroup, ...] | None = None
         self._language = DEFAULT_LANGUAGE
         self._has_mod_seqs = True
+        self._is_annotating = False
         self._contexts = Contexts(self._limits.max_contexts)
         self._bad_commands = 0
         self._discarded = 0
@@ -221,13 +225,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._framer.max_line = limits.max_line if self._is_logged_in else limits.max_line_before_login
 
     def _offer_capabilities(self) -> None:
-        self._capabilities = capabilities_offered(
+        self._capabilities = self._capabilities_when(is_logged_in=self._is_logged_in)
+
+    def _capabilities_when(self, *, is_logged_in: bool) -> Capabilities:
+        return capabilities_offered(
             self._all_capabilities,
-            is_logged_in=self._is_logged_in,
+            is_logged_in=is_logged_in,
             is_tls=self._is_tls,
             allow_cleartext=self._allow_cleartext,
             is_compressed=self.is_compressed,
             cleartext=self._cleartext,
+            max_append=self._limits.max_append,
         )
 
     @property
@@ -243,6 +251,11 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     def capabilities(self) -> Capabilities:
         """What is offered now: the argument of CapabilityData and of CapabilityCode."""
         return self._capabilities
+
+    @property
+    def capabilities_after_login(self) -> Capabilities:
+        """What is offered after login: the CapabilityCode of PREAUTH, or of the OK to a login."""
+        return self._capabilities_when(is_logged_in=True)
 
     def set_capabilities(self, capabilities: Iterable[str], *, cleartext: Iterable[str] = ()) -> None:
         """Replace what the application can do; *cleartext* is offered where secrets may be sent only.
@@ -378,16 +391,16 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
         A FetchData with `Streamed(size)` in it owes these octets: `send_literal`. Raises LocalProtocolError
         while a literal is owed, for EXPUNGE and VANISHED when not `may_expunge`, for the one of them that the
-        session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none is selected, and for
-        what IMAP4rev2 does not have once that is spoken. `Bye` outside of LOGOUT ends the session.
+        session has not agreed on (RFC 7162 section 3.2.10), for annotations that nobody has asked for, for
+        mailbox data when none is selected, and for what IMAP4rev2 does not have once that is spoken. `Bye`
+        outside of LOGOUT ends the session.
         """
         self._check_can_send()
         if isinstance(response, TaggedStatus | ContinuationRequest):
             raise LocalProtocolError(f"expected an untagged response, got {type(response).__name__}")
         if isinstance(response, _ABOUT_MESSAGES):
             self._check_is_selected(type(response).__name__)
-        if isinstance(response, MetadataChangedData) and not self._takes_changed_metadata():
-            raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
+        self._check_was_asked_for(response)
         if isinstance(response, StatusResponse) and not isinstance(response, Ok):
             _check_code(response)
         if isinstance(response, ExpungeData | VanishedData):
@@ -433,6 +446,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         is_selecting = self._command is not None and isinstance(self._command.command, Select | Examine)
         if self._state is not State.SELECTED and not is_selecting:
             raise LocalProtocolError(f"{name}: expected a selected mailbox")
+
+    def _check_was_asked_for(self, response: Response) -> None:
+        """Raise LocalProtocolError for annotations and metadata that the client does not expect."""
+        if isinstance(response, MetadataChangedData) and not self._takes_changed_metadata():
+            raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
+        if not isinstance(response, FetchData | PreparedFetch):
+            return
+        command = self._command.command if self._command is not None else None
+        reason = reason_not_to_annotate(response, command, is_annotating=self._is_annotating)
+        if reason is not None:
+            raise LocalProtocolError(reason)
 
     def _check_expunge(self, response: ExpungeData | VanishedData) -> None:
         reason = reason_not_to_expunge(
@@ -512,6 +536,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         after = {Ok: row.after_ok, No: row.after_no}.get(type(status))
         if after is not None:
             self._contexts.clear()
+            self._is_annotating = isinstance(status, Ok) and ANNOTATE in command.command.options
             if after is State.NOT_AUTHENTICATED:
                 self._enabled = frozenset()
                 self._notifications = None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast, final
 
+from mailproto.imap.ext.annotate import CHANGED_ANNOTATIONS
 from mailproto.imap.ext.notify import NOTIFICATIONOVERFLOW
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.fetch import FLAGS, UID
@@ -25,6 +26,7 @@ from mailproto.imap.view import MailboxView
 
 __all__ = [
     "Alert",
+    "AnnotationsChanged",
     "Expunged",
     "FlagsChanged",
     "MailboxChanged",
@@ -34,6 +36,7 @@ __all__ = [
     "Update",
     "Vanished",
     "abridged",
+    "annotations_changed",
     "flags_changed",
     "news_of",
 ]
@@ -83,6 +86,19 @@ class FlagsChanged:
 
 @final
 @dataclass(frozen=True, slots=True)
+class AnnotationsChanged:
+    """Somebody else has changed annotations of a message: the entries, as "/comment" (RFC 5257 section 4.4).
+
+    A server tells it after `select` with `annotate`; the UID is None if it is not known.
+    """
+
+    sequence_number: int
+    uid: int | None
+    entries: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class MailboxChanged:
     """Something else has changed, of this mailbox or of another one; `data` is the response that says so."""
 
@@ -106,7 +122,14 @@ class NotificationsStopped:
 
 
 Update: TypeAlias = (
-    NewMessages | Expunged | Vanished | FlagsChanged | MailboxChanged | NotificationsStopped | Alert
+    NewMessages
+    | Expunged
+    | Vanished
+    | FlagsChanged
+    | AnnotationsChanged
+    | MailboxChanged
+    | NotificationsStopped
+    | Alert
 )
 
 News: TypeAlias = Update | ExistsData | FetchData
@@ -127,10 +150,19 @@ def flags_changed(event: object, view: MailboxView | None) -> FlagsChanged | Non
     flags = data.get(FLAGS)
     if flags is None:
         return None
+    return FlagsChanged(data.sequence_number, _uid_of(data, view), flags)
+
+
+def _uid_of(data: FetchData, view: MailboxView | None) -> int | None:
     uid = data.get(UID)
-    if uid is None and view is not None:
-        uid = view.uid(data.sequence_number)
-    return FlagsChanged(data.sequence_number, uid, flags)
+    return view.uid(data.sequence_number) if uid is None and view is not None else uid
+
+
+def annotations_changed(data: FetchData, view: MailboxView | None) -> AnnotationsChanged | None:
+    """Return what *data* says of annotations that somebody has changed; None: nothing."""
+    if CHANGED_ANNOTATIONS not in data:
+        return None
+    return AnnotationsChanged(data.sequence_number, _uid_of(data, view), data[CHANGED_ANNOTATIONS])
 
 
 def abridged(data: FetchData) -> FetchData:

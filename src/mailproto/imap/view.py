@@ -21,6 +21,7 @@ from mailproto.imap.codes import (
     UIDValidityCode,
     UnseenCode,
 )
+from mailproto.imap.ext.annotate import AnnotationsCode
 from mailproto.imap.ext.condstore import NOMODSEQ, HighestModSeqCode
 from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.ext.qresync import VanishedData
@@ -253,11 +254,13 @@ class MailboxView:
     keywords can be made. `listing` is the LIST response that IMAP4rev2 sends with SELECT: it has the name
     that the server gives the mailbox (RFC 9051 section 6.3.2). `mailbox_id` is the object identifier of RFC
     8474. `expunged_uid` is that of the last EXPUNGE, if it was known. `highest_mod_seq` is as HIGHESTMODSEQ
-    told it last (RFC 7162); `has_mod_seqs` is False after NOMODSEQ, None while nothing was said. The
-    connection keeps it; applications only read.
+    told it last (RFC 7162); `has_mod_seqs` is False after NOMODSEQ, None while nothing was said.
+    `annotations` is what ANNOTATIONS said of the mailbox (RFC 5257). The connection keeps it; applications
+    only read.
     """
 
     __slots__ = (
+        "annotations",
         "exists",
         "expunged_uid",
         "flags",
@@ -280,6 +283,7 @@ class MailboxView:
         self.mailbox: str = mailbox
         self.is_read_only: bool = is_read_only
         self.listing: ListData | None = None
+        self.annotations: AnnotationsCode | None = None
         self.mailbox_id: str | None = None
         self.exists: int | None = None
         self.expunged_uid: int | None = None
@@ -373,6 +377,10 @@ def _mailbox_id(view: MailboxView, code: MailboxIDCode) -> None:
     view.mailbox_id = code.object_id
 
 
+def _annotations(view: MailboxView, code: AnnotationsCode) -> None:
+    view.annotations = code
+
+
 def _permanent_flags(view: MailboxView, code: PermanentFlagsCode) -> None:
     view.permanent_flags = code.flags
 
@@ -409,6 +417,7 @@ _UPDATES_BY_CODE: Final[dict[type[ResponseCode] | type[None], Callable[[MailboxV
     UnseenCode: _unseen,
     PermanentFlagsCode: _permanent_flags,
     MailboxIDCode: _mailbox_id,
+    AnnotationsCode: _annotations,
     HighestModSeqCode: _highest_mod_seq,
     SimpleCode: _simple,
 }

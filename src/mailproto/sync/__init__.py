@@ -1,13 +1,14 @@
 """Clients and servers over blocking sockets."""
 
 from mailproto.sync._server import Server
-from mailproto.sync.imap import Download, IMAPClient, Messages, SelectedMailbox, Updates, serve_imap
+from mailproto.sync.imap import Download, IMAPClient, Messages, Mirror, SelectedMailbox, Updates, serve_imap
 from mailproto.sync.smtp import SMTPClient, serve_smtp
 
 __all__ = [
     "Download",
     "IMAPClient",
     "Messages",
+    "Mirror",
     "SMTPClient",
     "SelectedMailbox",
     "Server",

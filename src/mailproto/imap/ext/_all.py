@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailproto.imap.ext import (
     acl,
+    annotate,
     appendlimit,
     binary,
     catenate,
@@ -55,6 +56,7 @@ __all__ = ["EXTENSIONS"]
 
 EXTENSIONS = (
     acl,
+    annotate,
     appendlimit,
     binary,
     catenate,
