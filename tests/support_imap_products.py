@@ -183,6 +183,8 @@ def cyrus_running(certificate: Certificate, search_engine: str = "none") -> Iter
             ],
             env=environment,
             stderr=subprocess.DEVNULL,
+            # When it ends it ends its process group, of which another Cyrus is not to be.
+            start_new_session=True,
         )
         try:
             wait_for_port(port, process)
