@@ -152,7 +152,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def __init__(self, limits: IMAPLimits | None = None, *, strict: bool = False) -> None:
         super().__init__(limits or IMAPLimits())
         self._strict = strict
-        self._framer = Framer(self._input, self._limits, strict=strict)
+        self._framer = Framer(self._input, self._limits, strict=strict, line_limit="max_response_line")
         self._outgoing: Outgoing[_Pending] = Outgoing(self._queue, self._want_literal)
         self._events: deque[ClientEvent] = deque()
         self._pending: dict[str, _Pending] = {}
@@ -308,7 +308,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def max_buffered(self) -> int:
         """Octets received and not consumed above which a driver stops reading."""
         limits = self._limits
-        return max(limits.max_buffered, limits.max_line, limits.max_inline_literal)
+        return max(limits.max_buffered, limits.max_response_line, limits.max_inline_literal)
 
     @property
     def max_unsent(self) -> int:
