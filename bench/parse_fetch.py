@@ -28,11 +28,14 @@ from mailproto.imap.values import Message
 _NEVER = re.compile(rb"(?!)")
 _FUSED = (
     (envelope, "_ENVELOPE"),
+    (envelope, "_ONE_ADDRESS"),
     (body, "_LEAF"),
     (body, "_PARAMETERS"),
     (body, "_ATTACHED"),
     (body, "_MULTI_END"),
+    (body, "_BOUNDED_END"),
     (fetch_data, "_HEAD"),
+    (fetch_data, "_SHORT"),
     (fetch_data, "_ITEM"),
 )
 

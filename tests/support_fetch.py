@@ -53,11 +53,14 @@ def general_path() -> Iterator[None]:
     with ExitStack() as stack:
         for module, name in (
             (envelope, "_ENVELOPE"),
+            (envelope, "_ONE_ADDRESS"),
             (body, "_LEAF"),
             (body, "_PARAMETERS"),
             (body, "_ATTACHED"),
             (body, "_MULTI_END"),
+            (body, "_BOUNDED_END"),
             (fetch_data, "_HEAD"),
+            (fetch_data, "_SHORT"),
             (fetch_data, "_ITEM"),
             (sections, "_PLAIN"),
         ):

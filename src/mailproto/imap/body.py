@@ -101,6 +101,8 @@ _ATTACHED: Final = re.compile(
 _MULTI_END: Final = re.compile(
     rb" %b(?: (%b)(%b))?\)" % (_PLAIN, _parameters_pattern(_QUOTED), _rest_pattern(_QUOTED))
 )
+# The commonest of these: with a boundary and nothing else.
+_BOUNDED_END: Final = re.compile(rb" %b \(%b %b\) NIL NIL NIL\)" % ((_PLAIN,) * 3))
 # A parameter of a list that _PARAMETERS has accepted, in which nothing is escaped.
 _PLAIN_PAIR: Final = re.compile(rb'"([^"]*+)" "([^"]*+)"')
 _STRINGS: Final = re.compile(_QUOTED)
@@ -241,6 +243,13 @@ def _parse_multi(cursor: Cursor, depth: int) -> MultiPart:
     parts = [_parse_part(cursor, depth - 1)]
     while cursor.text.startswith(b"(", cursor.position):
         parts.append(_parse_part(cursor, depth - 1))
+    match = _BOUNDED_END.match(cursor.text, cursor.position)
+    if match is not None:
+        cursor.position = match.end()
+        subtype, name, value = match.groups()
+        return MultiPart.of_parsed(
+            tuple(parts), subtype, MultiPartExtension.of_parsed(((name, value),), None, (), None, ())
+        )
     match = cursor.accept_match(_MULTI_END)
     if match is not None:
         subtype, parameters, rest = match.groups()
@@ -420,10 +429,15 @@ def _parse_extension(cursor: Cursor, depth: int) -> ExtensionValue:
     return tuple(members)
 
 
+_NO_EXTENSION: Final = b" NIL NIL NIL NIL"
+_EMPTY: Final = SinglePartExtension()
+
 _known_single_extension: Final = _remembered(_parse_single_extension)
 
 
 def _single_extension_of(octets: bytes) -> SinglePartExtension | None:
+    if octets == _NO_EXTENSION:
+        return _EMPTY
     match = _ATTACHED.fullmatch(octets)
     if match is None:
         return _known_single_extension(octets)

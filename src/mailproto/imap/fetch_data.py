@@ -46,16 +46,18 @@ from mailproto.imap.flags import parse_flag_list
 from mailproto.imap.sections import Section, parse_section, write_section
 from mailproto.imap.values import Content, Message, Omitted, Streamed, Value
 from mailproto.imap.writer import LiteralForm, Writer
-from mailproto.mime.body_structure import BodyStructure
+from mailproto.mime.body_structure import BasicPart, BodyStructure, MessagePart, MultiPart, TextPart
 from mailproto.mime.envelope import Envelope
 
 __all__ = [
     "DATA_READERS",
+    "MAX_SHORT",
     "FetchData",
     "PreparedFetch",
     "PreparedItem",
     "parse_fetch_data",
     "parse_origin",
+    "parse_short_fetch",
     "parse_space",
     "prepare",
 ]
@@ -69,6 +71,11 @@ class _Missing:
 
 
 _MISSING: Final = _Missing()
+
+_PLAIN: Final = frozenset(
+    {int, bytes, frozenset, datetime, Envelope, BasicPart, TextPart, MessagePart, MultiPart}
+)
+"""Types of values that are given as they are: asking for an abstract class takes longer than all the rest."""
 
 _STREAMABLE: Final[dict[str, BodyItem]] = {item.key: item for item in (RFC822, RFC822_HEADER, RFC822_TEXT)}
 
@@ -134,6 +141,9 @@ class FetchData:
     def __getitem__(self, item: FetchItem[T]) -> T:
         """Return the value of *item*; raises ItemMissing."""
         key = item.key
+        value = self._values.get(key)
+        if type(value) in _PLAIN:
+            return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
         value = self._value(key)
         if isinstance(value, SectionData):
             value = _octets(key, value.data)
@@ -143,7 +153,7 @@ class FetchData:
                 value = _octets(key, value)
         elif key in _STREAMABLE:
             value = _octets(key, cast("Content | None", value))
-        return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
+        return cast(T, value)
 
     def get(self, item: FetchItem[T]) -> T | None:
         """Return the value of *item*; None where `message[item]` raises ItemMissing."""
@@ -158,6 +168,12 @@ class FetchData:
         if isinstance(value, SectionData):
             return value.data
         return cast("Content | None", value.value if isinstance(value, ItemData) else value)
+
+    @property
+    def known_uid(self) -> int | None:
+        """The unique identifier, None if the server did not send it."""
+        uid = self._values.get("UID")
+        return uid if isinstance(uid, int) else None
 
     def _value(self, key: str) -> object:
         try:
@@ -429,6 +445,31 @@ def _parse_head(cursor: Cursor) -> dict[str, object]:
         return {}
     cursor.position = match.end()
     return values
+
+
+MAX_SHORT: Final = 200
+"""Octets of a response up to which it is read by one pattern if it has flags and nothing but a UID beside."""
+
+# What a FETCH of flags, a STORE and other sessions bring, in great numbers.
+_SHORT: Final = re.compile(
+    rb"\* ([1-9][0-9]{0,8}) FETCH \((?:UID ([1-9][0-9]{0,8}) )?"
+    rb"FLAGS (\([^\x00-\x1f\x7f-\xff(){\"]*+\))(?: UID ([1-9][0-9]{0,8}))?\)\Z"
+)
+
+
+def parse_short_fetch(text: bytes) -> FetchData | None:
+    """Read a whole response that has flags and at most a UID, or return None: it is another one."""
+    match = _SHORT.match(text)
+    if match is None:
+        return None
+    number, uid, octets, uid_behind = match.groups()
+    flags = _known_flags(octets)
+    if flags is None or (uid is not None and uid_behind is not None):
+        return None
+    values: dict[str, object] = {"FLAGS": flags} if uid is None else {"UID": int(uid), "FLAGS": flags}
+    if uid_behind is not None:
+        values["UID"] = int(uid_behind)
+    return FetchData.of_parsed(int(number), values, ())
 
 
 def _read_number(cursor: Cursor, match: re.Match[bytes]) -> object:

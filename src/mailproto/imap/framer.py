@@ -166,9 +166,15 @@ class Framer:
         return self._next_line()
 
     def _next_line(self) -> Message | Mark | None:
-        line = self._take_line(self._line_limit, self.max_line)
+        # What _take_line does, without the call: this is done for every line.
+        line = self._input.take_line()
+        size = len(line) or self._input.size
+        if size > self.max_line:
+            raise LimitExceeded(self._line_limit, size, self.max_line)
         if not line:
             return None
+        if self.show is not None:
+            self.show(line)
         end = -2 if line[-2:] == b"\r\n" else self._bare_lf(line)
         if line[end - 1 : end] == b"}":
             mark = self._find_mark(line[:end])
