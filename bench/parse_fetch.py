@@ -20,7 +20,6 @@ from imapclient.response_parser import parse_fetch_response
 from bench._reading import read_fetch_data, read_imapclient
 from bench.fetch_corpus import responses, responses_of, size_of
 from mailproto.imap import body, envelope, fetch_data
-from mailproto.imap.cursor import Cursor
 from mailproto.imap.fetch_data import FetchData, PreparedFetch, prepare
 from mailproto.imap.responses import parse_response, serialize_response
 from mailproto.imap.values import Message
@@ -40,17 +39,12 @@ _FUSED = (
 )
 
 
-def _no_skipping(cursor: Cursor) -> bool:
-    return False
-
-
 @contextmanager
 def _general_path() -> Iterator[None]:
     """Switch off every fused pattern."""
     with ExitStack() as stack:
         for module, name in _FUSED:
             stack.enter_context(mock.patch.object(module, name, _NEVER))
-        stack.enter_context(mock.patch.object(fetch_data, "skip_body", _no_skipping))
         yield
 
 

@@ -11,7 +11,6 @@ from unittest import mock
 from hypothesis import strategies as st
 
 from mailproto.imap import body, envelope, fetch_data, sections
-from mailproto.imap.cursor import Cursor
 from mailproto.imap.fetch import (
     BODY,
     BODYSTRUCTURE,
@@ -43,10 +42,6 @@ from mailproto.mime.envelope import Envelope
 _NEVER = re.compile(rb"(?!)")
 
 
-def _no_skipping(cursor: Cursor) -> bool:
-    return False
-
-
 @contextmanager
 def general_path() -> Iterator[None]:
     """Read everything production by production."""
@@ -65,7 +60,6 @@ def general_path() -> Iterator[None]:
             (sections, "_PLAIN"),
         ):
             stack.enter_context(mock.patch.object(module, name, _NEVER))
-        stack.enter_context(mock.patch.object(fetch_data, "skip_body", _no_skipping))
         yield
 
 

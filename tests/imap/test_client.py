@@ -704,6 +704,17 @@ def test_a_large_literal_elsewhere_is_dropped(octets: bytes) -> None:
         feed(selected_client(limits=SMALL, strict=True), octets)
 
 
+def test_equal_commands_in_flight_count_one_by_one() -> None:
+    client = selected_client()
+    client.send_command(Noop(), "a")
+    client.send_command(Noop(), "b")
+    fetch = Fetch(SequenceSet("1"), (FLAGS,))
+    for tag in (b"b", b"a"):
+        assert client.conflict(fetch) == "FETCH: sequence numbers may change while NOOP is in progress"
+        feed(client, tag + b" OK done\r\n")
+    assert client.conflict(fetch) is None
+
+
 def test_a_search_of_a_large_mailbox_is_one_line() -> None:
     numbers = tuple(range(1, 170_001))
     line = b"* SEARCH " + b" ".join(b"%d" % number for number in numbers) + b"\r\n"

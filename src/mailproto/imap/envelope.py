@@ -90,8 +90,8 @@ def _read_fused(match: re.Match[bytes], folded: bytes | None) -> Envelope:
         authors if sender == from_ else _addresses(sender),
         authors if reply_to == from_ else _addresses(reply_to),
         _addresses(to),
-        _addresses(cc),
-        _addresses(bcc),
+        () if cc == b"NIL" else _addresses(cc),
+        () if bcc == b"NIL" else _addresses(bcc),
         reply if reply_ is None else _nstring(reply_),
         id_ if id__ is None else _nstring(id__),
     )
