@@ -97,7 +97,7 @@ def test_nothing_is_left_of_the_rows_of_dovecot(monkeypatch: pytest.MonkeyPatch)
         assert [row.what.removeprefix("IMAP client, ") for row in rows] == [
             "FETCH of the usual items of 40 messages",
             "FLAGS of 40 messages",
-            "SEARCH ALL of 40 messages",
+            "50 times SEARCH ALL of 40 messages",
             "20 bodies",
             "40 messages and not a tenth",
             "a body of 1 MiB",
