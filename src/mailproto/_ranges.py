@@ -40,17 +40,24 @@ def merge(pairs: Iterable[tuple[int, int]]) -> Ranges:
 
 def from_numbers(values: Iterable[int]) -> Ranges:
     """Return the `Ranges` that hold exactly *values*."""
+    ordered = sorted(set(values))
+    if not ordered:
+        return ()
     merged: list[tuple[int, int]] = []
-    for value in sorted(set(values)):
-        if merged and value == merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], value)
-        else:
-            merged.append((value, value))
-    return tuple(merged)
+    low = high = ordered[0]
+    for value in ordered[1:]:
+        if value != high + 1:
+            merged.append((low, high))
+            low = value
+        high = value
+    return (*merged, (low, high))
 
 
 def contains(ranges: Ranges, value: int) -> bool:
     """Return whether *value* lies in one of *ranges*."""
+    if len(ranges) == 1:
+        low, high = ranges[0]
+        return low <= value <= high
     index = bisect_right(ranges, value, key=_low) - 1
     return index >= 0 and value <= ranges[index][1]
 

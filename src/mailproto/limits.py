@@ -87,7 +87,11 @@ class IMAPLimits:
     """Limits of an IMAP connection, at either end."""
 
     max_line: int = 65_536
-    """Octets of the text of one line, without literals. RFC minimum: 8,192 (RFC 7162 section 4)."""
+    """Octets of the text of one line of a command, without literals, on a server. RFC minimum: 8,192 (RFC
+    7162 section 4)."""
+    max_response_line: int = 2_097_152
+    """Octets of the text of one line of a response, without literals, on a client. RFC minimum: none. SEARCH
+    answers in one line, of some 200,000 messages in this one."""
     max_command_line: int = 8_192
     """Octets of a line of a command that a client sends, without literals: a set of messages that makes it
     longer is sent in several commands, others are refused. RFC 7162 section 4 asks clients for this number;

@@ -139,7 +139,7 @@ def test_random_octets_at_a_server(pieces: list[bytes], is_logged_in: bool, stri
 
 @given(st.lists(OCTETS, max_size=4), st.booleans())
 def test_random_octets_at_a_client(pieces: list[bytes], strict: bool) -> None:
-    client = logged_in_client(limits=IMAPLimits(max_inline_literal=20, max_line=300), strict=strict)
+    client = logged_in_client(limits=IMAPLimits(max_inline_literal=20, max_response_line=300), strict=strict)
     client.send_command(Noop(), "a")
     try:
         feed(client, *pieces)

@@ -210,7 +210,11 @@ def test_messages_that_nobody_asked_for_are_not_kept(item: bytes) -> None:
 
 Send = Callable[[int], bytes]
 AT_CLIENT: dict[str, tuple[IMAPLimits, Send, int]] = {
-    "max_line": (IMAPLimits(max_line=300), lambda size: b"* OK " + b"x" * (size - 7) + b"\r\n", 300),
+    "max_response_line": (
+        IMAPLimits(max_response_line=300),
+        lambda size: b"* OK " + b"x" * (size - 7) + b"\r\n",
+        300,
+    ),
     "max_message_text": (
         IMAPLimits(max_message_text=300),
         lambda size: b"* X {5}\r\nabcde " + b"x" * (size - 17) + b"\r\n",

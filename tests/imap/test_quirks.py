@@ -963,6 +963,6 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_hostile_is_read_once(name: str) -> None:
     """Take a number of steps that grows with the octets: a pattern that tries again would never end here."""
-    client = logged_in_client(limits=IMAPLimits(max_line=1_000_000))
+    client = logged_in_client(limits=IMAPLimits(max_response_line=1_000_000))
     [event] = feed(client, HOSTILE[name] + b"\r\n")
     assert rules([event])

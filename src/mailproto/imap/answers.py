@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final, cast, final
 
+from mailproto._ranges import contains
 from mailproto.errors import AuthenticationFailed, IMAPStatusError, ServerUnavailable
 from mailproto.imap._weight import weight
 from mailproto.imap.client import ClientEvent
@@ -155,7 +156,7 @@ class FetchInbox(Inbox):
     the rest, and is news if none comes. `waiting` is how many octets of memory that takes, about.
     """
 
-    __slots__ = ("_keys", "_numbers", "_partial", "_seen", "waiting")
+    __slots__ = ("_is_by_uid", "_keys", "_partial", "_ranges", "_seen", "waiting")
 
     def __init__(
         self,
@@ -165,8 +166,11 @@ class FetchInbox(Inbox):
         keys: frozenset[str],
     ) -> None:
         super().__init__(tag, command, owner)
-        self._numbers: SequenceSet | UIDSet = command.sequence_set
-        self._keys = keys | {"UID"} if isinstance(self._numbers, UIDSet) else keys
+        numbers: SequenceSet | UIDSet = command.sequence_set
+        self._is_by_uid = isinstance(numbers, UIDSet)
+        # What `*` and `$` stand for, only the server can say.
+        self._ranges = None if numbers.has_star else numbers.merged
+        self._keys = keys | {"UID"} if self._is_by_uid else keys
         self._partial: dict[int, FetchData] = {}
         self.waiting: int = 0
         self._seen: set[int] | None = set() if self._keys <= VOLATILE else None
@@ -197,10 +201,8 @@ class FetchInbox(Inbox):
 
     def _has(self, data: FetchData, known_uid: int | None) -> bool:
         """Whether *data* is of a message that was asked for, as far as can be told."""
-        if isinstance(self._numbers, SequenceSet):
-            return self._numbers.has_star or data.sequence_number in self._numbers
-        uid = data.uid if "UID" in data.keys else known_uid
-        return uid is None or self._numbers.has_star or uid in self._numbers
+        number = data.known_uid or known_uid if self._is_by_uid else data.sequence_number
+        return number is None or self._ranges is None or contains(self._ranges, number)
 
     def _emit_once(self, data: FetchData) -> bool:
         if self._seen is not None:
@@ -219,14 +221,15 @@ class FetchInbox(Inbox):
 
         RFC 3501 section 7.4.1 lets no EXPUNGE come while a FETCH by sequence numbers is in progress.
         """
-        uid = data.get(UID) if isinstance(self._numbers, UIDSet) else None
+        uid = data.known_uid if self._is_by_uid else None
         return -data.sequence_number if uid is None else uid
 
     def _emit(self, data: FetchData) -> None:
         if self._partial:
             data = self._with_begun(data)
             self._weigh(0)
-        self.put(data)
+        if not self.is_drained:
+            self.events.append(data)
 
     def _join(self, data: FetchData) -> None:
         joined = self._with_begun(data)

@@ -8,7 +8,7 @@ are not here but in `mailproto.imap.client_flows`.
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final, Never, TypeAlias
 
@@ -133,6 +133,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         "_framer",
         "_greeting",
         "_idle",
+        "_in_progress",
         "_is_over",
         "_is_tls",
         "_language",
@@ -152,10 +153,12 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def __init__(self, limits: IMAPLimits | None = None, *, strict: bool = False) -> None:
         super().__init__(limits or IMAPLimits())
         self._strict = strict
-        self._framer = Framer(self._input, self._limits, strict=strict)
+        self._framer = Framer(self._input, self._limits, strict=strict, line_limit="max_response_line")
         self._outgoing: Outgoing[_Pending] = Outgoing(self._queue, self._want_literal)
         self._events: deque[ClientEvent] = deque()
         self._pending: dict[str, _Pending] = {}
+        # Equal ones are one here: a thousand NOOPs in flight are looked at as if they were one.
+        self._in_progress: Counter[Command] = Counter()
         self._state = State.GREETING
         self._next_state = State.GREETING
         self._next_tag = 1
@@ -308,7 +311,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def max_buffered(self) -> int:
         """Octets received and not consumed above which a driver stops reading."""
         limits = self._limits
-        return max(limits.max_buffered, limits.max_line, limits.max_inline_literal)
+        return max(limits.max_buffered, limits.max_response_line, limits.max_inline_literal)
 
     @property
     def max_unsent(self) -> int:
@@ -323,8 +326,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         RFC 3501 section 5.5: sequence numbers do not pass a command that lets the server expunge, and of two
         commands whose answers could not be told apart the second waits.
         """
-        pending = (other.command for other in self._pending.values())
-        return conflict(command, (other for other in pending if isinstance(other, Command)))
+        return conflict(command, self._in_progress)
 
     def send_command(self, command: Command, tag: str | None = None) -> str:
         """Queue *command* and return its tag (generated unless given).
@@ -352,7 +354,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             raise LocalProtocolError(f"expected a tag that is not in use, got {tagged.tag[:40]!r}")
         fragments = self._fragments(tagged)
         self._check_line(command, fragments)
-        self._start(_Pending(tagged.tag, command, row), fragments)
+        self._start(_Pending(tagged.tag, command, row), command, fragments)
         return tagged.tag
 
     @property
@@ -449,13 +451,14 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         fragments = writer.fragments()
         return [*fragments, GATE] if isinstance(tagged.command, _GATED) else fragments
 
-    def _start(self, pending: _Pending, fragments: list[Fragment]) -> None:
+    def _start(self, pending: _Pending, command: Command, fragments: list[Fragment]) -> None:
         self._next_tag += 1
         # The answer to this command is awaited from now on.
         self._progress -= 1
         self._pending[pending.tag] = pending
+        self._in_progress[command] += 1
         self._next_state = pending.row.after_ok or self._next_state
-        if isinstance(pending.command, Idle):
+        if isinstance(command, Idle):
             self._idle = pending
         self._outgoing.put(pending, fragments)
 
@@ -747,9 +750,16 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         pending.replies -= 1
         if not pending.replies:
             del self._pending[key]
+            self._forget(pending.command)
         self._outgoing.drop(pending)
         self._settle(pending, status)
         return CommandCompleted(tag=tag, command=pending.command, status=status, defects=defects)
+
+    def _forget(self, command: Command | Unchecked) -> None:
+        if isinstance(command, Command):
+            self._in_progress[command] -= 1
+            if not self._in_progress[command]:
+                del self._in_progress[command]
 
     def _find(self, tag: str) -> tuple[str, _Pending]:
         pending = self._pending.get(tag)

@@ -133,8 +133,12 @@ class NamedItem(FetchItem[T_co]):
     check: Callable[[T_co], T_co] = field(default=_unchanged, compare=False, kw_only=True)
     needs: str = field(default="", compare=False, kw_only=True)
     enables: str = field(default="", compare=False, kw_only=True)
+    # No property: it is asked for at each access to a value.
+    key: str = field(init=False, compare=False)
+    """The name."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.name)
         if not ATOM.fullmatch(self.name.encode("utf-8", "surrogatepass")):
             raise LocalProtocolError(f"expected the name of an item, got {self.name[:40]!r}")
 
@@ -142,11 +146,6 @@ class NamedItem(FetchItem[T_co]):
     def capability(self) -> str:
         """The capability that a server must offer for it."""
         return self.needs
-
-    @property
-    def key(self) -> str:
-        """The name."""
-        return self.name
 
     def answer(self, value: T_co) -> Answer:  # type: ignore[misc]  # who answers holds the exact item
         """Return *value* checked, to build a FetchData of. Raises LocalProtocolError."""

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, NoReturn, TypeAlias, TypeVar, cast, final
 
 from mailproto.errors import Defect, ItemMissing, LocalProtocolError
 from mailproto.imap._loose import note, skip_value
-from mailproto.imap.body import parse_body, parse_exact_body, parse_leaf, skip_body
+from mailproto.imap.body import parse_body
 from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
 from mailproto.imap.dates import parse_date_time
 from mailproto.imap.envelope import parse_envelope
@@ -46,16 +46,19 @@ from mailproto.imap.flags import parse_flag_list
 from mailproto.imap.sections import Section, parse_section, write_section
 from mailproto.imap.values import Content, Message, Omitted, Streamed, Value
 from mailproto.imap.writer import LiteralForm, Writer
-from mailproto.mime.body_structure import BodyStructure
+from mailproto.mime._open import opened
+from mailproto.mime.body_structure import BasicPart, BodyStructure, MessagePart, MultiPart, TextPart
 from mailproto.mime.envelope import Envelope
 
 __all__ = [
     "DATA_READERS",
+    "MAX_SHORT",
     "FetchData",
     "PreparedFetch",
     "PreparedItem",
     "parse_fetch_data",
     "parse_origin",
+    "parse_short_fetch",
     "parse_space",
     "prepare",
 ]
@@ -70,21 +73,12 @@ class _Missing:
 
 _MISSING: Final = _Missing()
 
+_PLAIN: Final = frozenset(
+    {int, bytes, frozenset, datetime, Envelope, BasicPart, TextPart, MessagePart, MultiPart}
+)
+"""Types of values that are given as they are: asking for an abstract class takes longer than all the rest."""
+
 _STREAMABLE: Final[dict[str, BodyItem]] = {item.key: item for item in (RFC822, RFC822_HEADER, RFC822_TEXT)}
-
-
-@final
-class _Deferred:
-    """A body structure that was validated and is read when it is asked for."""
-
-    __slots__ = ("literals", "octets")
-
-    def __init__(self, octets: bytes, literals: tuple[Content, ...]) -> None:
-        self.octets = octets
-        self.literals = literals
-
-    def parse(self) -> BodyStructure:
-        return parse_exact_body(Cursor(Message(self.octets, self.literals)))
 
 
 @final
@@ -110,20 +104,24 @@ class FetchData:
             raise LocalProtocolError("expected answers to one item or more, each once")
         if not 1 <= sequence_number <= MAX_NUMBER:
             raise LocalProtocolError(f"expected a sequence number, got {str(sequence_number)[:40]}")
-        _set_sequence_number(self, sequence_number)
-        _set_values(self, dict(answers))
-        _set_defects(self, ())
+        for name, value in (
+            ("sequence_number", sequence_number),
+            ("_values", dict(answers)),
+            ("defects", ()),
+        ):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of_parsed(
         cls, sequence_number: int, values: dict[str, object], defects: tuple[Defect, ...]
     ) -> FetchData:
         """Return a response as it was read; skips validation and takes *values* over."""
-        new = _new(cls)
-        _set_sequence_number(new, sequence_number)
-        _set_values(new, values)
-        _set_defects(new, defects)
-        return new
+        new = _new(_OPEN)
+        new.sequence_number = sequence_number
+        new._values = values
+        new.defects = defects
+        new.__class__ = FetchData  # type: ignore[assignment]  # the parent of the class it has
+        return cast("FetchData", new)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{name}: a FetchData does not change")
@@ -134,6 +132,9 @@ class FetchData:
     def __getitem__(self, item: FetchItem[T]) -> T:
         """Return the value of *item*; raises ItemMissing."""
         key = item.key
+        value = self._values.get(key)
+        if type(value) in _PLAIN:
+            return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
         value = self._value(key)
         if isinstance(value, SectionData):
             value = _octets(key, value.data)
@@ -143,7 +144,7 @@ class FetchData:
                 value = _octets(key, value)
         elif key in _STREAMABLE:
             value = _octets(key, cast("Content | None", value))
-        return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
+        return cast(T, value)
 
     def get(self, item: FetchItem[T]) -> T | None:
         """Return the value of *item*; None where `message[item]` raises ItemMissing."""
@@ -159,14 +160,17 @@ class FetchData:
             return value.data
         return cast("Content | None", value.value if isinstance(value, ItemData) else value)
 
+    @property
+    def known_uid(self) -> int | None:
+        """The unique identifier, None if the server did not send it."""
+        uid = self._values.get("UID")
+        return uid if isinstance(uid, int) else None
+
     def _value(self, key: str) -> object:
         try:
-            value = self._values[key]
+            return self._values[key]
         except KeyError:
             raise ItemMissing(key) from None
-        if type(value) is _Deferred:
-            value = self._values[key] = value.parse()
-        return value
 
     def __contains__(self, item: FetchItem[object]) -> bool:
         return item.key in self._values
@@ -179,7 +183,7 @@ class FetchData:
     @property
     def answers(self) -> tuple[Answer, ...]:
         """The items with their values, in order, to build another response of."""
-        return tuple(Answer(key, self._value(key)) for key in self._values)
+        return tuple(Answer(key, value) for key, value in self._values.items())
 
     @property
     def uid(self) -> int:
@@ -275,17 +279,16 @@ class FetchData:
         if not self._values:
             raise LocalProtocolError("expected a fetch item, got none")
         writer.write(b"%d FETCH (" % self.sequence_number)
-        for index, key in enumerate(self._values):
+        for index, (key, value) in enumerate(self._values.items()):
             if index:
                 writer.write(b" ")
-            _write_item(writer, key, self._value(key))
+            _write_item(writer, key, value)
         writer.write(b")")
 
     def _compared(self) -> list[object]:
         """Return what makes two equal: two datetimes are only if they are written alike."""
         compared: list[object] = [self.sequence_number]
-        for key in self._values:
-            value = self._value(key)
+        for key, value in self._values.items():
             compared += [key, value, value.utcoffset() if isinstance(value, datetime) else None]
         return compared
 
@@ -301,15 +304,20 @@ class FetchData:
         return FetchData.of_parsed, (self.sequence_number, dict(self.answers), self.defects)
 
     def __repr__(self) -> str:
-        values = "".join(f", {key}={self._value(key)!r}" for key in self._values)
+        values = "".join(f", {key}={value!r}" for key, value in self._values.items())
         return f"FetchData({self.sequence_number}{values})"
 
 
+class _Fields:
+    """The fields of a `FetchData`, for the type checker: open to assignment."""
+
+    sequence_number: int
+    _values: dict[str, object]
+    defects: tuple[Defect, ...]
+
+
+_OPEN: Final[type[_Fields]] = opened(FetchData)
 _new: Final = object.__new__
-# The slots themselves: 0.06 us each where object.__setattr__, which looks the slot up, takes 0.09.
-_set_sequence_number: Final = FetchData.__dict__["sequence_number"].__set__
-_set_values: Final = FetchData.__dict__["_values"].__set__
-_set_defects: Final = FetchData.__dict__["defects"].__set__
 
 
 def _octets(key: str, content: Content | None) -> bytes:
@@ -431,6 +439,31 @@ def _parse_head(cursor: Cursor) -> dict[str, object]:
     return values
 
 
+MAX_SHORT: Final = 200
+"""Octets of a response up to which it is read by one pattern if it has flags and nothing but a UID beside."""
+
+# What a FETCH of flags, a STORE and other sessions bring, in great numbers.
+_SHORT: Final = re.compile(
+    rb"\* ([1-9][0-9]{0,8}) FETCH \((?:UID ([1-9][0-9]{0,8}) )?"
+    rb"FLAGS (\([^\x00-\x1f\x7f-\xff(){\"]*+\))(?: UID ([1-9][0-9]{0,8}))?\)\Z"
+)
+
+
+def parse_short_fetch(text: bytes) -> FetchData | None:
+    """Read a whole response that has flags and at most a UID, or return None: it is another one."""
+    match = _SHORT.match(text)
+    if match is None:
+        return None
+    number, uid, octets, uid_behind = match.groups()
+    flags = _known_flags(octets)
+    if flags is None or (uid is not None and uid_behind is not None):
+        return None
+    values: dict[str, object] = {"FLAGS": flags} if uid is None else {"UID": int(uid), "FLAGS": flags}
+    if uid_behind is not None:
+        values["UID"] = int(uid_behind)
+    return FetchData.of_parsed(int(number), values, ())
+
+
 def _read_number(cursor: Cursor, match: re.Match[bytes]) -> object:
     return int(match[match.lastindex or 0])
 
@@ -485,15 +518,7 @@ def _read_envelope(cursor: Cursor, match: re.Match[bytes]) -> object:
 
 
 def _read_body(cursor: Cursor, match: re.Match[bytes]) -> object:
-    # One part is read at once: that saves 0.9 us where it is asked for, and costs 0.8 where it is not.
-    leaf = parse_leaf(cursor)
-    if leaf is not None:
-        return leaf
-    start, index = cursor.position, cursor.literal_index
-    # Under strict nothing waits.
-    if cursor.strict or not skip_body(cursor):
-        return parse_body(cursor)
-    return _Deferred(cursor.text[start : cursor.position], cursor.literals[index : cursor.literal_index])
+    return parse_body(cursor)
 
 
 MAX_CACHED: Final = 512

@@ -184,10 +184,11 @@ class Fetching:
         events = self._session.take(inbox)
         self._found = len(events) + cast(int, self._found)
         for event in events:
-            if isinstance(event, VanishedData):
+            # In this order: nearly all are FETCH, and the other class is slow to ask for.
+            if isinstance(event, FetchData):
+                self.ready.append(event)
+            elif isinstance(event, VanishedData):
                 self._vanished += event.uids.ranges
-            else:
-                self.ready.append(cast(FetchData, event))
         yield from self._tell_progress()
         if inbox.status is not None:
             self._inbox = None

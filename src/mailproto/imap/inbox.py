@@ -522,39 +522,49 @@ class Inboxes:
     # Routing.
 
     def pump(self) -> None:
-        """Put every event that can be had without reading where it belongs, until an inbox is full."""
+        """Put every event that can be had without reading where it belongs, until an inbox is full.
+
+        Those who wait are woken only if there was one: looking at all of them takes its time.
+        """
         try:
             # Compressed, what comes in one read may be hundreds of times as much.
-            if len(self._open) > 1 or self.conn.is_compressed:
-                self._pump_counting()
-            else:
-                self._pump()
+            is_counting = len(self._open) > 1 or self.conn.is_compressed
+            has_routed = self._pump_counting() if is_counting else self._pump()
         except RemoteProtocolError as error:
             self._fail(error)
             raise
-        if self._waits:
+        if has_routed and self._waits:
             self._wake()
 
-    def _pump(self) -> None:
-        """Route all events; what they took counts for the one command in progress, if there is one."""
+    def _pump(self) -> bool:
+        """Route all events; what they took counts for the one command in progress, if there is one.
+
+        Returns whether there were any.
+        """
         conn = self.conn
         next_event = conn.next_event
         before = conn.unread
+        has_routed = False
         while self._full is None and (event := next_event()) is not None:
             _ROUTES.get(type(event), _route_other)(self, event)
+            has_routed = True
         for inbox in self._open.values():
             self._count(inbox, before - conn.unread)
+        return has_routed
 
-    def _pump_counting(self) -> None:
-        """Route events until an inbox is full; octets are counted for the inbox that an event went to."""
+    def _pump_counting(self) -> bool:
+        """The same, with octets counted for the inbox that an event went to."""
         conn = self.conn
         before = conn.unread
+        has_routed = False
         while self._full is None and (event := conn.next_event()) is not None:
             inbox = _ROUTES.get(type(event), _route_other)(self, event)
+            has_routed = True
             left = conn.unread
             if inbox is not None:
                 self._count(inbox, before - left)
             before = left
+        return has_routed
 
     def _count(self, inbox: Inbox, octets: int) -> None:
         if inbox.events and octets > 0:
@@ -681,7 +691,7 @@ class Inboxes:
         return None
 
     def _route_fetch(self, event: ClientEvent) -> Inbox | None:
-        data = cast(FetchData, event)
+        data: FetchData = event  # type: ignore[assignment]  # by the table; cast() is a call for each message
         if self._collected:
             data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
         if self._values:

@@ -25,7 +25,6 @@ from mailproto.imap.ext.annotate import AnnotationsCode
 from mailproto.imap.ext.condstore import NOMODSEQ, HighestModSeqCode
 from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.ext.qresync import VanishedData
-from mailproto.imap.fetch import UID
 from mailproto.imap.responses import (
     ExistsData,
     ExpungeData,
@@ -314,8 +313,9 @@ class MailboxView:
 
 
 def _fetch(view: MailboxView, response: FetchData) -> None:
-    if UID in response:
-        view.numbers.put(response.sequence_number, response.uid)
+    uid = response.known_uid
+    if uid is not None:
+        view.numbers.put(response.sequence_number, uid)
 
 
 def _exists(view: MailboxView, response: ExistsData) -> None:
