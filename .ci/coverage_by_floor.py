@@ -19,6 +19,7 @@ FLOORS = {
     "F5 store": ("store",),
     "F6 adapters": ("sync", "asyncio", "_tls", "_network", "_smtp", "_imap"),
     "F7 testing": ("testing", "pytest_plugin"),
+    "F7 cache": ("cache",),
     "F7 command line": ("cli", "__main__", "__init__"),
 }
 CORE = ("F0", "F1", "F2-F4 smtp", "F2-F4 imap", "F4 flow")

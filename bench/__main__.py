@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import resource
 import shutil
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,43 +19,24 @@ from pathlib import Path
 from bench import _dovecot
 from bench._processes import (
     CLIENT_CORE,
+    client,
     free_port,
     measured,
     memory_of,
     processor_seconds,
     running,
+    seconds,
+    seconds_of,
     server_script,
 )
-from bench._table import Row, compare, print_rows, versions
+from bench._table import Row, compare, memory_row, print_rows, versions
+from bench.imap_client import against_dovecot, parsing, pipelining
 from bench.messages import varied_messages
 
-MAILBOX = 20_000
 SERVED = 1_000
 IDLE = 5_000
 MIB = 1024 * 1024
 MAX_IDLE_OCTETS = 12 * 1024
-MAX_DOWNLOAD_GROWTH = 5 * MIB
-
-
-def client(name: str, port: int, *arguments: str) -> dict[str, float]:
-    """Run a client of `bench.clients` on the core that the servers leave free; return what it printed."""
-    command = [
-        "taskset",
-        "--cpu-list",
-        str(CLIENT_CORE),
-        sys.executable,
-        "-m",
-        "bench.clients",
-        name,
-        str(port),
-    ]
-    printed = subprocess.run([*command, *arguments], check=True, stdout=subprocess.PIPE).stdout
-    return dict(json.loads(printed))
-
-
-def seconds(name: str, port: int, *arguments: str) -> Callable[[], float]:
-    """Return a function that runs a client and returns its seconds."""
-    return lambda: client(name, port, *arguments)["seconds"]
 
 
 def program(name: str) -> str:
@@ -147,10 +126,7 @@ def in_memory() -> Iterator[Row]:
 
 def in_memory_seconds(name: str, size: int) -> float:
     """Return the seconds of 1,000 transactions of `bench.in_memory`, ten to a session."""
-    pin = ["taskset", "--cpu-list", str(CLIENT_CORE)]
-    command = [*pin, sys.executable, "-m", "bench.in_memory", name, str(size), "100", "10"]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-    return float(json.loads(printed)["seconds"])
+    return seconds_of("bench.in_memory", name, str(size), "100", "10")
 
 
 def smtp_client() -> Iterator[Row]:
@@ -170,7 +146,7 @@ def smtp_client() -> Iterator[Row]:
             )
         small = client("mailproto-smtp", port, "1", _message_file(folder, MIB))["growth"]
         large = client("mailproto-smtp", port, "1", _message_file(folder, 100 * MIB))["growth"]
-        yield _memory_row("SMTP client, a file of 100 MiB and not 1", large - small, MIB)
+        yield memory_row("SMTP client, a file of 100 MiB and not 1", large - small, MIB)
 
 
 def _message_file(folder: str, size: int) -> str:
@@ -179,28 +155,6 @@ def _message_file(folder: str, size: int) -> str:
     line = b"The quick brown fox jumps over the lazy dog, again and again, until the line is full.\r\n"
     path.write_bytes(head + line * ((size - len(head)) // len(line)))
     return str(path)
-
-
-def imap_client() -> Iterator[Row]:
-    """Time our client against IMAPClient on a large mailbox in Dovecot; then see what memory it takes."""
-    with _dovecot.running_dovecot() as port:
-        _dovecot.fill(port, varied_messages(MAILBOX))
-        account = (_dovecot.USER, _dovecot.PASSWORD)
-        yield compare(
-            f"IMAP client, FETCH of {MAILBOX:,} messages",
-            seconds("mailproto-imap", port, *account, str(MAILBOX)),
-            "IMAPClient",
-            seconds("imapclient", port, *account, str(MAILBOX)),
-            floor=4.0,
-            units=MAILBOX,
-            rounds=3,
-        )
-        small = client("mailproto-imap", port, *account, str(MAILBOX // 10))["growth"]
-        large = client("mailproto-imap", port, *account, str(MAILBOX))["growth"]
-        yield _memory_row(f"IMAP client, {MAILBOX:,} messages and not a tenth", large - small, MIB)
-        uid = _dovecot.append_large(port, 50 * MIB)
-        growth = client("mailproto-download", port, *account, str(uid))["growth"]
-        yield _memory_row("IMAP client, a body of 50 MiB streamed", growth, MAX_DOWNLOAD_GROWTH)
 
 
 def imap_server() -> Iterator[Row]:
@@ -236,7 +190,7 @@ def idle_connections() -> Iterator[Row]:
                 stack.enter_context(_idle_connection(port, greeting))
             time.sleep(0.5)
             growth = (memory_of(process.pid) - before) / IDLE
-            yield _memory_row(
+            yield memory_row(
                 f"{name[-4:].upper()} server, each of {IDLE:,} idle connections", growth, MAX_IDLE_OCTETS
             )
 
@@ -257,23 +211,14 @@ def _idle_connection(port: int, command: bytes) -> Iterator[None]:
         yield
 
 
-def _memory_row(what: str, octets: float, maximum: int) -> Row:
-    return Row(
-        what=what,
-        ours=f"{octets / 1024:,.1f} KiB",
-        theirs="",
-        result=f"{octets / 1024:,.1f} KiB",
-        floor=f"< {maximum // 1024:,} KiB",
-        is_met=octets < maximum,
-    )
-
-
 SECTIONS = {
     "smtp-server": smtp_server,
     "smtp-sessions": smtp_sessions,
     "smtp-memory": in_memory,
     "smtp-client": smtp_client,
-    "imap-client": imap_client,
+    "imap-client": against_dovecot,
+    "imap-memory": parsing,
+    "imap-pipelining": pipelining,
     "imap-server": imap_server,
     "idle": idle_connections,
 }

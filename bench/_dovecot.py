@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench._processes import free_port, running
+from bench._reading import ITEMS
 
-__all__ = ["PASSWORD", "USER", "append_large", "count", "fill", "running_dovecot", "version"]
+__all__ = ["PASSWORD", "USER", "append_large", "count", "fill", "running_dovecot", "version", "warm"]
 
 USER, PASSWORD = "bench", "pass"
 CONFIGURATION = """\
@@ -100,6 +101,14 @@ def append_large(port: int, size: int) -> int:
         imap.login(USER, PASSWORD)
         imap.select("INBOX")
         return int(imap.uid("SEARCH", "LARGER", str(size // 2))[1][0])
+
+
+def warm(port: int) -> None:
+    """Let Dovecot say everything that is asked for later once, so that it has it in its cache."""
+    with imaplib.IMAP4("127.0.0.1", port) as imap:
+        imap.login(USER, PASSWORD)
+        imap.select("INBOX")
+        imap.uid("FETCH", "1:*", f"({' '.join(ITEMS)})")
 
 
 def count(port: int, user: str, password: str) -> int:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = [
     "CLIENT_CORE",
     "SERVER_CORE",
+    "client",
     "free_port",
     "measured",
     "memory_of",
     "processor_seconds",
     "running",
+    "seconds",
+    "seconds_of",
     "server_script",
 ]
 
@@ -76,6 +80,28 @@ def measured(*command: str, core: int | None = None) -> float:
     begin = time.perf_counter()
     subprocess.run([*pin, *command], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begin
+
+
+def printed_by(module: str, *arguments: str) -> dict[str, float]:
+    """Run a module on the core that the servers leave free; return the JSON that it printed."""
+    command = ["taskset", "--cpu-list", str(CLIENT_CORE), sys.executable, "-m", module, *arguments]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    return dict(json.loads(printed))
+
+
+def seconds_of(module: str, *arguments: str) -> float:
+    """Run a module as `printed_by` does and return its seconds."""
+    return printed_by(module, *arguments)["seconds"]
+
+
+def client(name: str, port: int, *arguments: str) -> dict[str, float]:
+    """Run a client of `bench.clients`; return what it printed."""
+    return printed_by("bench.clients", name, str(port), *arguments)
+
+
+def seconds(name: str, port: int, *arguments: str) -> Callable[[], float]:
+    """Return a function that runs a client and returns its seconds."""
+    return lambda: client(name, port, *arguments)["seconds"]
 
 
 def memory_of(pid: int) -> int:

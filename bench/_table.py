@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-__all__ = ["Row", "compare", "print_rows", "versions"]
+__all__ = ["Row", "compare", "memory_row", "print_rows", "versions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,18 @@ def compare(
         result=f"{ratio:.2f} x",
         floor=f">= {floor:g} x",
         is_met=ratio >= floor,
+    )
+
+
+def memory_row(what: str, octets: float, maximum: int) -> Row:
+    """Return the line for memory that something takes, or that it grows by."""
+    return Row(
+        what=what,
+        ours=f"{octets / 1024:,.1f} KiB",
+        theirs="",
+        result=f"{octets / 1024:,.1f} KiB",
+        floor=f"< {maximum // 1024:,} KiB",
+        is_met=octets < maximum,
     )
 
 

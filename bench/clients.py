@@ -14,11 +14,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from bench._imap_clients import IMAP_CLIENTS
+from bench._reading import ITEMS
 from bench.servers import PASSWORD, USER
-
-ITEMS = ["UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE"]
 
 
 def mailproto_smtp(port: int, count: str, path: str) -> Callable[[], None]:
@@ -42,61 +41,6 @@ def smtplib_smtp(port: int, count: str, path: str) -> Callable[[], None]:
     def work() -> None:
         for _ in range(int(count)):
             smtp.sendmail("a@example.org", ["b@example.org"], Path(path).read_bytes())
-
-    return work
-
-
-def mailproto_imap(port: int, user: str, password: str, last: str) -> Callable[[], None]:
-    """Fetch everything about messages 1 to *last*, each typed and touched, and keep nothing."""
-    from mailproto.imap import BODYSTRUCTURE, ENVELOPE, FLAGS, INTERNALDATE, RFC822_SIZE, UID
-    from mailproto.sync import IMAPClient
-
-    imap = IMAPClient.connect("127.0.0.1", port, tls="none")
-    imap.login(user, password, allow_cleartext=True)
-    imap.select("INBOX")
-
-    def work() -> None:
-        seen = 0
-        items = (UID, FLAGS, INTERNALDATE, RFC822_SIZE, ENVELOPE, BODYSTRUCTURE)
-        for message in imap.uid_fetch(f"1:{last}", *items):
-            seen += len((message.envelope, message.body_structure, message.internal_date)) // 3
-        if seen != int(last):
-            raise SystemExit(f"{seen} messages of {last}")
-
-    return work
-
-
-def imapclient_imap(port: int, user: str, password: str, last: str) -> Callable[[], None]:
-    """Do the same with IMAPClient, which takes no ranges: a thousand UIDs to a command."""
-    from imapclient import IMAPClient
-
-    imap = IMAPClient("127.0.0.1", port, ssl=False, use_uid=True)
-    imap.login(user, password)
-    imap.select_folder("INBOX")
-
-    def work() -> None:
-        seen = 0
-        for first in range(1, int(last) + 1, 1000):
-            uids = range(first, min(first + 1000, int(last) + 1))
-            fetched: dict[int, Any] = imap.fetch(list(uids), ITEMS)
-            seen += sum(1 for data in fetched.values() if data[b"ENVELOPE"] and data[b"BODYSTRUCTURE"])
-        if seen != int(last):
-            raise SystemExit(f"{seen} messages of {last}")
-
-    return work
-
-
-def mailproto_download(port: int, user: str, password: str, uid: str) -> Callable[[], None]:
-    """Stream one body and drop it."""
-    from mailproto.sync import IMAPClient
-
-    imap = IMAPClient.connect("127.0.0.1", port, tls="none")
-    imap.login(user, password, allow_cleartext=True)
-    imap.select("INBOX")
-
-    def work() -> None:
-        with imap.download(uid) as part, Path("/dev/null").open("wb") as sink:
-            part.write_to(sink)
 
     return work
 
@@ -131,10 +75,8 @@ def raw_imap(port: int, last: str) -> Callable[[], None]:
 CLIENTS: dict[str, Callable[..., Callable[[], None]]] = {
     "mailproto-smtp": mailproto_smtp,
     "smtplib": smtplib_smtp,
-    "mailproto-imap": mailproto_imap,
-    "imapclient": imapclient_imap,
-    "mailproto-download": mailproto_download,
     "raw-imap": raw_imap,
+    **IMAP_CLIENTS,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mailproto.imap.values import Message
 
-__all__ = ["responses"]
+__all__ = ["responses", "responses_of", "size_of"]
 
 _NAMES = ("Terry Gray", "Ana Müller", 'J. R. "Bob" Dobbs', "Lists (announce)", "O'Neil, Pat", "", "noreply")
 _HOSTS = ("example.org", "cac.washington.edu", "lists.example.net", "CNRI.Reston.VA.US", "mail.example.com")
@@ -35,6 +35,17 @@ def responses(count: int, seed: int = 1) -> list[Message]:
     draw = random.Random(seed)
     people = [_person(draw) for _ in range(80)]
     return [_response(draw, people, number) for number in range(1, count + 1)]
+
+
+def responses_of(octets: int, count: int) -> list[Message]:
+    """Return *count* responses, none a twentieth of *octets* longer or shorter than that."""
+    alike = [message for message in responses(16 * count) if abs(size_of(message) - octets) <= octets // 20]
+    return alike[:count]
+
+
+def size_of(message: Message) -> int:
+    """Return how many octets a response has, its literals among them."""
+    return len(message.text) + sum(len(octets) for octets in message.literals if isinstance(octets, bytes))
 
 
 def _response(draw: random.Random, people: list[bytes], number: int) -> Message:

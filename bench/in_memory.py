@@ -33,6 +33,7 @@ def mailproto(octets: tuple[bytes, ...]) -> Callable[[], None]:
     from mailproto.limits import SMTPLimits
     from mailproto.smtp import SMTPServerConnection, WholeMessages
     from mailproto.smtp.server_flow import Service, serve
+    from mailproto.wants import Wants
 
     service, limits = Service(handler=WholeMessages(lambda session, octets: None)), SMTPLimits()
 
@@ -40,25 +41,20 @@ def mailproto(octets: tuple[bytes, ...]) -> Callable[[], None]:
         conn = SMTPServerConnection(limits, hostname="bench.example")
         flow = serve(conn, service, peer=("127.0.0.1", 1))
         pieces, result = iter(octets), None
-        while (instruction := flow.send(result)) is not None:
-            result = None
-            if isinstance(instruction, Receive):
-                conn.data_to_send()
-                piece = next(pieces, None)
-                if piece is None:
-                    return
-                conn.receive_data(piece)
-            elif isinstance(instruction, Call):
-                result = instruction.function(*instruction.args)
-
-    def run() -> None:
         try:
-            session()
+            while True:
+                instruction = flow.send(result)
+                result = None
+                if type(instruction) is Receive:
+                    conn.data_to_send()
+                    conn.receive_data(next(pieces))
+                elif type(instruction) is Call:
+                    result = instruction.function(*instruction.args)
         except StopIteration:
-            return
-        raise SystemExit("the session did not end at QUIT")
+            if conn.wants is not Wants.CLOSED:
+                raise SystemExit("the session did not end at QUIT") from None
 
-    return run
+    return session
 
 
 def twisted(octets: tuple[bytes, ...]) -> Callable[[], None]:

@@ -11,7 +11,6 @@ from unittest import mock
 from hypothesis import strategies as st
 
 from mailproto.imap import body, envelope, fetch_data, sections
-from mailproto.imap.cursor import Cursor
 from mailproto.imap.fetch import (
     BODY,
     BODYSTRUCTURE,
@@ -43,26 +42,24 @@ from mailproto.mime.envelope import Envelope
 _NEVER = re.compile(rb"(?!)")
 
 
-def _no_skipping(cursor: Cursor) -> bool:
-    return False
-
-
 @contextmanager
 def general_path() -> Iterator[None]:
     """Read everything production by production."""
     with ExitStack() as stack:
         for module, name in (
             (envelope, "_ENVELOPE"),
+            (envelope, "_ONE_ADDRESS"),
             (body, "_LEAF"),
             (body, "_PARAMETERS"),
             (body, "_ATTACHED"),
             (body, "_MULTI_END"),
+            (body, "_BOUNDED_END"),
             (fetch_data, "_HEAD"),
+            (fetch_data, "_SHORT"),
             (fetch_data, "_ITEM"),
             (sections, "_PLAIN"),
         ):
             stack.enter_context(mock.patch.object(module, name, _NEVER))
-        stack.enter_context(mock.patch.object(fetch_data, "skip_body", _no_skipping))
         yield
 
 

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from mailproto._connection import Endpoint
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
-from mailproto.imap.commands import Select, TaggedCommand
-from mailproto.imap.events import InvalidCommand, LiteralOffered
+from mailproto.imap.commands import Authenticate, Logout, Select, TaggedCommand
+from mailproto.imap.events import IdleDone, InvalidCommand, LiteralOffered, SASLResponse
+from mailproto.imap.ext.idle import Idle
 from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection, ServerEvent
 from mailproto.imap.status import Ok, PreAuth
 from mailproto.limits import IMAPLimits
@@ -27,6 +28,7 @@ __all__ = [
     "selected_client",
     "selected_server",
     "sent",
+    "serve",
     "server_events",
 ]
 
@@ -165,3 +167,27 @@ def complete(server: IMAPServerConnection, event: ServerEvent) -> None:
             server.accept_literal()
         case TaggedCommand():
             server.complete(event.tag, Ok())
+
+
+def _answer_any(server: IMAPServerConnection, event: ServerEvent) -> None:
+    """Answer as a server would, and leave where the client says LOGOUT or the end of an exchange."""
+    match event:
+        case TaggedCommand(command=Authenticate()):
+            server.challenge(b"")
+        case TaggedCommand(command=Idle()):
+            server.accept_idle()
+        case TaggedCommand(command=Logout()) | SASLResponse() | IdleDone():
+            server.abort()
+        case _:
+            complete(server, event)
+
+
+def serve(server: IMAPServerConnection, *pieces: bytes) -> list[ServerEvent]:
+    """Give *pieces* to *server*, and return the events, each of them answered."""
+    events: list[ServerEvent] = []
+    for piece in pieces:
+        server.receive_data(piece)
+        while (event := server.next_event()) is not None:
+            events.append(event)
+            _answer_any(server, event)
+    return events

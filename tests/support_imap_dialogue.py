@@ -12,7 +12,7 @@ from mailproto.limits import IMAPLimits
 from support_inbox import Line, Task
 from support_split import splits
 
-__all__ = ["Told", "tell", "tell_in_pieces"]
+__all__ = ["Step", "Told", "tell", "tell_in_pieces"]
 
 Step = tuple[Sequence[bytes], bytes]
 """The lines that are sent, and the octets that the server says then."""

@@ -46,15 +46,23 @@ KINDS: Final = ("sync", "asyncio")
 PRODUCTS: Final = ("Dovecot", "Cyrus", "pymap")
 
 
+def _needs_no_index(user: str) -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True)
 class Product:
-    """A server that listens on `port`. With `user` that is the only one there is, else all are."""
+    """A server that listens on `port`. With `user` that is the only one there is, else all are.
+
+    `index` makes the index in which searches of a user's mailboxes look, where they do that.
+    """
 
     name: str
     port: int
     context: ssl.SSLContext
     user: str | None = None
     password: str = "pass"
+    index: Callable[[str], None] = _needs_no_index
 
 
 def _missing(name: str) -> None:
@@ -93,6 +101,8 @@ _IMAPD_CONF: Final = """\
     delete_mode: immediate
     specialusealways: yes
     annotation_allow_undefined: yes
+    jmap_preview_annot: /shared/vendor/mailproto/preview
+    search_engine: {search_engine}
     tls_server_cert: {certificate.chain}
     tls_server_key: {certificate.key}
     """
@@ -135,8 +145,11 @@ def _passwords(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def cyrus_running(certificate: Certificate) -> Iterator[Product]:
-    """Run a Cyrus until the end of the block: any user, and "admin", who administers it."""
+def cyrus_running(certificate: Certificate, search_engine: str = "none") -> Iterator[Product]:
+    """Run a Cyrus until the end of the block: any user, and "admin", who administers it.
+
+    With the engine "squat" it searches in an index, and finds nothing before `index` has made one.
+    """
     root = UNPACKED / "cyrus-imapd"
     common = UNPACKED / "cyrus-common"
     master = common / "usr/lib/cyrus/bin/master"
@@ -153,20 +166,30 @@ def cyrus_running(certificate: Certificate) -> Iterator[Product]:
             shutil.chown(base / name, "nobody", "nogroup")
         port = free_port()
         values = {"base": base, "certificate": certificate, "programs": programs, "port": port}
+        values["search_engine"] = search_engine
         (base / "imapd.conf").write_text(dedent(_IMAPD_CONF).format(**values))
         (base / "cyrus.conf").write_text(dedent(_CYRUS_CONF).format(**values))
         libraries = next(common.glob("usr/lib/*/libcyrus.so.0")).parent
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
+
+        def index(user: str) -> None:
+            command = [str(programs / "squatter"), "-C", str(base / "imapd.conf"), "-r", f"user/{user}"]
+            subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+
         process = subprocess.Popen(
             [
                 programs / "master",
                 *("-C", base / "imapd.conf", "-M", base / "cyrus.conf", "-p", base / "master.pid", "-D"),
             ],
-            env={**os.environ, "LD_LIBRARY_PATH": str(libraries)},
+            env=environment,
             stderr=subprocess.DEVNULL,
+            # When it ends it ends its process group, of which another Cyrus is not to be.
+            start_new_session=True,
         )
         try:
             wait_for_port(port, process)
-            yield Product("Cyrus", port, ssl.create_default_context(cafile=certificate.authority))
+            context = ssl.create_default_context(cafile=certificate.authority)
+            yield Product("Cyrus", port, context, index=index)
         finally:
             stop(process)
 
@@ -207,6 +230,14 @@ class Blocking:
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._target, name)
         return self._wrapped(value) if inspect.isroutine(value) else value
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            try:
+                value = self._loop.run_until_complete(_value(anext(self._target)))
+            except StopAsyncIteration:
+                return
+            yield value
 
     def _wrapped(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:

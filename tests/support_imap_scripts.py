@@ -25,12 +25,13 @@ def converse(
     call: Callable[[Any], Any],
     *,
     selected: bool = True,
+    timeout: float = 10,
     **options: Any,
 ) -> tuple[Any, list[bytes]]:
     """Return what *call* of a client gives, and the commands that were sent, without their tags.
 
     Each command gets the next of *answers*, lines with `{tag}` for its tag. With *selected* INBOX was
-    selected before. *options* are those of `connect`.
+    selected before. The client waits *timeout* seconds for an answer. *options* are others of `connect`.
     """
     ours, theirs = socket.socketpair()
     said: list[bytes] = []
@@ -40,9 +41,9 @@ def converse(
     server.start()
     try:
         if adapter == "sync":
-            result = _call(ours, call, selected, options)
+            result = _call(ours, call, selected, {"timeout": timeout, **options})
         else:
-            result = asyncio.run(_acall(ours, call, selected, options))
+            result = asyncio.run(_acall(ours, call, selected, {"timeout": timeout, **options}))
     finally:
         ours.close()
         server.join(10)
@@ -61,7 +62,7 @@ def _play(sock: socket.socket, greeting: bytes, script: list[bytes], said: list[
 
 
 def _call(sock: socket.socket, call: Callable[[Any], Any], selected: bool, options: dict[str, Any]) -> Any:
-    imap = mailproto.sync.IMAPClient.connect(sock=sock, tls="none", timeout=10, **options)
+    imap = mailproto.sync.IMAPClient.connect(sock=sock, tls="none", **options)
     try:
         if selected:
             imap.select("INBOX")
@@ -74,7 +75,7 @@ async def _acall(
     sock: socket.socket, call: Callable[[Any], Any], selected: bool, options: dict[str, Any]
 ) -> Any:
     sock.setblocking(False)
-    imap = await mailproto.asyncio.IMAPClient.connect(sock=sock, tls="none", timeout=10, **options)
+    imap = await mailproto.asyncio.IMAPClient.connect(sock=sock, tls="none", **options)
     try:
         if selected:
             await imap.select("INBOX")

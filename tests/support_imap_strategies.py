@@ -66,6 +66,20 @@ from mailproto.imap.ext.acl import (
     MyRightsData,
     SetACL,
 )
+from mailproto.imap.ext.annotate import (
+    ANNOTATION,
+    CHANGED_ANNOTATIONS,
+    AnnotateCode,
+    AnnotateReason,
+    Annotation,
+    AnnotationCriterion,
+    AnnotationsCode,
+    AppendAnnotations,
+    FetchAnnotations,
+    HasAnnotation,
+    StoreAnnotations,
+    UIDStoreAnnotations,
+)
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import Compress
@@ -115,6 +129,20 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.notify import (
+    ANNOTATION_CHANGE,
+    FLAG_CHANGE,
+    MAILBOX_METADATA_CHANGE,
+    MAILBOX_NAME,
+    MESSAGE_EXPUNGE,
+    MESSAGE_NEW,
+    SERVER_METADATA_CHANGE,
+    SUBSCRIPTION_CHANGE,
+    BadEventCode,
+    EventGroup,
+    Notify,
+    NotifyEvent,
+)
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.partial import Partial, PartialResults
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
@@ -260,6 +288,45 @@ keys: st.SearchStrategy[SearchKey] = st.recursive(
     max_leaves=8,
 )
 
+# RFC 5257
+_annotated = st.text(
+    st.characters(min_codepoint=1, max_codepoint=0x7F, exclude_characters="%*/.0123456789"),
+    min_size=1,
+    max_size=8,
+).filter(lambda name: name not in ("flags", "priv", "shared"))
+annotation_entries = st.builds(
+    "".join, st.tuples(st.sampled_from(["", "/1", "/2.3"]), _annotated.map("/{}".format))
+)
+annotation_patterns = annotation_entries | st.sampled_from(["*", "/%", "/*", "/1/%", "%/x*"])
+_attribute_names = st.lists(_annotated.filter(lambda name: name != "size"), min_size=1, max_size=2).map(
+    ".".join
+)
+settable_attributes = st.builds("{}.{}".format, _attribute_names, st.sampled_from(["priv", "shared"]))
+annotation_attributes = settable_attributes | _attribute_names | st.sampled_from(["size", "size.priv"])
+
+
+def _annotations(attributes: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[Annotation, ...]]:
+    contents = st.dictionaries(attributes, st.none() | st.binary(max_size=40), min_size=1, max_size=3)
+    return st.dictionaries(annotation_entries, contents, min_size=1, max_size=3).map(
+        lambda found: tuple(Annotation(entry, tuple(values.items())) for entry, values in found.items())
+    )
+
+
+settable_annotations = _annotations(settable_attributes)
+annotations_answers = st.builds(ANNOTATION.answer, _annotations(annotation_attributes)) | st.builds(
+    CHANGED_ANNOTATIONS.answer, st.lists(annotation_entries, min_size=1, max_size=3)
+)
+annotation_items: st.SearchStrategy[FetchItem[object]] = st.builds(
+    FetchAnnotations,
+    st.lists(annotation_patterns, min_size=1, max_size=3).map(tuple),
+    st.lists(annotation_attributes, min_size=1, max_size=3).map(tuple),
+)
+annotation_codes: st.SearchStrategy[ResponseCode] = st.one_of(
+    st.builds(AnnotateCode, st.sampled_from(AnnotateReason)),
+    st.builds(AnnotationsCode, st.none() | numbers, has_private=st.booleans()),
+    st.just(AnnotationsCode(None, is_supported=False)),
+)
+
 # What extensions have: items, keys, codes.
 object_ids = st.text("abcXYZ019_-", min_size=1, max_size=255)
 filter_names = atoms.filter(lambda atom: "/" not in atom)
@@ -291,6 +358,12 @@ extension_keys: st.SearchStrategy[SearchKey] = st.one_of(
     st.builds(GmailThreadID, st.integers(0, 2**64 - 1)),
     st.builds(GmailLabel, mailboxes),
     st.builds(GmailRaw, texts),
+    st.builds(
+        HasAnnotation,
+        annotation_patterns,
+        st.sampled_from(["value", "value.priv", "value.shared"]),
+        st.none() | texts,
+    ),
 )
 extension_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(MailboxIDCode, object_ids),
@@ -304,7 +377,12 @@ catenations = st.lists(
 append_data: st.SearchStrategy[AppendData] = st.one_of(
     st.builds(BinaryMessage, st.binary(max_size=40)), st.builds(UTF8Message, octets), catenations
 )
-append_messages = st.builds(AppendMessage, octets | append_data, flags, st.none() | date_times)
+append_options = st.builds(AppendAnnotations, settable_annotations).map(lambda option: (option,)) | st.just(
+    ()
+)
+append_messages = st.builds(
+    AppendMessage, octets | append_data, flags, st.none() | date_times, options=append_options
+)
 
 # What extensions have that administer a server.
 numbers64 = st.integers(0, 2**63 - 1)
@@ -407,7 +485,8 @@ _items: st.SearchStrategy[tuple[FetchItem[object], ...]] = st.lists(
     st.sampled_from(
         [FLAGS, UID, ENVELOPE, RFC822_SIZE, BodySection(), BodySection((1, 2), "MIME", peek=False)]
         + extension_items
-    ),
+    )
+    | annotation_items,
     min_size=1,
     max_size=4,
 ).map(tuple)
@@ -450,14 +529,25 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Status, mailboxes, st.lists(atoms, min_size=1, max_size=5).map(tuple)),
     st.builds(Login, texts, texts.map(Secret)),
     st.builds(Authenticate, atoms, st.none() | st.binary(max_size=30).map(Secret)),
-    st.builds(Append, mailboxes, octets | append_data, flags, internal_date=st.none() | date_times),
+    st.builds(
+        Append,
+        mailboxes,
+        octets | append_data,
+        flags,
+        internal_date=st.none() | date_times,
+        options=append_options,
+    ),
     st.builds(MultiAppend, mailboxes, st.lists(append_messages, min_size=2, max_size=3).map(tuple)),
     st.builds(Replace, numbers, mailboxes, append_messages),
     st.builds(UIDReplace, numbers, mailboxes, append_messages),
     st.builds(Store, sequence_sets, st.sampled_from(StoreAction), flags, silent=st.booleans()),
     st.builds(UIDStore, uid_sets, st.sampled_from(StoreAction), flags, modifiers=unknown_parameters),
     st.builds(StoreLabels, sequence_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
-    st.builds(UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, silent=st.booleans()),
+    st.builds(
+        UIDStoreLabels, uid_sets, st.sampled_from(StoreAction), gmail_labels, modifiers=unknown_parameters
+    ),
+    st.builds(StoreAnnotations, sequence_sets, settable_annotations),
+    st.builds(UIDStoreAnnotations, uid_sets, settable_annotations, modifiers=unknown_parameters),
     st.builds(XList, mailboxes, mailboxes),
     st.builds(Compress, atoms),
     st.builds(GetQuota, texts),
@@ -499,6 +589,7 @@ response_codes: st.SearchStrategy[ResponseCode] = st.one_of(
     st.builds(codes.CapabilityCode, st.lists(atoms, max_size=4).map(Capabilities)),
     st.builds(codes.BadCharsetCode, st.lists(st.text(ATOM_CHARS + '" ', max_size=9), max_size=3).map(tuple)),
     extension_codes,
+    annotation_codes,
     metadata_codes,
     referral_codes,
     inprogress_codes,
@@ -568,7 +659,15 @@ esearch_data: st.SearchStrategy[ESearchData] = st.one_of(
 # RFC 5256, 5267 and 7377
 
 _criteria = st.lists(
-    st.builds(SortCriterion, atoms.filter(lambda name: name.upper() != "REVERSE"), st.booleans()),
+    st.builds(
+        SortCriterion, atoms.filter(lambda name: name.upper() not in ("REVERSE", "ANNOTATION")), st.booleans()
+    )
+    | st.builds(
+        AnnotationCriterion,
+        annotation_entries,
+        st.sampled_from(["value.priv", "value.shared"]),
+        reverse=st.booleans(),
+    ),
     min_size=1,
     max_size=4,
 ).map(tuple)
@@ -615,6 +714,43 @@ multisearches = st.one_of(
         scope=unknown_parameters,
         returning=_returning,
     ),
+)
+
+# RFC 5465
+
+_unknown_events = atoms.map("X-{}".format).map(NotifyEvent)
+_message_events = st.builds(
+    lambda items, others: (NotifyEvent("MessageNew", items), MESSAGE_EXPUNGE, *others),
+    _items | st.just(()),
+    st.lists(st.sampled_from([FLAG_CHANGE, ANNOTATION_CHANGE]), unique=True),
+)
+_name_events = st.lists(
+    st.sampled_from(
+        [MAILBOX_NAME, SUBSCRIPTION_CHANGE, MAILBOX_METADATA_CHANGE, SERVER_METADATA_CHANGE],
+    )
+    | _unknown_events,
+    max_size=5,
+    unique_by=lambda event: event.name,
+).map(tuple)
+_groups_of_selected = st.builds(
+    EventGroup,
+    st.sampled_from([MailboxFilter("selected"), MailboxFilter("selected-delayed")]),
+    st.just(()) | _message_events,
+)
+_groups_of_others = st.builds(
+    EventGroup,
+    mailbox_filters.filter(lambda chosen: chosen.kind not in ("selected", "subtree-one")),
+    _name_events | _name_events.map(lambda events: (MESSAGE_NEW, MESSAGE_EXPUNGE, *events)),
+)
+notifications = st.just(Notify()) | st.builds(
+    lambda selected, others, status: Notify((*selected, *others), status and bool(selected or others)),
+    st.lists(_groups_of_selected, max_size=1),
+    st.lists(_groups_of_others, max_size=3),
+    st.booleans(),
+)
+bad_event_codes = st.builds(
+    BadEventCode,
+    st.lists(st.sampled_from(["MessageNew", "FlagChange", "X-OTHER"]), min_size=1, max_size=3).map(tuple),
 )
 
 # RFC 5258, 5819, 6154, 8440 and 9590

@@ -20,8 +20,10 @@ SELECT = b"* 3 EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen)\r\n* OK [UIDVALIDITY 1] 
 class Line:
     """One connection, logged in and with INBOX selected, and the tasks that share it."""
 
-    def __init__(self, limits: IMAPLimits | None = None, *, selected: str | None = "INBOX") -> None:
-        self.conn = IMAPClientConnection(limits)
+    def __init__(
+        self, limits: IMAPLimits | None = None, *, selected: str | None = "INBOX", strict: bool = False
+    ) -> None:
+        self.conn = IMAPClientConnection(limits, strict=strict)
         self.session = Inboxes(self.conn, limits, self)
         self.current: Task | None = None
         self.clock = 0.0

@@ -7,7 +7,7 @@ from functools import cache
 
 import trustme
 
-from mailproto._connection import Endpoint
+from mailproto._connection import FallibleEndpoint
 from mailproto.errors import ConnectionClosed, RemoteProtocolError
 from mailproto.flow import Flow, Flush, Receive, ServerStopping, StartTLS
 from mailproto.wants import Wants
@@ -15,7 +15,7 @@ from mailproto.wants import Wants
 LOST = b"<lost>"
 
 
-class LineConnection(Endpoint[bytes]):
+class LineConnection(FallibleEndpoint[bytes]):
     """Gives each line without its CRLF, then `LOST`; the line "tls" makes it want TLS."""
 
     __slots__ = ("is_closed", "is_tls_wanted", "max_buffered", "max_unsent", "timeout", "was_lost")

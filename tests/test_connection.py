@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mailproto._connection import Endpoint
+from mailproto._connection import FallibleEndpoint
 from mailproto.errors import RemoteProtocolError
 from mailproto.wants import Wants
 
 
-class Lines(Endpoint[bytes]):
+class Lines(FallibleEndpoint[bytes]):
     """A connection whose events are lines; a line "bad" breaks it."""
 
     __slots__ = ()

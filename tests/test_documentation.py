@@ -425,7 +425,7 @@ def test_the_commands_of_the_command_line_page_run(tmp_path: Path) -> None:
     assert [command[:2] for command in commands] == [
         ["mailproto", "serve"],
         ["mailproto", "send"],
-        *[["mailproto", "imap"]] * 3,
+        *[["mailproto", "imap"]] * 4,
     ]
     (tmp_path / "message.eml").write_bytes(b"Subject: from the page\r\n\r\nhello\r\n")
     server = start_mail_server(*commands[0][2:])
@@ -445,8 +445,11 @@ def test_the_commands_of_the_command_line_page_run(tmp_path: Path) -> None:
             printed.append(done.stdout)
     finally:
         assert stop(server.process) == 0
-    sent, mailboxes, messages, message = printed
+    sent, mailboxes, messages, message, saved = printed
     assert sent == "accepted\tbob@example.org\n"
     assert mailboxes == "\\HasNoChildren\tINBOX\n"
     assert messages.rstrip("\n").endswith("from the page")
     assert message.endswith("Subject: from the page\n\nhello\n")
+    assert saved == "INBOX\t1\t0\t0\n"
+    (file,) = (tmp_path / "saved" / "INBOX").iterdir()
+    assert file.read_bytes().endswith(b"Subject: from the page\r\n\r\nhello\r\n")

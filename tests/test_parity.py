@@ -11,11 +11,11 @@ import pytest
 import mailproto.asyncio
 import mailproto.sync
 
-CLASSES = ["Converted", "Download", "IMAPClient", "Messages", "SMTPClient", "Server", "Updates"]
+CLASSES = ["Converted", "Download", "IMAPClient", "Messages", "Mirror", "SMTPClient", "Server", "Updates"]
 FUNCTIONS = ["serve_imap", "serve_smtp"]
 
 OPENED = {
-    "IMAPClient": {"connect", "selected", "download", "idle"},
+    "IMAPClient": {"connect", "selected", "download", "idle", "watch"},
     "SMTPClient": {"connect"},
 }
 """What is awaited or entered; the sync counterpart is a context manager."""
@@ -27,7 +27,7 @@ ONLY_ASYNCIO = {"Opening"}
 UNLIKE = {"Server": {"start", "drop", "factory", "context", "certificate"}}
 """What only a server that is started by `await` has."""
 
-SAME_KIND = {"close", "convert", "fetch", "uid_convert", "uid_fetch"}
+SAME_KIND = {"close", "convert", "fetch", "mirror", "uid_convert", "uid_fetch"}
 """Without IO of their own: iterators, and closing without a word."""
 
 

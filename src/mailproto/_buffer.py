@@ -124,8 +124,11 @@ class ReceiveBuffer:
                 if end < len(data):
                     self._offset = end
                     return data[offset:end]
-                self._data, self._offset = b"", 0
-                return data[offset:] if offset else data
+                self._data = b""
+                if not offset:
+                    return data
+                self._offset = 0
+                return data[offset:]
             if not self.size:
                 return b""
         size = self.find(b"\n") + 1

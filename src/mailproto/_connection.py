@@ -1,6 +1,7 @@
 """What the four connections have in common: feed, pull, drain, the error that sticks, the trace.
 
-`Connection` is the protocol that drivers and flows rely on; `Endpoint` is its shared half.
+`Connection` is the protocol that drivers and flows rely on; `Endpoint` is its shared half, and
+`FallibleEndpoint` that of a connection that can lose framing or order.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from mailproto._buffer import ReceiveBuffer
 from mailproto.errors import RemoteProtocolError
 from mailproto.wants import Wants
 
-__all__ = ["Connection", "Endpoint", "Trace"]
+__all__ = ["Connection", "Endpoint", "FallibleEndpoint", "Trace"]
 
 EventT = TypeVar("EventT")
 EventT_co = TypeVar("EventT_co", covariant=True)
@@ -75,17 +76,16 @@ class Connection(Protocol[EventT_co]):
 class Endpoint(ABC, Generic[EventT]):
     """The half of a connection that does not depend on the protocol.
 
-    A subclass implements `_next_event`, `wants` and the sends. It counts `_progress` up by one whenever
-    the clock of `timeout` starts again; `next_event` does so for each event.
+    A subclass implements `next_event`, `wants` and the sends. It counts `_progress` up by one whenever the
+    clock of `timeout` starts again, as it does with each event.
     """
 
-    __slots__ = ("_eof", "_failure", "_input", "_output", "_progress", "trace", "unsent")
+    __slots__ = ("_eof", "_input", "_output", "_progress", "trace", "unsent")
 
     def __init__(self) -> None:
         self._input = ReceiveBuffer()
         self._output: list[bytes] = []
         self._eof = False
-        self._failure: RemoteProtocolError | None = None
         self._progress = 0
         # Drivers ask for it at each step, so it is no property.
         self.unsent: int = 0
@@ -110,12 +110,49 @@ class Endpoint(ABC, Generic[EventT]):
 
     def receive_data(self, data: bytes) -> None:
         """Buffer *data*; never raises for its content. After the end it is dropped."""
-        if self._failure is None and not self._eof:
+        if not self._eof:
             self._input.feed(data)
 
     def receive_eof(self) -> None:
         """Note that the peer sends no more; what is buffered still gives its events."""
         self._eof = True
+
+    @abstractmethod
+    def next_event(self) -> EventT | None:
+        """Return the next event, or None: `wants` says why."""
+
+    def data_to_send(self) -> list[bytes]:
+        """Drain what is queued, in order; large chunks are the objects that were given."""
+        drained, self._output = self._output, []
+        self.unsent = 0
+        return drained
+
+    def _queue(self, octets: bytes, shown: bytes | None = None) -> None:
+        """Queue *octets*; the trace sees *shown* in their place where they hold a secret."""
+        self._output.append(octets)
+        self.unsent += len(octets)
+        if self.trace is not None:
+            self.trace("sent", octets if shown is None else shown)
+
+    def _show_received(self, octets: bytes) -> None:
+        """Let the trace see *octets*, of which secrets are replaced already."""
+        if self.trace is not None:
+            self.trace("received", octets)
+
+
+class FallibleEndpoint(Endpoint[EventT]):
+    """An `Endpoint` that can lose framing or order: then the error sticks. A subclass has `_next_event`."""
+
+    __slots__ = ("_failure",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._failure: RemoteProtocolError | None = None
+
+    def receive_data(self, data: bytes) -> None:
+        """Buffer *data*; never raises for its content. After the end, or an error, it is dropped."""
+        if self._failure is None and not self._eof:
+            self._input.feed(data)
 
     def next_event(self) -> EventT | None:
         """Return the next event, or None: `wants` says why.
@@ -140,21 +177,3 @@ class Endpoint(ABC, Generic[EventT]):
     def _drop_input(self) -> None:
         """Drop what was received and not consumed."""
         self._input.clear()
-
-    def data_to_send(self) -> list[bytes]:
-        """Drain what is queued, in order; large chunks are the objects that were given."""
-        drained, self._output = self._output, []
-        self.unsent = 0
-        return drained
-
-    def _queue(self, octets: bytes, shown: bytes | None = None) -> None:
-        """Queue *octets*; the trace sees *shown* in their place where they hold a secret."""
-        self._output.append(octets)
-        self.unsent += len(octets)
-        if self.trace is not None:
-            self.trace("sent", octets if shown is None else shown)
-
-    def _show_received(self, octets: bytes) -> None:
-        """Let the trace see *octets*, of which secrets are replaced already."""
-        if self.trace is not None:
-            self.trace("received", octets)

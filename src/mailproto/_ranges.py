@@ -6,12 +6,14 @@ No function here expands a range: `1:4294967295` is a legal set and costs one pa
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 __all__ = [
     "Ranges",
     "contains",
     "count",
+    "counter_below",
     "difference",
     "from_numbers",
     "intersection",
@@ -38,17 +40,24 @@ def merge(pairs: Iterable[tuple[int, int]]) -> Ranges:
 
 def from_numbers(values: Iterable[int]) -> Ranges:
     """Return the `Ranges` that hold exactly *values*."""
+    ordered = sorted(set(values))
+    if not ordered:
+        return ()
     merged: list[tuple[int, int]] = []
-    for value in sorted(set(values)):
-        if merged and value == merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], value)
-        else:
-            merged.append((value, value))
-    return tuple(merged)
+    low = high = ordered[0]
+    for value in ordered[1:]:
+        if value != high + 1:
+            merged.append((low, high))
+            low = value
+        high = value
+    return (*merged, (low, high))
 
 
 def contains(ranges: Ranges, value: int) -> bool:
     """Return whether *value* lies in one of *ranges*."""
+    if len(ranges) == 1:
+        low, high = ranges[0]
+        return low <= value <= high
     index = bisect_right(ranges, value, key=_low) - 1
     return index >= 0 and value <= ranges[index][1]
 
@@ -56,6 +65,18 @@ def contains(ranges: Ranges, value: int) -> bool:
 def count(ranges: Ranges) -> int:
     """Return how many numbers *ranges* hold."""
     return sum(high - low + 1 for low, high in ranges)
+
+
+def counter_below(ranges: Ranges) -> Callable[[int], int]:
+    """Return what says how many numbers of *ranges* are less than a number, by one binary search."""
+    before = list(accumulate((high - low + 1 for low, high in ranges), initial=0))
+
+    def count_below(number: int) -> int:
+        index = bisect_right(ranges, number - 1, key=_low)
+        beyond = max(0, ranges[index - 1][1] - number + 1) if index else 0
+        return before[index] - beyond
+
+    return count_below
 
 
 def numbers(ranges: Ranges) -> Iterator[int]:

@@ -256,7 +256,7 @@ def match_path(octets: bytes, start: int) -> tuple[Path, int]:
     found = _MATCH_PLAIN_PATH(octets, start)
     if found is not None:
         local_part, domain = found.groups()
-        if local_part.isascii() and domain.isascii() and len(domain) <= MAX_LABEL:
+        if octets.isascii() and len(domain) <= MAX_LABEL:
             # Two calls less than by the methods: it is a tenth of what a command costs a server.
             mailbox, path = _new(Mailbox), _new(Path)
             _set_local_part(mailbox, local_part.decode("ascii"))

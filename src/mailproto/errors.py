@@ -15,6 +15,7 @@ from typing import ClassVar, Final, Protocol, TypeVar
 
 __all__ = [
     "AlreadyExists",
+    "AnnotationRefused",
     "AuthenticationFailed",
     "AuthorizationFailed",
     "CannotBeDone",
@@ -41,6 +42,7 @@ __all__ = [
     "MailProtoError",
     "MailboxMissing",
     "MetadataRefused",
+    "NotifyRefused",
     "NotPermitted",
     "NotUnderstood",
     "OAuthFailure",
@@ -546,10 +548,22 @@ class EncodingUnknown(IMAPStatusError):
     CODES = frozenset({"UNKNOWN-CTE"})
 
 
+class NotifyRefused(IMAPStatusError):
+    """There are no such events, whose names the code may list, or they are too much to be told (RFC 5465)."""
+
+    CODES = frozenset({"BADEVENT", "NOTIFICATIONOVERFLOW"})
+
+
 class MetadataRefused(IMAPStatusError):
     """An annotation of a mailbox is too large, or one too many, or private ones are not kept (RFC 5464)."""
 
     CODES = frozenset({"METADATA"})
+
+
+class AnnotationRefused(IMAPStatusError):
+    """An annotation of a message is too large, or one too many (RFC 5257)."""
+
+    CODES = frozenset({"ANNOTATE"})
 
 
 class SearchNotSaved(IMAPStatusError):

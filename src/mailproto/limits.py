@@ -87,7 +87,11 @@ class IMAPLimits:
     """Limits of an IMAP connection, at either end."""
 
     max_line: int = 65_536
-    """Octets of the text of one line, without literals. RFC minimum: 8,192 (RFC 7162 section 4)."""
+    """Octets of the text of one line of a command, without literals, on a server. RFC minimum: 8,192 (RFC
+    7162 section 4)."""
+    max_response_line: int = 2_097_152
+    """Octets of the text of one line of a response, without literals, on a client. RFC minimum: none. SEARCH
+    answers in one line, of some 200,000 messages in this one."""
     max_command_line: int = 8_192
     """Octets of a line of a command that a client sends, without literals: a set of messages that makes it
     longer is sent in several commands, others are refused. RFC 7162 section 4 asks clients for this number;
@@ -109,7 +113,7 @@ class IMAPLimits:
     max_discard: int = 1_048_576
     """Octets of a refused non-synchronizing literal that a server reads before it says BYE instead."""
     max_append: int = 52_428_800
-    """Octets of an appended message (RFC 7889); 0: no limit."""
+    """Octets of an appended message, which a server announces after login (RFC 7889); 0: no limit."""
     max_section: int = 16_777_216
     """Octets of a body section that an adapter gives as bytes; `download` has no such limit."""
     max_depth: int = 100
@@ -120,8 +124,11 @@ class IMAPLimits:
     """Commands sent by a client and not yet completed."""
     max_contexts: int = 100
     """Searches of a session whose results a server keeps up to date (RFC 5267)."""
+    max_results: int = 100_000
+    """Numbers in the live results of one search, at a client (RFC 5267)."""
     max_backlog: int = 16_777_216
-    """Octets of received data that wait in the inbox of one command."""
+    """Octets of received data that wait in the inbox of one command, those that `exchange` collects among
+    them, and the octets of memory of what waits for its rest and of news that nobody takes."""
     max_bad_commands: int = 20
     """Bad commands before a server says BYE and closes."""
     max_buffered: int = 262_144

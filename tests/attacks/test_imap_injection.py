@@ -54,6 +54,17 @@ from mailproto.imap.ext.acl import (
     MyRightsData,
     SetACL,
 )
+from mailproto.imap.ext.annotate import (
+    ANNOTATION,
+    CHANGED_ANNOTATIONS,
+    Annotation,
+    AnnotationCriterion,
+    AppendAnnotations,
+    FetchAnnotations,
+    HasAnnotation,
+    StoreAnnotations,
+    UIDStoreAnnotations,
+)
 from mailproto.imap.ext.binary import BinarySection
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.compress import Compress
@@ -81,6 +92,7 @@ from mailproto.imap.ext.metadata import GetMetadata, MetadataChangedData, Metada
 from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
+from mailproto.imap.ext.notify import BadEventCode, EventGroup, Notify, NotifyEvent
 from mailproto.imap.ext.objectid import EMAILID, EmailID, MailboxIDCode
 from mailproto.imap.ext.preview import PREVIEW
 from mailproto.imap.ext.quota import (
@@ -128,6 +140,11 @@ from mailproto.imap.sections import Specifier
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.status import Bye, No, Ok
 
+
+def annotation(entry: str = "a", attribute: str = "value", value: bytes | None = None) -> tuple[Annotation]:
+    return (Annotation(f"/{entry}", ((f"{attribute}.priv", value),)),)
+
+
 EVIL = ["\r\nz NOOP", "\nz NOOP", "\rz NOOP", "\0", "x\r\n", '"\r\nz NOOP', "{5}\r\nz NOOP", "{5+}\r\nz NO"]
 
 COMMANDS: dict[str, Callable[[str], Command]] = {
@@ -165,6 +182,10 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "APPEND text": lambda evil: Append("x", Catenate((TextLiteral(evil.encode()),))),
     "APPEND utf8": lambda evil: Append("x", UTF8Message(evil.encode())),
     "APPEND url": lambda evil: Append("x", Catenate((URLPart(evil),))),
+    "APPEND annotation": lambda evil: Append("x", b"", options=(AppendAnnotations(annotation(evil)),)),
+    "APPEND annotation value": lambda evil: Append(
+        "x", b"", options=(AppendAnnotations(annotation(value=evil.encode())),)
+    ),
     "REPLACE mailbox": lambda evil: Replace(1, evil, AppendMessage(b"")),
     "UID REPLACE message": lambda evil: UIDReplace(1, "x", AppendMessage(evil.encode())),
     "UID REPLACE flag": lambda evil: UIDReplace(1, "x", AppendMessage(b"", frozenset({evil}))),
@@ -175,6 +196,12 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SEARCH filter": lambda evil: Search(Filter(evil)),
     "SEARCH raw": lambda evil: Search(GmailRaw(evil)),
     "SEARCH label": lambda evil: Search(GmailLabel(evil)),
+    "SEARCH annotation": lambda evil: Search(HasAnnotation(f"/{evil}", "value", evil)),
+    "SEARCH annotation text": lambda evil: Search(HasAnnotation("*", "value", evil)),
+    "STORE annotation": lambda evil: StoreAnnotations(SequenceSet("1"), annotation(evil, evil)),
+    "UID STORE annotation value": lambda evil: UIDStoreAnnotations(
+        UIDSet("1"), annotation(value=evil.encode())
+    ),
     "STORE label": lambda evil: StoreLabels(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
     "UID STORE label": lambda evil: UIDStoreLabels(UIDSet("1"), StoreAction.ADD, frozenset({evil})),
     "SETACL mailbox": lambda evil: SetACL(evil, "y", frozenset("l")),
@@ -212,6 +239,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "SEARCH charset": lambda evil: Search(Text("x"), evil),
     "FETCH set": lambda evil: Fetch(SequenceSet(evil), (BodySection(),)),
     "FETCH field": lambda evil: Fetch(SequenceSet("1"), (BodySection((), "HEADER.FIELDS", (evil,)),)),
+    "FETCH annotation": lambda evil: Fetch(SequenceSet("1"), (FetchAnnotations((f"/{evil}",), (evil,)),)),
     "FETCH item": lambda evil: UIDFetch(UIDSet("1"), (OtherItem(evil),)),
     "STORE flag": lambda evil: Store(SequenceSet("1"), StoreAction.ADD, frozenset({evil})),
     "COPY": lambda evil: Copy(SequenceSet("1"), evil),
@@ -223,6 +251,7 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "UID SEARCH text": lambda evil: UIDSearch(~Text(evil) | Subject(evil)),
     "UID STORE flag": lambda evil: UIDStore(UIDSet("1"), StoreAction.REPLACE, frozenset({evil})),
     "SORT criterion": lambda evil: Sort((SortCriterion(evil),), Text("x")),
+    "SORT annotation": lambda evil: Sort((AnnotationCriterion(f"/{evil}", "value.priv"),), Text("x")),
     "SORT text": lambda evil: Sort((SortCriterion("DATE"),), Text(evil)),
     "SORT charset": lambda evil: Sort((SortCriterion("DATE"),), Text("x"), evil),
     "UID SORT criteria": lambda evil: UIDSort(sort_criteria(evil), Text("x")),
@@ -239,6 +268,8 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     ),
     "CONVERSIONS source": lambda evil: Conversions(evil),
     "CONVERSIONS target": lambda evil: Conversions("*", f"image/{evil}"),
+    "NOTIFY mailbox": lambda evil: Notify((EventGroup(MailboxFilter("subtree", (evil,))),)),
+    "NOTIFY event": lambda evil: Notify((EventGroup(MailboxFilter("personal"), (NotifyEvent(evil),)),)),
     "CANCELUPDATE": lambda evil: CancelUpdate((evil,)),
     "ENABLE": lambda evil: Enable(Capabilities([evil])),
     "ID value": lambda evil: ID((("name", evil),)),
@@ -268,6 +299,7 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "permanent flag": lambda evil: Ok("x", PermanentFlagsCode(frozenset({evil}))),
     "capability code": lambda evil: Ok("x", CapabilityCode(Capabilities([evil]))),
     "continuation": ContinuationRequest,
+    "event": lambda evil: No("x", BadEventCode((evil,))),
     "tag of a code": lambda evil: No("x", NoUpdateCode(evil)),
     "tag of a search": ESearchData,
     "mailbox of a search": lambda evil: ESearchData("a", mailbox=evil),
@@ -292,6 +324,8 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "metadata": lambda evil: MetadataData(evil, (("/a", evil.encode()),)),
     "metadata entry": lambda evil: MetadataData("x", ((f"/{evil}", None),)),
     "metadata changed": lambda evil: MetadataChangedData("x", (f"/{evil}",)),
+    "annotation": lambda evil: FetchData(1, ANNOTATION.answer(annotation(evil, evil, evil.encode()))),
+    "annotation changed": lambda evil: FetchData(1, CHANGED_ANNOTATIONS.answer((f"/{evil}",))),
     "genurlauth": lambda evil: GenURLAuthData((f";URLAUTH=anonymous:INTERNAL:{evil}",)),
     "urlfetch": lambda evil: URLFetchData(((evil, evil.encode()),)),
     "urlmech": lambda evil: Ok("x", URLMechCode(((evil, None),))),
@@ -381,7 +415,13 @@ def test_where_no_literal_can_stand(name: str, octet: str) -> None:
         COMMANDS[name](f"1{octet}2")
 
 
-WITH_NUL = {"AUTHENTICATE response", "SETMETADATA value"}
+WITH_NUL = {
+    "APPEND annotation value",
+    "AUTHENTICATE response",
+    "SEARCH annotation text",
+    "SETMETADATA value",
+    "UID STORE annotation value",
+}
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - WITH_NUL))

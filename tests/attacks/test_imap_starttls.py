@@ -57,3 +57,32 @@ def test_capabilities_said_in_the_clear_are_forgotten() -> None:
     feed(client, b"a OK [CAPABILITY IMAP4rev1 LITERAL+] go\r\n")
     client.tls_started()
     assert client.capabilities is None
+
+
+BEHIND = b"b LOGIN x y\r\nc NO"
+
+
+def test_a_server_drops_what_is_behind_however_it_is_cut() -> None:
+    octets = b"a STARTTLS\r\n" + BEHIND
+    for at in range(1, len(octets)):
+        server = greeted_server()
+        events = feed(server, octets[:at])
+        if events:
+            server.complete("a", Ok("go"))
+        server.receive_data(octets[at:])
+        if not events:
+            assert pull(server) == [TaggedCommand("a", StartTLS())]
+            server.complete("a", Ok("go"))
+        assert pull(server) == []
+        assert (server.wants, server.discarded, server.buffered) == (Wants.TLS, len(BEHIND), 0)
+
+
+def test_a_client_ends_the_connection_however_it_is_cut() -> None:
+    octets = b"a OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n* OK"
+    for at in range(1, len(octets)):
+        client = greeted_client(b"* OK [CAPABILITY IMAP4rev1 STARTTLS] x\r\n")
+        client.send_command(StartTLS(), "a")
+        with pytest.raises(RemoteProtocolError):
+            feed(client, octets[:at], octets[at:])
+        assert (client.wants, client.buffered) == (Wants.CLOSED, 0)
+        assert client.capabilities is None or "AUTH=PLAIN" not in client.capabilities

@@ -80,8 +80,8 @@ def _decoded(challenge: bytes) -> bytes:
 
 
 ENDS = {
-    "empty": (b"\r\n", b"a OK [CAPABILITY IMAP4rev1] logged in\r\n"),
-    "empty, spelled": (b"=\r\n", b"a OK [CAPABILITY IMAP4rev1] logged in\r\n"),
+    "empty": (b"\r\n", b"a OK [CAPABILITY IMAP4rev1 APPENDLIMIT=52428800] logged in\r\n"),
+    "empty, spelled": (b"=\r\n", b"a OK [CAPABILITY IMAP4rev1 APPENDLIMIT=52428800] logged in\r\n"),
     "not empty": (b"eA==\r\n", b"a " + STATUSES[Denial.CREDENTIALS]),
     "cancelled": (b"*\r\n", b"a BAD cancelled\r\n"),
     "no base64": (b"!\r\n", b"a BAD expected base64\r\n"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailproto.errors import LocalProtocolError
-from mailproto.imap.body import parse_body, parse_exact_body, skip_body, without_extension, write_body
+from mailproto.imap.body import parse_body, without_extension, write_body
 from mailproto.imap.codec import parse_responses, serialize
 from mailproto.imap.cursor import Cursor, ParseError
 from mailproto.imap.fetch import BODY, BODYSTRUCTURE, NamedItem
@@ -348,7 +348,6 @@ def test_deviations(octets: bytes, body: BodyStructure, rules: list[str], offset
     cursor.expect_end()
     with pytest.raises(ParseError):
         parse_body(cursor_at(octets, strict=True))
-    assert not skip_body(cursor_at(octets))
 
 
 @pytest.mark.parametrize("octets", NOT_CASES, ids=lambda octets: repr(octets[:20]))
@@ -356,7 +355,6 @@ def test_nothing_to_read(octets: bytes) -> None:
     for strict in (False, True):
         with pytest.raises(ParseError):
             parse_body(cursor_at(octets, strict=strict))
-    assert not skip_body(cursor_at(octets))
 
 
 @pytest.mark.parametrize(
@@ -364,11 +362,10 @@ def test_nothing_to_read(octets: bytes) -> None:
     [(Omitted(70_000), b""), (Streamed(70_000), None), (b"a\0b", b"a\0b")],
     ids=["omitted", "streamed", "NUL"],
 )
-def test_a_literal_that_is_not_plain_octets_is_read_at_once(
+def test_a_literal_that_is_not_plain_octets(
     content: Omitted | Streamed | bytes, description: bytes | None
 ) -> None:
     octets = b'("TEXT" "PLAIN" NIL NIL {70000}\r\n "7BIT" 0 0)'
-    assert not skip_body(cursor_at(octets, content))
     cursor = cursor_at(octets, content)
     body = parse_body(cursor)
     assert isinstance(body, TextPart)
@@ -443,26 +440,15 @@ def test_a_size_out_of_range_cannot_be_sent(size: int) -> None:
         written(lambda writer: write_body(writer, TextPart(size=size)))
 
 
-def test_a_low_limit_of_depth_reads_at_once() -> None:
-    octets = b'("TEXT" "PLAIN" NIL NIL NIL "7BIT" 0 0)'
-    assert skip_body(cursor_at(octets))
-    assert not skip_body(cursor_at(octets, max_depth=3))
-
-
-@pytest.mark.parametrize("levels", range(1, 8))
-def test_skipping_knows_four_levels(levels: int) -> None:
-    octets = written(lambda writer: write_body(writer, _deep(levels)), LiteralForm.SERVER)
-    assert skip_body(cursor_at(octets)) == (levels <= 4)
-
-
-def test_skipping_takes_linear_time() -> None:
+def test_reading_takes_linear_time() -> None:
     leaf = b'("TEXT" "PLAIN" NIL NIL NIL "7BIT" 0 0)'
     texts = [b"(((" + leaf * count for count in (200, 2_000)]
     times = []
     for text in texts:
         start = time.perf_counter()
         for _ in range(3):
-            assert not skip_body(cursor_at(text))
+            with pytest.raises(ParseError):
+                parse_body(cursor_at(text))
         times.append(time.perf_counter() - start)
     assert times[1] < 100 * times[0] + 1
 
@@ -504,11 +490,6 @@ def _check_equal_paths(message: Message) -> None:
     with general_path():
         general = _outcome(message)
     assert fused == general
-    skipping = Cursor(message)
-    if skip_body(skipping):
-        reading = Cursor(message, strict=True)
-        parse_exact_body(reading)
-        assert (skipping.position, skipping.literal_index) == (reading.position, reading.literal_index)
 
 
 def _outcome(message: Message) -> object:

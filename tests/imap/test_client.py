@@ -56,6 +56,7 @@ from mailproto.imap.responses import (
     FlagsData,
     ListData,
     RecentData,
+    SearchData,
     UnknownData,
     UnreadResponse,
 )
@@ -703,6 +704,33 @@ def test_a_large_literal_elsewhere_is_dropped(octets: bytes) -> None:
         feed(selected_client(limits=SMALL, strict=True), octets)
 
 
+def test_equal_commands_in_flight_count_one_by_one() -> None:
+    client = selected_client()
+    client.send_command(Noop(), "a")
+    client.send_command(Noop(), "b")
+    fetch = Fetch(SequenceSet("1"), (FLAGS,))
+    for tag in (b"b", b"a"):
+        assert client.conflict(fetch) == "FETCH: sequence numbers may change while NOOP is in progress"
+        feed(client, tag + b" OK done\r\n")
+    assert client.conflict(fetch) is None
+
+
+def test_a_search_of_a_large_mailbox_is_one_line() -> None:
+    numbers = tuple(range(1, 170_001))
+    line = b"* SEARCH " + b" ".join(b"%d" % number for number in numbers) + b"\r\n"
+    assert len(line) > 1_000_000
+    (event,) = feed(selected_client(), *(line[at : at + 65_536] for at in range(0, len(line), 65_536)))
+    assert isinstance(event, SearchData)
+    assert event.numbers == numbers
+
+
+def test_a_line_of_a_response_has_a_limit() -> None:
+    client = selected_client(limits=IMAPLimits(max_line=8, max_response_line=100))
+    assert feed(client, b"* SEARCH" + b" 1234" * 18 + b"\r\n")
+    with pytest.raises(LimitExceeded, match="max_response_line: 101 is more than 100"):
+        feed(client, b"* SEARCH" + b" 1234" * 18 + b" 12")
+
+
 def test_small_literals_are_part_of_the_value() -> None:
     (event,) = body_events(b"* 7 FETCH (BODY[] {5}\r\nhello)\r\n")
     assert isinstance(event, FetchData)
@@ -881,7 +909,8 @@ def test_the_trace_hides_secrets() -> None:
 
 
 def test_limits_that_a_driver_needs() -> None:
-    client = IMAPClientConnection(IMAPLimits(max_buffered=1_000, max_inline_literal=70_000, max_unsent=5))
+    limits = IMAPLimits(max_buffered=1_000, max_response_line=900, max_inline_literal=70_000, max_unsent=5)
+    client = IMAPClientConnection(limits)
     assert (client.max_buffered, client.max_unsent, client.buffered) == (70_000, 5, 0)
 
 

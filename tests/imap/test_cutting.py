@@ -12,7 +12,7 @@ from mailproto._secret import Secret
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.command import write_command
 from mailproto.imap.commands import Append, Command, Create, Login, Search, TaggedCommand, UIDFetch
-from mailproto.imap.cutting import LONGEST_RANGE, below, cut, cut_to_fit, halves, range_octets
+from mailproto.imap.cutting import LONGEST_RANGE, below, covering, cut, cut_to_fit, halves, range_octets
 from mailproto.imap.fetch import FLAGS
 from mailproto.imap.outgoing import longest_line
 from mailproto.imap.search import Text
@@ -44,6 +44,31 @@ def test_what_stands_twice_comes_once() -> None:
 def test_a_star_cannot_be_cut(text: str) -> None:
     with pytest.raises(LocalProtocolError, match=r"no \*"):
         list(cut_to_fit(UIDSet(text), 30))
+
+
+@given(ranges, st.integers(0, 400))
+def test_ranges_that_cover_hold_everything_and_fit(numbers: Ranges, room: int) -> None:
+    covered = covering(numbers, room)
+    assert _ranges.merge(covered) == covered
+    assert _ranges.difference(numbers, covered) == ()
+    assert len(covered) == 1 or len(str(UIDSet.of_parsed(covered))) <= room
+    assert covered[0][0] == numbers[0][0]
+    assert covered[-1][1] == numbers[-1][1]
+
+
+COVERED = [
+    ("1:3,5,9", 7, "1:3,5,9"),
+    ("1:3,5,9", 6, "1:5,9"),
+    ("1,5,100,104,900", 15, "1,5,100,104,900"),
+    ("1,3,5,7,9,20,900", 15, "1:9,20,900"),
+    ("1,5,100,104,900", 14, "1:104,900"),
+    ("1,5,100,104,900", 5, "1:900"),
+]
+
+
+@pytest.mark.parametrize(("text", "room", "expected"), COVERED)
+def test_the_smallest_gaps_are_covered_first(text: str, room: int, expected: str) -> None:
+    assert str(UIDSet.of_parsed(covering(UIDSet(text).ranges, room))) == expected
 
 
 BELOW = [

@@ -34,6 +34,7 @@ from support_imap_scripts import ADAPTERS, converse
 
 NO_FAMILY: Final = {
     # Beside OK, or of a mailbox that is selected.
+    "ANNOTATIONS",
     "APPENDUID",
     "CAPABILITY",
     "CLOSED",

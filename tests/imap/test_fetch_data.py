@@ -233,6 +233,27 @@ def test_deviations(octets: bytes, answers: list[Answer], defects: list[tuple[st
         parse_response(message, strict=True)
 
 
+@pytest.mark.parametrize(
+    ("octets", "keys", "rules"),
+    [
+        (b"UID 5 FLAGS (\\Seen a)", ("UID", "FLAGS"), []),
+        (b"FLAGS () UID 5", ("FLAGS", "UID"), []),
+        (b"FLAGS (\\Seen)", ("FLAGS",), []),
+        (b"UID 5 FLAGS () UID 6", ("UID", "FLAGS"), ["each item only once"]),
+        (b"UID 5 FLAGS (a  b)", ("UID", "FLAGS"), ["flags with one space between them"]),
+        (b"FLAGS (" + b"a" * 600 + b") UID 5", ("FLAGS", "UID"), []),
+    ],
+    ids=["behind a UID", "before a UID", "alone", "between two UIDs", "with a defect", "many"],
+)
+def test_flags_alone(octets: bytes, keys: tuple[str, ...], rules: list[str]) -> None:
+    message = Message(b"* 3 FETCH (" + octets + b")")
+    data = _check_equal_paths(message)
+    assert isinstance(data, FetchData)
+    assert (data.sequence_number, data.keys) == (3, keys)
+    assert [defect.rule for defect in data.defects] == rules
+    assert data.known_uid == data.get(UID)
+
+
 @pytest.mark.parametrize(("octets", "defect"), UNREAD, ids=repr)
 def test_unread(octets: bytes, defect: tuple[str, int]) -> None:
     message = Message(octets)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mailproto.errors import IMAPStatusError, LocalProtocolError
 from mailproto.imap.client_flows import noop, select
 from mailproto.imap.fetch import FAST, FLAGS, RFC822_SIZE
-from mailproto.imap.fetching import MAX_OCTETS, MAX_WIDTH, WINDOW, Fetching, Windows
+from mailproto.imap.fetching import MAX_OCTETS, MAX_WIDTH, WINDOW, Fetching, Windows, fetch_modifiers
+from mailproto.imap.parameters import Parameters
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from support_imap import now
+from support_imap_scripts import ADAPTERS, converse
 from support_inbox import Line
 
 CUTS = [
@@ -56,6 +60,16 @@ def test_windows_fit_into_a_line(step: int) -> None:
 
 def answers(numbers: range) -> list[bytes]:
     return [b"* %d FETCH (UID %d FLAGS ())" % (n, n) for n in numbers]
+
+
+def test_flags_that_come_after_an_expunge_are_an_answer() -> None:
+    line = Line()
+    fetching = Fetching(line.session, UIDSet("11:13"), (FLAGS,))
+    line.start(fetching.fill())
+    told = (*answers(range(1, 3)), b"* 1 EXPUNGE", b"* 2 FETCH (UID 13 FLAGS ())", b"A2 OK .")
+    line.feed(*(octets.replace(b"UID 1 ", b"UID 11 ").replace(b"UID 2 ", b"UID 12 ") for octets in told))
+    line.start(fetching.fill())
+    assert [message.uid for message in fetching.ready] == [11, 12, 13]
 
 
 def test_messages_come_as_they_are_read_and_the_next_window_is_asked_for() -> None:
@@ -160,3 +174,70 @@ def test_a_cancelled_fill_drains() -> None:
     line.feed(b"* 1 FETCH (UID 11 RFC822.SIZE 1)", b"A2 OK done")
     line.session.pump()
     assert line.session.error is None
+
+
+PROGRESS = [
+    pytest.param(UIDSet("11:13"), (), [(2, 3), (3, 3)], id="UIDs"),
+    pytest.param(UIDSet("1:*"), (), [(2, 3), (3, 3)], id="all"),
+    pytest.param(UIDSet("11:13,99"), (), [(2, 3), (3, 3)], id="no more than there are"),
+    pytest.param(UIDSet("12"), (), [(2, 2), (3, 3)], id="more than can be"),
+    pytest.param(SequenceSet("1:*"), (), [(2, 3), (3, 3)], id="sequence numbers"),
+    pytest.param(UIDSet("1:*"), fetch_modifiers(5), [(2, None), (3, None)], id="only changes"),
+]
+
+
+@pytest.mark.parametrize(("numbers", "modifiers", "expected"), PROGRESS)
+def test_progress(
+    numbers: UIDSet | SequenceSet, modifiers: Parameters, expected: list[tuple[int, int | None]]
+) -> None:
+    line = Line()
+    line.conn.receive_data(b"* CAPABILITY IMAP4rev1 CONDSTORE\r\n")
+    told: list[tuple[int, int | None]] = []
+    fetching = Fetching(
+        line.session, numbers, (RFC822_SIZE,), modifiers, lambda done, most: told.append((done, most))
+    )
+    task = line.start(fetching.fill())
+    for uids in ((11, 12), (13,)):
+        line.feed(*(b"* %d FETCH (UID %d RFC822.SIZE 1)" % (uid - 10, uid) for uid in uids))
+        fetching.ready.clear()
+        task.run(fetching.fill())
+    line.feed(b"A2 OK .")
+    assert fetching.is_finished
+    assert told == expected
+
+
+def test_what_progress_raises_ends_a_fetch() -> None:
+    line = Line()
+
+    def progress(done: int, most: int | None) -> None:
+        raise KeyboardInterrupt
+
+    fetching = Fetching(line.session, UIDSet("11"), (RFC822_SIZE,), progress=progress)
+    task = line.start(fetching.fill())
+    line.feed(b"* 1 FETCH (UID 11 RFC822.SIZE 1)")
+    assert isinstance(task.error, KeyboardInterrupt)
+    assert fetching.is_finished
+    task.run(noop(line.session))
+    line.feed(b"A2 OK .", b"A3 OK .")
+    assert task.error is None
+
+
+@pytest.mark.parametrize("method", ["fetch", "uid_fetch"])
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_both_clients_tell_progress(adapter: str, method: str) -> None:
+    told: list[tuple[int, int | None]] = []
+
+    def progress(done: int, most: int | None) -> None:
+        told.append((done, most))
+
+    async def aprogress(done: int, most: int | None) -> None:
+        told.append((done, most))
+
+    def fetch(imap: Any) -> Any:
+        callback = progress if adapter == "sync" else aprogress
+        return getattr(imap, method)("1:2", FLAGS, progress=callback).all()
+
+    answer = b"* 1 FETCH (UID 1 FLAGS ())\r\n* 2 FETCH (UID 2 FLAGS ())\r\n{tag} OK done\r\n"
+    found, _ = converse(adapter, "IDLE", [answer], fetch)
+    assert [message.uid for message in found] == [1, 2]
+    assert told == [(2, 2)]

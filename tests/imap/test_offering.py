@@ -41,5 +41,31 @@ def test_what_is_offered(state: tuple[bool, bool, bool], offered: set[str]) -> N
     )
 
 
+# (what the application names, max_append), what is announced
+LIMITS = [
+    ("IDLE", 1000, "IDLE APPENDLIMIT=1000"),
+    ("IDLE", 0, "IDLE"),
+    ("IDLE", 2**32 - 1, "IDLE APPENDLIMIT=4294967295"),
+    ("IDLE", 2**32, "IDLE"),
+    ("APPENDLIMIT", 1000, "APPENDLIMIT"),
+    ("APPENDLIMIT=500", 1000, "APPENDLIMIT=500"),
+    ("APPENDLIMIT=0", 1000, "APPENDLIMIT=0"),
+    ("APPENDLIMIT=5000 APPENDLIMIT=x", 1000, "APPENDLIMIT=1000"),
+]
+
+
+@pytest.mark.parametrize("known, max_append, announced", LIMITS)
+def test_the_limit_of_a_message_is_announced_after_login(known: str, max_append: int, announced: str) -> None:
+    for is_logged_in, expected in ((True, announced), (False, known)):
+        offered = capabilities_offered(
+            Capabilities(known.split()),
+            is_logged_in=is_logged_in,
+            is_tls=True,
+            allow_cleartext=False,
+            max_append=max_append,
+        )
+        assert offered == Capabilities(expected.split())
+
+
 def test_no_mechanism_is_offered_by_default() -> None:
     assert DEFAULT_CAPABILITIES.auth == frozenset()

@@ -29,8 +29,10 @@ from mailproto.imap.events import CommandCompleted, ContinuationRequested
 from mailproto.imap.ext.binary import BinarySection
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.idle import Idle
+from mailproto.imap.ext.notify import BadEventCode
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import CopyUIDCode
+from mailproto.imap.ext.xlist import XListData
 from mailproto.imap.fetch import (
     BODYSTRUCTURE,
     ENVELOPE,
@@ -51,6 +53,7 @@ from mailproto.imap.responses import (
     FlagsData,
     IDData,
     ListData,
+    LSubData,
     NamespaceData,
     NamespacePrefix,
     SearchData,
@@ -157,6 +160,11 @@ CASES: dict[str, Case] = {
         [Ok("x", UnknownCode.of_parsed("UIDNEXT", b""))],
         ["the arguments of the response code"],
     ),
+    "BADEVENT without parentheses": (
+        b"* NO [BADEVENT ServerMetadataChange X-Y] x",
+        [No("x", BadEventCode(("ServerMetadataChange", "X-Y")))],
+        ["events in parentheses"],
+    ),
     "UIDNEXT 0": (
         b"* OK [UIDNEXT 0] x",
         [Ok("x", UnknownCode.of_parsed("UIDNEXT", b"0"))],
@@ -187,6 +195,16 @@ CASES: dict[str, Case] = {
         b"A1 OK [COPYUID 1  ] done",
         done(Ok("done", UnknownCode.of_parsed("COPYUID", b"1  "))),
         ["the arguments of the response code"],
+    ),
+    "COPYUID of nothing, untagged": (
+        b"* OK [COPYUID 1  ] done",
+        [Ok("done", UnknownCode.of_parsed("COPYUID", b"1  "))],
+        ["the arguments of the response code"],
+    ),
+    "COPYUID of nothing, without OK": (
+        b"* [COPYUID 1  ] done",
+        [Ok("done", UnknownCode.of_parsed("COPYUID", b"1  "))],
+        ["a status before a response code", "the arguments of the response code"],
     ),
     "a mark in free text without a status": (
         b"* [ALERT] look {5}\r\n* 1 EXISTS",
@@ -264,6 +282,13 @@ CASES: dict[str, Case] = {
         ["a backslash escaped inside a quoted string", "a mailbox name in quotes"],
     ),
     "a name with quotes": (*listed(b'"/" "a "b" c"', 'a "b" c'), ["quotes escaped inside a quoted string"]),
+    "a name with a tab": (*listed(b'"/" a\tb', "a\udc09b"), ["a mailbox name in quotes"]),
+    "a name with spaces that begins with the delimiter": (
+        *listed(b'"/" /Sent Items', "/Sent Items"),
+        ["a mailbox name in quotes"],
+    ),
+    "a name that begins with NIL": (*listed(b'"/" NIL x', "NIL x"), ["a mailbox name in quotes"]),
+    "a name in Latin-1 with spaces": (*listed(b'"/" \xe9 x', "\udce9 x"), ["a mailbox name in quotes"]),
     "no delimiter": (*listed(b'"" a', "a", None), ["a delimiter of one character"]),
     "spaces between flags": (
         b"* FLAGS (\\Seen  a )",
@@ -290,6 +315,16 @@ CASES: dict[str, Case] = {
         b"* 1 FETCH (MODSEQ (0) UID 9)",
         [FetchData(1, Answer("MODSEQ", 0), UID.answer(9))],
         ["a mod-sequence of 1 or more"],
+    ),
+    "a mod-sequence of -1": (
+        b"* 1 FETCH (MODSEQ (-1) UID 9)",
+        [FetchData(1, Answer("MODSEQ", 0), UID.answer(9))],
+        ["a mod-sequence that is not negative"],
+    ),
+    "a mod-sequence of -1 in STATUS": (
+        b"* STATUS a (HIGHESTMODSEQ -1 MESSAGES 2)",
+        [StatusData("a", (("HIGHESTMODSEQ", 0), ("MESSAGES", 2)))],
+        ["a mod-sequence that is not negative"],
     ),
     "the least of nothing": (
         b'* ESEARCH (TAG "a") MIN 0 COUNT 0',
@@ -329,6 +364,29 @@ CASES: dict[str, Case] = {
     "a size as a float": (
         *fetched(b"RFC822.SIZE 9.37e+06", RFC822_SIZE.answer(9_370_000)),
         ["a size in digits"],
+    ),
+    "a size as a string": (*fetched(b'RFC822.SIZE "55"', RFC822_SIZE.answer(55)), ["a size in digits"]),
+    "capabilities with spaces in a code": (
+        b"* OK [CAPABILITY IMAP4rev1  IDLE ] x",
+        [Ok("x", CapabilityCode(["IMAP4rev1", "IDLE"]))],  # type: ignore[arg-type]  # made of any names
+        ["one space before each capability"] * 2,
+    ),
+    "a name with spaces in LSUB": (
+        b'* LSUB () "/" Sent Items',
+        [LSubData(frozenset(), "/", "Sent Items")],
+        ["a mailbox name in quotes"],
+    ),
+    "a name with spaces in XLIST": (
+        b'* XLIST () "/" Sent Items',
+        [XListData(frozenset(), "/", "Sent Items")],
+        ["a mailbox name in quotes"],
+    ),
+    "a body in parentheses too many": (
+        *with_body(
+            b'(((%b)) "mixed")' % PLAIN,
+            MultiPart(parts=(MultiPart(parts=(TEXT,), subtype=b"MIXED"),), subtype=b"mixed"),
+        ),
+        ["a body structure as the grammar has it"],
     ),
     "a day of one digit": (
         *fetched(
@@ -583,6 +641,12 @@ def test_a_quirk_is_read_with_its_defect(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_a_quirk_never_costs_what_follows(name: str) -> None:
+    octets, _, _ = CASES[name]
+    assert feed(noop_client(), octets + b"\r\n* 77 EXISTS\r\n")[-1] == ExistsData(77)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_a_quirk_is_an_error_under_strict(name: str) -> None:
     octets, _, _ = CASES[name]
     with pytest.raises(RemoteProtocolError):
@@ -718,10 +782,12 @@ def texts(expression: ast.expr) -> set[str]:
     }
 
 
-# These say what a ParseError expected, or pass on the rule that they were given.
+# These say what a ParseError expected, or pass on the rule that they were given: client._deviation one of a
+# session, which test_session_quirks.py has.
 PASSING = {
     "_loose._recover",
     "_loose.note",
+    "client._deviation",
     "codec._invalid",
     "cursor.defect",
     "responses.parse_response",
@@ -779,6 +845,8 @@ VALID: list[tuple[bytes, ClientEvent]] = [
     (b"* CAPABILITY IMAP4rev1 + LITERAL", CapabilityData(["IMAP4rev1", "+", "LITERAL"])),
     (b'* list (\\noselect) nil "a "', ListData(frozenset({"\\Noselect"}), None, "a ")),
     (b'* LIST () "/" NIL', ListData(frozenset(), "/", "NIL")),
+    (b"* LIST () NIL NIL", ListData(frozenset(), None, "NIL")),
+    (b"* STATUS NIL (MESSAGES 1)", StatusData("NIL", (("MESSAGES", 1),))),
     (b'* LIST () "/" "/a"', ListData(frozenset(), "/", "/a")),
     (b'* LIST () "/" [Gmail]', ListData(frozenset(), "/", "[Gmail]")),
     (b'* LIST () "\\"" a', ListData(frozenset(), '"', "a")),
@@ -790,6 +858,15 @@ VALID: list[tuple[bytes, ClientEvent]] = [
     (b"* search 2 1", SearchData((2, 1))),
     (b"* 1 fetch (flags (\\seen) uid 9)", FetchData(1, FLAGS.answer(frozenset({"\\Seen"})), UID.answer(9))),
     (b"* 1 FETCH (RFC822.SIZE 99999999999)", FetchData(1, RFC822_SIZE.answer(99_999_999_999))),
+    (
+        b'* 1 FETCH (BODYSTRUCTURE ("image" "png" NIL NIL NIL "7bit" 99999999999))',
+        FetchData(
+            1,
+            BODYSTRUCTURE.answer(
+                BasicPart(type=b"image", subtype=b"png", encoding=b"7bit", size=99_999_999_999)
+            ),
+        ),
+    ),
     (b"* 1 FETCH (X UID UID 9)", FetchData(1, OtherItem("X").answer("UID"), UID.answer(9))),
     (
         b'* 1 FETCH (ENVELOPE (NIL "a \\"b\\" c" ((NIL NIL NIL NIL)) NIL NIL NIL NIL NIL NIL NIL))',
@@ -838,6 +915,17 @@ def test_what_was_read_goes_on_as_it_came(name: str) -> None:
             assert parse_responses(serialize(response)) == [response]
 
 
+@pytest.mark.parametrize("value", [b"-1", b"x", b'"5"', b"NIL", b"(5)", b"9.37e+06"])
+@pytest.mark.parametrize("item", [b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"SIZE"])
+def test_a_count_that_is_no_number_costs_that_item(item: bytes, value: bytes) -> None:
+    octets = b"* STATUS a (%b %b APPENDLIMIT 2)\r\n" % (item, value)
+    events = client_events(octets)
+    assert events == [StatusData("a", (("APPENDLIMIT", 2),))]
+    assert rules(events) != []
+    with pytest.raises(RemoteProtocolError):
+        feed(logged_in_client(strict=True), octets)
+
+
 @given(st.sampled_from(sorted(CASES)), st.data())
 def test_a_damaged_quirk_is_read_or_is_an_error(name: str, data: st.DataObject) -> None:
     octets = CASES[name][0] + b"\r\n"
@@ -875,6 +963,6 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_hostile_is_read_once(name: str) -> None:
     """Take a number of steps that grows with the octets: a pattern that tries again would never end here."""
-    client = logged_in_client(limits=IMAPLimits(max_line=1_000_000))
+    client = logged_in_client(limits=IMAPLimits(max_response_line=1_000_000))
     [event] = feed(client, HOSTILE[name] + b"\r\n")
     assert rules([event])

@@ -19,6 +19,7 @@ from mailproto.imap.codes import (
     UnknownCode,
     UnseenCode,
 )
+from mailproto.imap.ext.annotate import AnnotationsCode
 from mailproto.imap.ext.condstore import MODSEQ, NOMODSEQ, HighestModSeqCode
 from mailproto.imap.ext.gmail import X_GM_LABELS, X_GM_MSGID, X_GM_THRID
 from mailproto.imap.ext.qresync import VanishedData
@@ -211,7 +212,7 @@ GRAMMATICAL: list[tuple[str, bytes, Response]] = [
     (
         "Cyrus says annotations",
         b"* OK [ANNOTATIONS 65536] Ok",
-        Ok("Ok", UnknownCode("ANNOTATIONS", b"65536")),
+        Ok("Ok", AnnotationsCode(65_536)),
     ),
     (
         "Cyrus has no moving sequence numbers",

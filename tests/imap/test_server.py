@@ -526,9 +526,9 @@ def test_what_is_offered_changes_with_tls_and_login() -> None:
     )
     feed(server, b"c LOGIN u p\r\n")
     server.complete("c", Ok())
-    assert server.capabilities == Capabilities(["IMAP4rev1", "IDLE"])
+    assert server.capabilities == Capabilities(["IMAP4rev1", "IDLE", "APPENDLIMIT=52428800"])
     server.set_capabilities(["IMAP4rev1", "X"])
-    assert server.capabilities == Capabilities(["IMAP4rev1", "X"])
+    assert server.capabilities == Capabilities(["IMAP4rev1", "X", "APPENDLIMIT=52428800"])
 
 
 def test_starttls_drops_and_counts_what_came_in_the_clear() -> None:

@@ -22,7 +22,10 @@ from mailproto.store import MemoryStore, StoreSession
 from support_imap_server import OFFERED, TLS, USERS, Client, Signal
 from support_store import MESSAGE, Plain
 
-AFTER_LOGIN = b"IMAP4rev1 CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE LITERAL+ MOVE NAMESPACE UIDPLUS UNSELECT"
+AFTER_LOGIN = (
+    b"IMAP4rev1 APPENDLIMIT=52428800 CHILDREN COMPRESS=DEFLATE ENABLE ID IDLE LITERAL+ MOVE NAMESPACE UIDPLUS"
+    b" UNSELECT"
+)
 LOGGED_IN = b"a OK [CAPABILITY %b] logged in\r\n" % AFTER_LOGIN
 REFUSED = b"a NO [AUTHENTICATIONFAILED] the credentials were not accepted\r\n"
 SERVER_BUG = b"a NO [SERVERBUG] internal error\r\n"
@@ -69,7 +72,7 @@ def test_the_flow_can_say_what_is_offered() -> None:
     client.shake_hands()
     assert client.say(b"a CAPABILITY\r\n") == b"* CAPABILITY IMAP4rev1 AUTH=PLAIN IDLE\r\na OK completed\r\n"
     client = Client(MemoryStore(), capabilities=(), offered=("IMAP4rev1", "IDLE"))
-    assert client.greeting == b"* PREAUTH [CAPABILITY IMAP4rev1 IDLE] ready\r\n"
+    assert client.greeting == b"* PREAUTH [CAPABILITY IMAP4rev1 APPENDLIMIT=52428800 IDLE] ready\r\n"
 
 
 def test_without_an_authenticator_everybody_is_logged_in() -> None:

@@ -66,6 +66,11 @@ mail_max_userip_connections = 200
 mail_fsync = never
 passdb {{
   driver = static
+  args = password=pass nologin=y host=elsewhere.example.org port=1143
+  username_filter = moved@*
+}}
+passdb {{
+  driver = static
   args = password=pass
   username_filter = !nobody@*
 }}

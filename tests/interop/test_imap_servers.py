@@ -9,9 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mailproto.imap import FLAGS, RFC822_SIZE, UID, Expunged, NewMessages
-from support_imap_products import KINDS, PRODUCTS, Connection, Product, open_connection
-from support_imap_rows import AFTER_LOGIN, BEFORE_LOGIN, NO_COMMAND, ONE, Row
+from mailproto.imap import FLAGS, RFC822_SIZE, UID, Expunged, FlagsChanged, NewMessages
+from support_imap_products import KINDS, PRODUCTS, Connection, Product, cyrus_running, open_connection
+from support_imap_rows import (
+    AFTER_LOGIN,
+    BEFORE_LOGIN,
+    NO_COMMAND,
+    ONE,
+    Row,
+    has_messages,
+    indexed,
+    lists,
+    wait_for,
+)
+from support_interop import Certificate
 
 pytestmark = pytest.mark.interop
 
@@ -43,6 +54,13 @@ def tls_connection(request: pytest.FixtureRequest, product: Product) -> Iterator
         yield opened
 
 
+@pytest.fixture(scope="module")
+def indexing_cyrus(certificate: Certificate) -> Iterator[Product]:
+    """A Cyrus whose searches look into an index."""
+    with cyrus_running(certificate, "squat") as running:
+        yield running
+
+
 @pytest.mark.parametrize("product, name", _cases(AFTER_LOGIN), indirect=["product"])
 def test_capability(connection: Connection, name: str) -> None:
     AFTER_LOGIN[name].prove(connection)
@@ -64,6 +82,13 @@ def test_all_that_is_advertised_has_a_row(product: Product) -> None:
     rows = {**AFTER_LOGIN, **BEFORE_LOGIN}
     expected = {name for name, row in rows.items() if product.name in row.products}
     assert {name.upper() for name in advertised} - NO_COMMAND.keys() == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cyrus_finds_what_is_in_its_index(kind: str, indexing_cyrus: Product) -> None:
+    with open_connection(kind, indexing_cyrus) as opened:
+        opened.login()
+        indexed(opened)
 
 
 # Another connection
@@ -137,3 +162,36 @@ def test_another_connection_changes_the_mailbox(connection: Connection) -> None:
     assert imap.mailbox.exists == len(numbers)
     assert [imap.mailbox.uid(number + 1) for number in range(len(numbers))] == numbers
     assert {uid for uid in final if uid > at.uids[-1] and "\\Flagged" not in final[uid].flags} == set()
+
+
+@pytest.mark.parametrize("product", PRODUCTS, indirect=True)
+def test_what_another_connection_changes_is_told_to_one_who_watches(connection: Connection) -> None:
+    at, imap, second = connection, connection.imap, f"{connection.mailbox}-2"
+    at.fill([ONE] * 2)
+    imap.create(second)
+    with at.other() as other, imap.watch(second, items=[FLAGS], interval=0.5) as updates:
+        added = _uids(other.append(at.mailbox, "(\\Seen)", None, ONE)[1][0], b"APPENDUID")
+        new = wait_for(updates, lambda update: isinstance(update, NewMessages))
+        assert (set(new.uids), new.exists) == (added, 3)
+        assert ["\\Seen" in message.flags for message in new.messages] == [True]
+        other.append(second, "", None, ONE)
+        wait_for(updates, lambda update: has_messages(update, second, 1))
+        assert [message.uid for message in imap.fetch("1:2", UID).all()] == at.uids
+        other.select(at.mailbox)
+        other.uid("STORE", str(at.uids[0]), "+FLAGS", "(\\Flagged \\Deleted)")
+        changed = wait_for(updates, lambda update: isinstance(update, FlagsChanged))
+        assert (changed.uid, "\\Flagged" in changed.flags) == (at.uids[0], True)
+        other.expunge()
+        gone = wait_for(updates, lambda update: isinstance(update, Expunged))
+        assert (gone.sequence_number, gone.uid) == (1, at.uids[0])
+        other.close()
+        other.delete(second)
+        wait_for(updates, lambda update: lists(update, second))
+    told = b"NOTIFY SET (selected-delayed (MessageNew (UID FLAGS)" in at.sent
+    assert (told, b" IDLE\r\n" in at.sent) == (at.product.name == "Dovecot", True)
+    assert (b" STATUS " in at.sent) is not told
+    with at.other() as other:
+        other.append(at.mailbox, "", None, ONE)
+    # pymap tells also that a message is not recent any more.
+    assert [type(update) for update in imap.poll() if not isinstance(update, FlagsChanged)] == [NewMessages]
+    assert imap.mailbox.exists == 3

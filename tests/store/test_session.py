@@ -236,6 +236,10 @@ def test_status(account: Account) -> None:
             b"* STATUS work (UIDVALIDITY 2 UIDNEXT 1)\r\na OK STATUS completed\r\n",
         ),
         (b"STATUS missing (MESSAGES)", b"a NO [NONEXISTENT] no such mailbox\r\n"),
+        (
+            b"STATUS INBOX (APPENDLIMIT MESSAGES)",
+            b"* STATUS INBOX (APPENDLIMIT 52428800 MESSAGES 4)\r\na OK STATUS completed\r\n",
+        ),
         (b"STATUS INBOX (X-SIZE)", b"a BAD unknown item X-SIZE\r\n"),
     )
 

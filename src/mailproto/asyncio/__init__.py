@@ -2,7 +2,7 @@
 
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
-from mailproto.asyncio.imap import Converted, Download, IMAPClient, Messages, Updates, serve_imap
+from mailproto.asyncio.imap import Converted, Download, IMAPClient, Messages, Mirror, Updates, serve_imap
 from mailproto.asyncio.smtp import SMTPClient, serve_smtp
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Download",
     "IMAPClient",
     "Messages",
+    "Mirror",
     "Opening",
     "SMTPClient",
     "Server",

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from mailproto.flow import Flow
+from mailproto.imap import client_flows
 from mailproto.imap import items_flows as flows
 from mailproto.imap.client_flows import Appended, MessageSource, Numbers
 from mailproto.imap.commands import StoreAction
+from mailproto.imap.condstore_flows import Stored, store_unchanged
 from mailproto.imap.ext.catenate import URLPart
 from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.xlist import XListData
@@ -113,6 +115,33 @@ class ItemsMethods:
         """Change Gmail's labels by UID, as `store_labels`."""
         flow = flows.uid_store_labels(self._session, uids, action, labels, silent=silent)
         return await self._run(flow)
+
+    async def store_labels_unchanged(
+        self,
+        sequence_set: SequenceSet | Numbers,
+        unchanged_since: int,
+        action: StoreAction | str,
+        labels: str | Iterable[str],
+        *,
+        silent: bool = False,
+    ) -> Stored:
+        """Change labels, as `store_labels`, of messages that did not change after a mod-sequence."""
+        numbers = client_flows.sequence_set(sequence_set)
+        command = flows.labels_command(numbers, action, labels, silent=silent)
+        return await self._run(store_unchanged(self._session, command, unchanged_since))
+
+    async def uid_store_labels_unchanged(
+        self,
+        uids: UIDSet | Numbers,
+        unchanged_since: int,
+        action: StoreAction | str,
+        labels: str | Iterable[str],
+        *,
+        silent: bool = False,
+    ) -> Stored:
+        """Change labels by UID, as `store_labels_unchanged`."""
+        command = flows.labels_command(client_flows.uid_set(uids), action, labels, silent=silent)
+        return await self._run(store_unchanged(self._session, command, unchanged_since))
 
     async def xlist(self, reference: str = "", pattern: str = "*") -> tuple[XListData, ...]:
         """Return the mailboxes whose names match, with what they are for (Gmail's old form of LIST)."""

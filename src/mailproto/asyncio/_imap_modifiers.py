@@ -18,6 +18,7 @@ from mailproto.imap.ext.sort import Sort, SortCriteria, UIDSort, sort_criteria
 from mailproto.imap.ext.thread import Thread, ThreadBranch, UIDThread
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.list_flows import Listed, ListOptions
+from mailproto.imap.live_results import LiveResults
 from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import SEARCH_RETURNS
 from mailproto.imap.search import SearchKey
@@ -158,6 +159,33 @@ class ModifierMethods:
         """Return the messages that all *keys* match as threads of UIDs."""
         command = UIDThread(algorithm, flows.joined_keys(keys), charset)
         return await self._driver.run(search_flows.thread(self._session, command))
+
+    async def live_search(self, *keys: SearchKey, charset: str | None = None) -> LiveResults:
+        """Search, and return sequence numbers that stay right as the mailbox changes (RFC 5267).
+
+        What the server sends changes them as it is read: in `idle`, in `poll`, and in every other command.
+        """
+        command = Search(flows.joined_keys(keys), charset)
+        return await self._driver.run(search_flows.live(self._session, command))
+
+    async def uid_live_search(self, *keys: SearchKey, charset: str | None = None) -> LiveResults:
+        """Search as `live_search`, and return UIDs."""
+        command = UIDSearch(flows.joined_keys(keys), charset)
+        return await self._driver.run(search_flows.live(self._session, command))
+
+    async def live_sort(
+        self, criteria: SortCriteria, *keys: SearchKey, charset: str = "UTF-8"
+    ) -> LiveResults:
+        """Sort, and return sequence numbers that stay right and in order (CONTEXT=SORT, RFC 5267)."""
+        command = Sort(sort_criteria(criteria), flows.joined_keys(keys), charset)
+        return await self._driver.run(search_flows.live(self._session, command))
+
+    async def uid_live_sort(
+        self, criteria: SortCriteria, *keys: SearchKey, charset: str = "UTF-8"
+    ) -> LiveResults:
+        """Sort as `live_sort`, and return UIDs."""
+        command = UIDSort(sort_criteria(criteria), flows.joined_keys(keys), charset)
+        return await self._driver.run(search_flows.live(self._session, command))
 
     async def cancel_update(self, *tags: str) -> None:
         """Want no more updates of the searches with UPDATE that have these tags (RFC 5267)."""

@@ -70,6 +70,7 @@ class Run(Generic[ResultT]):
         "flow",
         "is_own_deadline",
         "postponed",
+        "send",
         "waits_for",
         "wake",
         "was_receiving",
@@ -78,6 +79,7 @@ class Run(Generic[ResultT]):
     def __init__(self, driver: Driver, flow: Flow[ResultT]) -> None:
         self.driver: Driver = driver
         self.flow: Flow[ResultT] = flow
+        self.send: Callable[[Any], object] = flow.send
         self.deadline: float = inf
         self.is_own_deadline: bool = False
         self.was_receiving: bool = False
@@ -89,7 +91,7 @@ class Run(Generic[ResultT]):
         """Send *value* into the flow, or give it to *resume*, and carry on until the flow waits or ends."""
         self.waits_for = None
         driver = self.driver
-        go_on: Callable[[Any], object] = resume or self.flow.send
+        go_on = resume or self.send
         while True:
             try:
                 instruction = go_on(value)
@@ -99,7 +101,7 @@ class Run(Generic[ResultT]):
             except BaseException as error:
                 self.finish(None, error)
                 return
-            go_on = self.flow.send
+            go_on = self.send
             try:
                 # These two first: nearly all instructions of a server are one of them.
                 if type(instruction) is Receive:
@@ -176,6 +178,7 @@ class Driver(asyncio.Protocol):
         "_is_writing_paused",
         "_last_size",
         "_max_timeout",
+        "_now",
         "_progress",
         "_receiver",
         "_server_side",
@@ -204,6 +207,7 @@ class Driver(asyncio.Protocol):
         alarm: Alarm | None = None,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
+        self._now = loop.time
         self._alarm = alarm or Alarm(loop, (self,))
         self.tls: TLSInfo | None = None
         self._server_side = server_side
@@ -379,7 +383,7 @@ class Driver(asyncio.Protocol):
         progress = conn.progress
         if progress != self._progress or not run.was_receiving:
             self._progress = progress
-            self._clock = self.loop.time()
+            self._clock = self._now()
         run.was_receiving = run.waits_for is Receive
         granted, most = conn.timeout, self._max_timeout
         if own_timeout is None:

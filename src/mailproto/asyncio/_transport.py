@@ -21,6 +21,8 @@ _log: Final = logging.getLogger("mailproto.asyncio")
 
 _MORE: Final = getattr(socket, "MSG_MORE", 0)
 """Where the system has it, it keeps the last octets for the segment that ends the connection."""
+_TRANSPARENT: Final[int | None] = getattr(socket, "IP_TRANSPARENT", None)
+_ANY: Final = "0.0.0.0"  # compared with, not bound to
 _CHUNK: Final = 65_536
 """Octets read at a time: a larger buffer would be mapped and unmapped by the system for each read."""
 _BATCH: Final = 100
@@ -37,7 +39,7 @@ class Acceptor:
     Raises NotImplementedError if the loop cannot watch sockets.
     """
 
-    __slots__ = ("_loop", "_make", "_retry", "_sets_no_delay", "_sock")
+    __slots__ = ("_loop", "_make", "_retry", "_sets_no_delay", "_sock", "_sockname")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, sock: socket.socket, make: Callable[[], asyncio.Protocol]
@@ -45,6 +47,7 @@ class Acceptor:
         self._loop = loop
         self._sock = sock
         self._make = make
+        self._sockname = _sockname_of_all(sock)
         self._retry: asyncio.TimerHandle | None = None
         is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
         if is_tcp:
@@ -65,7 +68,7 @@ class Acceptor:
             sock.setblocking(False)
             if self._sets_no_delay:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            SocketTransport(self._loop, sock, address, self._make())
+            SocketTransport(self._loop, sock, self._make(), address, self._sockname)
 
     def _rest(self, error: OSError) -> None:
         """Stop accepting for a moment if the system is exhausted, else for good."""
@@ -87,6 +90,18 @@ class Acceptor:
             self._sock.close()
 
 
+def _sockname_of_all(listener: socket.socket) -> object:
+    """Return the address at this end of all that *listener* accepts; None: each has to be asked for its own.
+
+    A transparent proxy listens at one address and accepts what was sent to others.
+    """
+    if listener.family != socket.AF_INET or _TRANSPARENT is None:
+        return None
+    name: tuple[str, int] = listener.getsockname()
+    is_one = name[0] != _ANY and not listener.getsockopt(socket.IPPROTO_IP, _TRANSPARENT)
+    return name if is_one else None
+
+
 @final
 class SocketTransport(asyncio.Transport):
     """A connected socket; the protocol is told of the connection at once, and of a close with nothing unsent.
@@ -106,6 +121,7 @@ class SocketTransport(asyncio.Transport):
         "_peername",
         "_protocol",
         "_sock",
+        "_sockname",
         "is_ending",
     )
 
@@ -113,13 +129,15 @@ class SocketTransport(asyncio.Transport):
         self,
         loop: asyncio.AbstractEventLoop,
         sock: socket.socket,
-        peername: object,
         protocol: asyncio.Protocol,
+        peername: object,
+        sockname: object = None,
     ) -> None:
         self._loop = loop
         self._sock = sock
         self._fileno = sock.fileno()
         self._peername = peername
+        self._sockname = sockname
         self._protocol = protocol
         self._output: bytearray | None = None
         self._high = 65_536
@@ -137,6 +155,8 @@ class SocketTransport(asyncio.Transport):
         if name == "peername":
             return self._peername
         if name == "sockname":
+            if self._sockname is not None:
+                return self._sockname
             with contextlib.suppress(OSError):
                 return self._sock.getsockname()
         return self._sock if name == "socket" else default

@@ -28,8 +28,10 @@ from mailproto._network import ServerTLS, client_setting
 from mailproto._secret import Secret
 from mailproto.asyncio._driver import ClientDriver
 from mailproto.asyncio._imap_admin import AdminMethods
+from mailproto.asyncio._imap_annotations import AnnotationMethods
 from mailproto.asyncio._imap_convert import Converted, ConvertMethods
 from mailproto.asyncio._imap_items import ItemsMethods
+from mailproto.asyncio._imap_mirror import Mirror, MirrorMethods
 from mailproto.asyncio._imap_modifiers import ModifierMethods
 from mailproto.asyncio._opening import Opening
 from mailproto.asyncio._server import Server
@@ -38,6 +40,7 @@ from mailproto.errors import Defect, URLValue
 from mailproto.flow import Flow, TLSInfo
 from mailproto.imap import client_flows as flows
 from mailproto.imap import session_flows
+from mailproto.imap.annotate_flows import AnnotationValues, append_options
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client_flows import Appended, Exchange, MessageSource, Numbers, Progress
 from mailproto.imap.commands import (
@@ -55,9 +58,9 @@ from mailproto.imap.commands import (
 )
 from mailproto.imap.downloads import Downloading, SectionLike, Writable, left_to_write
 from mailproto.imap.ext.compress import Compress
-from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.id import IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
+from mailproto.imap.ext.notify import EventGroup
 from mailproto.imap.ext.special_use import Use
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.ext.unselect import Unselect
@@ -67,19 +70,21 @@ from mailproto.imap.holding import Holding
 from mailproto.imap.idling import Idling, poll
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.items_flows import append_form
+from mailproto.imap.notify_flows import Notified, notify
 from mailproto.imap.responses import ListData, LSubData, NamespaceData, StatusData
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.session_flows import TLSMode
 from mailproto.imap.updates import Update
 from mailproto.imap.view import MailboxView
+from mailproto.imap.watching import INTERVAL, Watching
 from mailproto.limits import IMAPLimits
 from mailproto.sasl._mechanism import ClientMechanism
 
 ResultT = TypeVar("ResultT")
 OpenedT = TypeVar("OpenedT", covariant=True)
 
-__all__ = ["Converted", "Download", "IMAPClient", "Messages", "Updates", "serve_imap"]
+__all__ = ["Converted", "Download", "IMAPClient", "Messages", "Mirror", "Updates", "serve_imap"]
 
 
 class _Part(Protocol[OpenedT]):
@@ -196,12 +201,12 @@ class Download:
 
 @final
 class Updates:
-    """What happens in the selected mailbox, as it happens: an async iterator that does not end by itself.
+    """What happens in mailboxes, as it happens: an async iterator that does not end by itself.
 
     Between two updates other commands may be given; IDLE goes on after them.
     """
 
-    def __init__(self, driver: ClientDriver, idling: Idling) -> None:
+    def __init__(self, driver: ClientDriver, idling: Idling | Watching) -> None:
         self._driver = driver
         self._idling = idling
 
@@ -222,7 +227,7 @@ class Updates:
         return ready.popleft() if ready else None
 
     async def close(self) -> None:
-        """End IDLE."""
+        """End IDLE, and what `watch` asked for."""
         if self._driver.is_open:
             await self._driver.run(self._idling.close())
 
@@ -239,7 +244,9 @@ class Updates:
 
 
 @final
-class IMAPClient(AdminMethods, ConvertMethods, ItemsMethods, ModifierMethods):
+class IMAPClient(
+    AdminMethods, AnnotationMethods, ConvertMethods, ItemsMethods, MirrorMethods, ModifierMethods
+):
     """A client of an IMAP server: await or enter what `connect` returns.
 
     Methods raise `IMAPStatusError` for NO and BAD and `LocalProtocolError` for what cannot be sent; the
@@ -412,17 +419,18 @@ class IMAPClient(AdminMethods, ConvertMethods, ItemsMethods, ModifierMethods):
             )
         )
 
-    async def select(self, mailbox: str, *, condstore: bool = False) -> MailboxView:
+    async def select(self, mailbox: str, *, condstore: bool = False, annotate: bool = False) -> MailboxView:
         """Select *mailbox*; the result is kept up to date while it is selected.
 
-        With *condstore* the server tells mod-sequences from now on (RFC 7162).
+        With *condstore* the server tells mod-sequences from now on (RFC 7162), with *annotate* which
+        annotations others change (`AnnotationsChanged`, RFC 5257).
         """
-        parameters = (CONDSTORE,) if condstore else ()
+        parameters = flows.select_parameters(condstore=condstore, annotate=annotate)
         return await self._run(flows.select(self._session, mailbox, parameters=parameters))
 
-    async def examine(self, mailbox: str, *, condstore: bool = False) -> MailboxView:
-        """Select *mailbox* to read it only; *condstore* as for `select`."""
-        parameters = (CONDSTORE,) if condstore else ()
+    async def examine(self, mailbox: str, *, condstore: bool = False, annotate: bool = False) -> MailboxView:
+        """Select *mailbox* to read it only; *condstore* and *annotate* as for `select`."""
+        parameters = flows.select_parameters(condstore=condstore, annotate=annotate)
         return await self._run(flows.select(self._session, mailbox, is_read_only=True, parameters=parameters))
 
     def selected(self, mailbox: str) -> Opening[MailboxView]:
@@ -517,14 +525,19 @@ class IMAPClient(AdminMethods, ConvertMethods, ItemsMethods, ModifierMethods):
         return await self._run(flows.capabilities(self._session))
 
     def fetch(
-        self, sequence_set: SequenceSet | Numbers, *items: Items, changed_since: int | None = None
+        self,
+        sequence_set: SequenceSet | Numbers,
+        *items: Items,
+        changed_since: int | None = None,
+        progress: Progress | None = None,
     ) -> Messages:
         """Iterate over *items* of the messages with these sequence numbers.
 
-        With *changed_since* only of those whose mod-sequence is greater (RFC 7162).
+        With *changed_since* only of those whose mod-sequence is greater (RFC 7162). *progress* is called with
+        the messages that have come, and how many there can be, None if that is not known.
         """
-        numbers = flows.sequence_set(sequence_set)
-        return Messages(self._driver, Fetching(self._session, numbers, items, fetch_modifiers(changed_since)))
+        numbers, modifiers = flows.sequence_set(sequence_set), fetch_modifiers(changed_since)
+        return Messages(self._driver, Fetching(self._session, numbers, items, modifiers, progress))
 
     def uid_fetch(
         self,
@@ -533,15 +546,18 @@ class IMAPClient(AdminMethods, ConvertMethods, ItemsMethods, ModifierMethods):
         changed_since: int | None = None,
         vanished: bool = False,
         partial: tuple[int, int] | None = None,
+        progress: Progress | None = None,
     ) -> Messages:
         """Iterate over *items* of the messages with these UIDs; the set may be `1:*`.
 
         *changed_since* as for `fetch`. With *vanished* beside it the result's `vanished` has, once all is
         read, the UIDs of those that are gone since; this needs `enable("QRESYNC")` before. *partial* are two
-        places in the set, (1, 50) for the first fifty, (-1, -50) for the last (RFC 9394).
+        places in the set, (1, 50) for the first fifty, (-1, -50) for the last (RFC 9394). *progress* as for
+        `fetch`.
         """
+        numbers = flows.uid_set(uids)
         modifiers = fetch_modifiers(changed_since, vanished=vanished, partial=partial)
-        return Messages(self._driver, Fetching(self._session, flows.uid_set(uids), items, modifiers))
+        return Messages(self._driver, Fetching(self._session, numbers, items, modifiers, progress))
 
     def download(
         self,
@@ -646,6 +662,7 @@ class IMAPClient(AdminMethods, ConvertMethods, ItemsMethods, ModifierMethods):
         size: int | None = None,
         binary: bool = False,
         utf8: bool = False,
+        annotations: AnnotationValues | None = None,
         progress: Progress | None = None,
     ) -> Appended | None:
         """Add a message: octets, an EmailMessage, a file, or chunks of *size* octets in all.
@@ -653,12 +670,13 @@ class IMAPClient(AdminMethods, ConvertMethods, ItemsMethods, ModifierMethods):
         The result has its UID, if the server has UIDPLUS. A message from a file or in chunks streams; if it
         has more or fewer octets than its size the connection is closed, and nothing is added. With *binary*
         NUL may be in it (BINARY, RFC 3516). With *utf8* it is said that there is UTF-8 in its header, which
-        servers of RFC 6855 ask for. *progress* is called with the octets that were sent, and their total.
+        servers of RFC 6855 ask for. It has these *annotations* from the beginning (see `store_annotations`).
+        *progress* is called with the octets that were sent, and their total.
         """
         form = append_form(binary=binary, utf8=utf8)
-        flow = flows.append(
-            self._session, mailbox, message, flags, internal_date, size, form=form, progress=progress
-        )
+        options = append_options(annotations)
+        arguments = (mailbox, message, flags, internal_date, size)
+        flow = flows.append(self._session, *arguments, form=form, options=options, progress=progress)
         return await self._run(flow)
 
     def idle(self) -> Opening[Updates]:
@@ -669,6 +687,33 @@ class IMAPClient(AdminMethods, ConvertMethods, ItemsMethods, ModifierMethods):
         idling = Idling(self._session)
         await self._driver.run(idling.open())
         return Updates(self._driver, idling)
+
+    def watch(
+        self, *mailboxes: str, items: Iterable[Items] = (), interval: float = INTERVAL
+    ) -> Opening[Updates]:
+        """Wait for what happens in the selected mailbox and in *mailboxes*, as the server can tell it.
+
+        By NOTIFY (RFC 5465) if it offers that, else by IDLE for the selected one, else by NOOP every
+        *interval* seconds; without NOTIFY it is asked as often for the STATUS of *mailboxes*. What changes in
+        them is a `MailboxChanged` with a StatusData, or with a ListData if they are made, renamed or deleted.
+        *items* are fetched of new messages in the selected mailbox, for `NewMessages.messages`.
+        """
+        watching = Watching(self._session, mailboxes, items, interval)
+        return Opening(lambda: self._open_watching(watching))
+
+    async def _open_watching(self, watching: Watching) -> Updates:
+        await self._driver.run(watching.open())
+        return Updates(self._driver, watching)
+
+    async def notify(self, *groups: EventGroup, status: bool = False) -> Notified:
+        """Say of which mailboxes the server is to tell what, in place of what it was told before (RFC 5465).
+
+        Without *groups* it tells nothing any more. With *status* the result has the STATUS of each mailbox
+        but the selected one. What it tells are updates of `idle` and `poll`. While MessageExpunge of SELECTED
+        is among it, methods with sequence numbers raise LocalProtocolError; SELECTED-DELAYED has no such
+        effect. Raises `IMAPStatusError`, whose code is NOTIFICATIONOVERFLOW if it is too much.
+        """
+        return await self._run(notify(self._session, groups, status=status))
 
     async def noop(self) -> None:
         """Give the server a chance to say what is new, which `poll` returns."""

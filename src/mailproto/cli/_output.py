@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal, TextIO
 
 from mailproto.cli._exit import Exit, Failure
 
-__all__ = ["Dialogue", "print_table", "require", "with_progress"]
+__all__ = ["Dialogue", "print_table", "printable", "require", "showing_progress", "with_progress"]
 
 MAX_SHOWN_LINE: Final = 200
 CONTROL_OCTETS: Final = {
@@ -32,6 +33,11 @@ class Dialogue:
             shown = line[:MAX_SHOWN_LINE].decode("utf-8", "backslashreplace").translate(CONTROL_OCTETS)
             cut = f"... ({len(line)} octets)" if len(line) > MAX_SHOWN_LINE else ""
             print(mark, shown + cut, file=self._file)
+
+
+def printable(text: str) -> str:
+    """Return *text* with control characters, and what no encoding has, as escapes."""
+    return text.translate(CONTROL_OCTETS).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def require(module: str, purpose: str) -> None:
@@ -82,3 +88,18 @@ def with_progress(chunks: Iterable[bytes], total: int | None, label: str) -> Ite
         for chunk in chunks:
             yield chunk
             progress.advance(task, len(chunk))
+
+
+@contextmanager
+def showing_progress(label: str) -> Iterator[Callable[[int, int], object]]:
+    """Yield what shows on a terminal how many things are done, of how many."""
+    if not (sys.stderr.isatty() and _has_rich()):
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    parts = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()
+    with Progress(*parts, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,14 +1,16 @@
-"""`mailproto imap URL`: list mailboxes, list messages, fetch one, from any server."""
+"""`mailproto imap URL`: list mailboxes, list messages, fetch one, save all, from any server."""
 
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+from mailproto.cli._backup import back_up
 from mailproto.cli._exit import Exit, Failure
 from mailproto.cli._output import Dialogue, print_table, with_progress
 from mailproto.cli._server_url import (
@@ -25,14 +27,39 @@ from mailproto.sync import IMAPClient
 __all__ = ["add_parser"]
 
 
+class _InThePlace(argparse.Action):
+    """An option that stands in the place of positional arguments, which it makes needless."""
+
+    def __init__(self, *args: Any, replaced: Sequence[argparse.Action], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._replaced = replaced
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: Any = None) -> None:
+        setattr(namespace, self.dest, values)
+        for action in self._replaced:
+            action.required = False
+
+
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "imap", help="list and fetch mail", description=__doc__
     )
-    parser.add_argument("url", metavar="URL", help="imap:// or imaps://user[:password]@host[:port][/MAILBOX]")
+    url = parser.add_argument(
+        "url", metavar="URL", help="imap:// or imaps://user[:password]@host[:port][/MAILBOX]"
+    )
     add_connection_options(parser)
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    backup = parser.add_argument_group("backup, in the place of URL and ACTION")
+    backup.add_argument(
+        "--backup",
+        action=_InThePlace,
+        replaced=(url, actions),
+        nargs=2,
+        metavar=("URL", "DIR"),
+        help="save the mailbox of the URL, or all of them, to a folder; the next time only what is new",
+    )
+    backup.add_argument("--prune", action="store_true", help="remove what is gone on the server from DIR too")
     mailboxes = actions.add_parser("mailboxes", help="list mailboxes")
     mailboxes.add_argument("pattern", nargs="?", default="*", help="with the wildcards * and %%")
     mailboxes.set_defaults(action=list_mailboxes)
@@ -50,6 +77,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Connect, log in and do what was asked for."""
+    if arguments.backup is not None:
+        if arguments.url is not None:
+            raise Failure("expected --backup URL DIR, or URL ACTION, not both")
+        arguments.url, arguments.action = arguments.backup[0], save_mailboxes
+    elif arguments.prune:
+        raise Failure("expected --prune only beside --backup")
     url = parse_server_url(arguments.url, ("imap", "imaps"))
     if url.user is None:
         raise Failure("expected a URL with a user: imaps://user@host")
@@ -62,10 +95,20 @@ def run(arguments: argparse.Namespace) -> int:
         trace=Dialogue() if arguments.trace else None,
     ) as imap:
         imap.login(url.user, url.ask_password(), allow_cleartext=arguments.allow_cleartext_login)
-        action: Callable[[IMAPClient, ServerURL, argparse.Namespace], None] = arguments.action
-        action(imap, url, arguments)
+        action: Callable[[IMAPClient, ServerURL, argparse.Namespace], Exit | None] = arguments.action
+        done = action(imap, url, arguments)
         imap.logout()
-    return Exit.DONE
+    return done or Exit.DONE
+
+
+def save_mailboxes(imap: IMAPClient, url: ServerURL, arguments: argparse.Namespace) -> Exit | None:
+    """Save mailboxes to a folder, and print one line each: how many messages are new, changed and gone."""
+    folder = Path(arguments.backup[1])
+    try:
+        is_whole = back_up(imap, folder, url.mailbox, prune=arguments.prune)
+    except sqlite3.Error as error:
+        raise Failure(f"{folder}: {error}", Exit.REFUSED) from error
+    return None if is_whole else Exit.REFUSED
 
 
 def list_mailboxes(imap: IMAPClient, url: ServerURL, arguments: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ keywords in `mailproto.imap.keywords`.
 """
 
 from mailproto.imap.admin_flows import Metadata
-from mailproto.imap.appending import AppendData, AppendMessage
+from mailproto.imap.appending import AppendData, AppendMessage, AppendOption
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
 from mailproto.imap.client_flows import Appended, Exchange
@@ -102,6 +102,22 @@ from mailproto.imap.ext.acl import (
     Rights,
     SetACL,
 )
+from mailproto.imap.ext.annotate import (
+    ANNOTATE,
+    ANNOTATION,
+    CHANGED_ANNOTATIONS,
+    AnnotateCode,
+    AnnotateReason,
+    Annotation,
+    AnnotationCriterion,
+    Annotations,
+    AnnotationsCode,
+    AppendAnnotations,
+    FetchAnnotations,
+    HasAnnotation,
+    StoreAnnotations,
+    UIDStoreAnnotations,
+)
 from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.binary import BinaryMessage, BinarySection, BinarySize
 from mailproto.imap.ext.catenate import BadURLCode, Catenate, TextLiteral, URLPart
@@ -167,6 +183,22 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
 from mailproto.imap.ext.namespace import Namespace
+from mailproto.imap.ext.notify import (
+    ANNOTATION_CHANGE,
+    FLAG_CHANGE,
+    MAILBOX_METADATA_CHANGE,
+    MAILBOX_NAME,
+    MESSAGE_EXPUNGE,
+    MESSAGE_NEW,
+    NOACCESS,
+    NOTIFICATIONOVERFLOW,
+    SERVER_METADATA_CHANGE,
+    SUBSCRIPTION_CHANGE,
+    BadEventCode,
+    EventGroup,
+    Notify,
+    NotifyEvent,
+)
 from mailproto.imap.ext.objectid import EMAILID, THREADID, EmailID, MailboxIDCode, ThreadID
 from mailproto.imap.ext.partial import Partial, PartialFetch, PartialResults
 from mailproto.imap.ext.preview import PREVIEW, PREVIEW_LAZY
@@ -211,11 +243,13 @@ from mailproto.imap.fetch import (
     Answer,
     BodySection,
     FetchItem,
+    ItemValue,
     OtherItem,
     SectionData,
 )
 from mailproto.imap.items_flows import MessageToAppend
 from mailproto.imap.list_flows import Listed
+from mailproto.imap.live_results import LiveResults
 from mailproto.imap.mailbox import net_unicode
 from mailproto.imap.mailbox_filter import MailboxFilter
 from mailproto.imap.parameters import Parameter, SimpleParameter, UnknownParameter
@@ -255,10 +289,12 @@ from mailproto.imap.state import State
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.updates import (
     Alert,
+    AnnotationsChanged,
     Expunged,
     FlagsChanged,
     MailboxChanged,
     NewMessages,
+    NotificationsStopped,
     Update,
     Vanished,
 )
@@ -277,6 +313,7 @@ __all__ = [
     "State",
     # events
     "Alert",
+    "AnnotationsChanged",
     "CommandCompleted",
     "ConnectionLost",
     "ContinuationRequested",
@@ -291,6 +328,7 @@ __all__ = [
     "LiteralWanted",
     "MailboxChanged",
     "NewMessages",
+    "NotificationsStopped",
     "SASLResponse",
     "Unchecked",
     "Update",
@@ -313,6 +351,7 @@ __all__ = [
     "Append",
     "AppendData",
     "AppendMessage",
+    "AppendOption",
     "AppendUIDCode",
     "Authenticate",
     "BinaryMessage",
@@ -468,6 +507,22 @@ __all__ = [
     "IMAPSession",
     "LiteralSink",
     "MessageToAppend",
+    # annotations of messages
+    "ANNOTATE",
+    "ANNOTATION",
+    "AnnotateCode",
+    "AnnotateReason",
+    "Annotation",
+    "AnnotationCriterion",
+    "Annotations",
+    "AnnotationsCode",
+    "AppendAnnotations",
+    "CHANGED_ANNOTATIONS",
+    "FetchAnnotations",
+    "HasAnnotation",
+    "ItemValue",
+    "StoreAnnotations",
+    "UIDStoreAnnotations",
     # extensions that administer a server
     "ACLData",
     "Comparator",
@@ -590,6 +645,7 @@ __all__ = [
     "CancelUpdate",
     "ContextUpdate",
     "ESearch",
+    "LiveResults",
     "MailboxFilter",
     "NoUpdateCode",
     "Sort",
@@ -604,6 +660,21 @@ __all__ = [
     "URLFetch",
     "URLFetchData",
     "URLMechCode",
+    # NOTIFY
+    "ANNOTATION_CHANGE",
+    "BadEventCode",
+    "EventGroup",
+    "FLAG_CHANGE",
+    "MAILBOX_METADATA_CHANGE",
+    "MAILBOX_NAME",
+    "MESSAGE_EXPUNGE",
+    "MESSAGE_NEW",
+    "NOACCESS",
+    "NOTIFICATIONOVERFLOW",
+    "Notify",
+    "NotifyEvent",
+    "SERVER_METADATA_CHANGE",
+    "SUBSCRIPTION_CHANGE",
     # literals and unknown values
     "Content",
     "Omitted",

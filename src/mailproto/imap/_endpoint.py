@@ -1,10 +1,10 @@
-"""What both connections of IMAP have beside `Endpoint`: octets that are compressed from some point on."""
+"""What both connections of IMAP have beside their base: octets that are compressed from some point on."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from mailproto._connection import Endpoint
+from mailproto._connection import FallibleEndpoint
 from mailproto.imap.deflate import Deflater, Inflater
 from mailproto.limits import IMAPLimits
 
@@ -13,8 +13,8 @@ __all__ = ["IMAPEndpoint"]
 EventT = TypeVar("EventT")
 
 
-class IMAPEndpoint(Endpoint[EventT]):
-    """An `Endpoint` that compresses both directions after `_compress`.
+class IMAPEndpoint(FallibleEndpoint[EventT]):
+    """A `FallibleEndpoint` that compresses both directions after `_compress`.
 
     A subclass calls `_refill` where it has read all there is, and reads on if that returns True.
     """
@@ -38,6 +38,11 @@ class IMAPEndpoint(Endpoint[EventT]):
         """Octets received and not consumed; those that are compressed count as they are."""
         waiting = 0 if self._inflater is None else self._inflater.buffered
         return self._input.size + waiting
+
+    @property
+    def unread(self) -> int:
+        """A number that falls by one for each octet that is read, as it was before it was compressed."""
+        return self._input.size - (0 if self._inflater is None else self._inflater.taken)
 
     def receive_data(self, data: bytes) -> None:
         """Buffer *data*; never raises for its content. After the end it is dropped."""

@@ -91,12 +91,18 @@ def _recover(
 
 
 def _with_escapes(cursor: Cursor, exact: Callable[[Cursor], T]) -> T | None:
-    """Read by *exact* once each quote inside a quoted string is escaped; None moves nothing."""
-    repaired = _escaped(cursor)
-    if repaired is None:
+    """Read by *exact* once each quote inside a quoted string is escaped; None moves nothing.
+
+    A string that a quote leaves open may reach over many items: what was looked at for one of them in vain is
+    not looked at for the next, or a line of them would take a time that grows with the square of its length.
+    """
+    if cursor.position < cursor.loose_until:
         return None
-    octets, end, offset = repaired
-    literals = cursor.literals[cursor.literal_index :]
+    octets, cursor.loose_until, offset = _escaped(cursor)
+    if offset < 0:
+        return None
+    marks = octets.count(b"}\r\n")
+    literals = cursor.literals[cursor.literal_index : cursor.literal_index + marks]
     other = Cursor(Message(octets, literals), max_depth=cursor.max_depth, max_ranges=cursor.max_ranges)
     try:
         value = exact(other)
@@ -105,12 +111,15 @@ def _with_escapes(cursor: Cursor, exact: Callable[[Cursor], T]) -> T | None:
     if not other.is_at_end or other.defects:
         return None
     cursor.defect("quotes escaped inside a quoted string", offset)
-    cursor.position, cursor.literal_index = end, cursor.literal_index + other.literal_index
+    cursor.position, cursor.literal_index = cursor.loose_until, cursor.literal_index + other.literal_index
     return value
 
 
-def _escaped(cursor: Cursor) -> tuple[bytes, int, int] | None:
-    """Return the list at the position with escapes, where it ends, and where the first one is missing."""
+def _escaped(cursor: Cursor) -> tuple[bytes, int, int]:
+    """Return the list at the position with escapes, where it ends, and where the first one is missing.
+
+    That is -1 if none is, or if the list does not end; then the end is that of what was looked at.
+    """
     pieces: list[bytes] = []
     text, position, depth, first = cursor.text, cursor.position, 0, -1
     while match := _LOOSE_TOKEN.match(text, position):
@@ -123,8 +132,9 @@ def _escaped(cursor: Cursor) -> tuple[bytes, int, int] | None:
             octets = b'"%b"' % _ESCAPE_OR_QUOTE.sub(_escape, inner)
         pieces.append(octets)
         if depth <= 0:
-            return None if first < 0 else (b"".join(pieces), position, first)
-    return None
+            return b"".join(pieces), position, first
+    end = text.find(b"\r\n", position)
+    return b"", len(text) if end < 0 else end, -1
 
 
 def _escape(match: re.Match[bytes]) -> bytes:

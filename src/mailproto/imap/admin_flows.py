@@ -15,7 +15,6 @@ from mailproto.imap.capability import Capabilities
 from mailproto.imap.client_flows import data_of, last_of, run
 from mailproto.imap.commands import StoreAction
 from mailproto.imap.ext.acl import (
-    VIRTUAL_RIGHTS,
     ACLData,
     DeleteACL,
     GetACL,
@@ -25,6 +24,7 @@ from mailproto.imap.ext.acl import (
     MyRightsData,
     Rights,
     SetACL,
+    known_rights,
     right_set,
 )
 from mailproto.imap.ext.jmapaccess import GetJMAPAccess, JMAPAccessData
@@ -149,9 +149,7 @@ def my_rights(session: Inboxes, mailbox: str) -> Flow[Rights]:
 
 
 def _known(session: Inboxes, rights: Rights) -> Rights:
-    """Leave out the two rights of RFC 2086 where the server has those that they stand for."""
-    extra = (session.conn.capabilities or Capabilities()).values("RIGHTS")
-    return rights - VIRTUAL_RIGHTS if extra else rights
+    return known_rights(rights, session.conn.capabilities or Capabilities())
 
 
 # Metadata.

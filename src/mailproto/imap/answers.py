@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final, cast, final
 
+from mailproto._ranges import contains
 from mailproto.errors import AuthenticationFailed, IMAPStatusError, ServerUnavailable
+from mailproto.imap._weight import weight
 from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Authenticate, Command, Examine, Login, Select, SetCommand, Status
 from mailproto.imap.events import Unchecked
@@ -18,13 +20,20 @@ from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.pipelining import answers_of
 from mailproto.imap.quirks import is_left_out, is_throttled
 from mailproto.imap.responses import ListData, StatusData
-from mailproto.imap.sequence import SequenceSet, UIDSet, count_below
+from mailproto.imap.sequence import SequenceSet, UIDSet, counter_below
+from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, No, Ok, StatusResponse
 
 __all__ = ["ExchangeInbox", "FetchInbox", "Inbox", "raise_refusal", "refusal_of"]
 
 VOLATILE: Final = frozenset({"FLAGS", "MODSEQ", "UID"})
 """Items that a server may send on its own, of any message, at any time."""
+
+MAX_MOVED: Final = 1_000
+"""Responses that wait for their rest while the messages below them are expunged, again and again."""
+
+MAX_SEEN: Final = 262_144
+"""Messages of which one FETCH remembers that their flags have come."""
 
 _ALSO_ANSWERS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("SELECT", "EXAMINE"), ("FLAGS", "EXISTS", "RECENT", "OK")),
@@ -51,6 +60,7 @@ class Inbox:
 
     __slots__ = (
         "_names",
+        "_names_instead",
         "command",
         "events",
         "is_drained",
@@ -73,11 +83,14 @@ class Inbox:
         self.moment: int = 0
         self.is_drained: bool = False
         self._names: frozenset[str] = frozenset()
+        self._names_instead: frozenset[str] = frozenset()
         if isinstance(command, Command):
             self._names = answers_of(command).union(_ALSO_ANSWERS.get(command.name, ()), _ALWAYS)
             if isinstance(command, SetCommand):
                 # A FETCH response is offered to the inboxes that can tell whether it is an answer.
                 self._names -= {"FETCH"}
+            if "ESEARCH" in self._names:
+                self._names_instead = frozenset(row_of(command.name).answers)
 
     @property
     def name(self) -> str:
@@ -99,6 +112,13 @@ class Inbox:
             # RFC 9051 section 6.3.2: IMAP4rev2 sends it of the mailbox that is selected.
             return self.command.mailbox in (event.mailbox, event.old_name)
         return name in self._names
+
+    def claims_instead(self, name: str) -> bool:
+        """Whether a response of this name, which answers no command, is the answer of an older server.
+
+        That is what the command has without its options: SEARCH, where ESEARCH was asked for.
+        """
+        return name in self._names_instead
 
     def put(self, event: ClientEvent) -> None:
         """Keep *event*, unless nobody wants it."""
@@ -135,10 +155,10 @@ class FetchInbox(Inbox):
 
     A response that has everything that was asked for is an answer, and so is one of which a malformed item
     was left out. Of one that has less, what the server may send unasked (flags) could be either: it waits for
-    the rest, and is news if none comes.
+    the rest, and is news if none comes. `waiting` is how many octets of memory that takes, about.
     """
 
-    __slots__ = ("_keys", "_numbers", "_partial", "_seen")
+    __slots__ = ("_is_by_uid", "_keys", "_partial", "_ranges", "_seen", "waiting")
 
     def __init__(
         self,
@@ -148,9 +168,13 @@ class FetchInbox(Inbox):
         keys: frozenset[str],
     ) -> None:
         super().__init__(tag, command, owner)
-        self._numbers: SequenceSet | UIDSet = command.sequence_set
-        self._keys = keys | {"UID"} if isinstance(self._numbers, UIDSet) else keys
+        numbers: SequenceSet | UIDSet = command.sequence_set
+        self._is_by_uid = isinstance(numbers, UIDSet)
+        # What `*` and `$` stand for, only the server can say.
+        self._ranges = None if numbers.has_star else numbers.merged
+        self._keys = keys | {"UID"} if self._is_by_uid else keys
         self._partial: dict[int, FetchData] = {}
+        self.waiting: int = 0
         self._seen: set[int] | None = set() if self._keys <= VOLATILE else None
 
     def asks_for(self, keys: frozenset[str]) -> bool:
@@ -179,33 +203,60 @@ class FetchInbox(Inbox):
 
     def _has(self, data: FetchData, known_uid: int | None) -> bool:
         """Whether *data* is of a message that was asked for, as far as can be told."""
-        if isinstance(self._numbers, SequenceSet):
-            return type(data) is FetchData and (self._numbers.has_star or data.number in self._numbers)
-        uid = data.uid if "UID" in data.told else known_uid
-        return uid is None or self._numbers.has_star or uid in self._numbers
+        if not self._is_by_uid and isinstance(data, UIDFetchData):
+            return False
+        number = data.known_uid or known_uid if self._is_by_uid else data.number
+        return number is None or self._ranges is None or contains(self._ranges, number)
 
     def _emit_once(self, data: FetchData) -> bool:
         if self._seen is not None:
-            if data.number in self._seen:
+            message = self._identity(data)
+            if message in self._seen:
                 return False
-            self._seen.add(data.number)
+            if len(self._seen) >= MAX_SEEN:
+                # More than any mailbox has: from here on what was sent before counts as an answer again.
+                self._seen.clear()
+            self._seen.add(message)
         self._emit(data)
         return True
 
+    def _identity(self, data: FetchData) -> int:
+        """Return what tells one message from another: its UID, since its number may move while UIDs are used.
+
+        RFC 3501 section 7.4.1 lets no EXPUNGE come while a FETCH by sequence numbers is in progress.
+        """
+        uid = data.known_uid if self._is_by_uid else None
+        return -data.number if uid is None else uid
+
     def _emit(self, data: FetchData) -> None:
         if self._partial:
-            before = self._partial.pop(data.number, None)
-            data = data if before is None else before.joined(data)
-        self.put(data)
+            data = self._with_begun(data)
+            self._weigh(0)
+        if not self.is_drained:
+            self.events.append(data)
 
     def _join(self, data: FetchData) -> None:
-        number = data.number
-        before = self._partial.pop(number, None)
-        joined = data if before is None else before.joined(data)
+        joined = self._with_begun(data)
         if self._keys.issubset(joined.told):
             self.put(joined)
+            self._weigh(0)
         else:
-            self._partial[number] = joined
+            self._partial[data.number] = joined
+            self._weigh(weight(data))
+
+    def _with_begun(self, data: FetchData) -> FetchData:
+        """Return *data* with what waits for it."""
+        before = self._partial.pop(data.number, None)
+        return data if before is None else before.joined(data)
+
+    def _weigh(self, more: int) -> None:
+        """Note that what waits has changed: it has *more*, or there is nothing any more."""
+        self.waiting = self.waiting + more if self._partial else 0
+
+    @property
+    def has_many_waiting(self) -> bool:
+        """Whether so much waits for its rest that to move it with each EXPUNGE would be too much work."""
+        return len(self._partial) > MAX_MOVED
 
     def expunge(self, sequence_number: int) -> None:
         """Move what waits for its rest, as the EXPUNGE of this number moves the messages."""
@@ -215,28 +266,37 @@ class FetchInbox(Inbox):
                 for number, data in self._partial.items()
                 if number != sequence_number
             }
+            self._weigh(0)
 
     def vanish(self, uids: UIDSet) -> None:
         """The same as `expunge` for VANISHED: of what waits for its rest, the UID says where it was."""
         waiting, self._partial = self._partial, {}
+        count_below = counter_below(uids)
         for number, data in waiting.items():
             uid = data.get(UID)
             if uid is None:
                 self._partial[number] = data
             elif uid not in uids:
-                moved = 0 if isinstance(data, UIDFetchData) else count_below(uids, uid)
+                moved = 0 if isinstance(data, UIDFetchData) else count_below(uid)
                 self._partial[number - moved] = data
+        self._weigh(0)
 
     def complete(self, status: Ok | No | Bad) -> tuple[FetchData, ...]:
-        """Note the tagged status: what waits for its rest is an answer if it has more than flags."""
+        """Note the tagged status: nothing waits for its rest any more."""
+        super().complete(status)
+        return self.let_go()
+
+    def let_go(self) -> tuple[FetchData, ...]:
+        """Wait for no rest any more: what has more than flags is an answer, the others are news."""
         news: list[FetchData] = []
-        for data in self._partial.values():
+        for number, begun in self._partial.items():
+            data = begun.at(number)
             if VOLATILE.issuperset(data.keys):
                 news.append(data)
             else:
                 self.put(data)
         self._partial = {}
-        super().complete(status)
+        self._weigh(0)
         return tuple(news)
 
 
@@ -249,6 +309,10 @@ class ExchangeInbox(Inbox):
     def claims(self, name: str, event: ClientEvent) -> bool:
         """Return True."""
         return True
+
+    def claims_instead(self, name: str) -> bool:
+        """Return False: it has all that is left."""
+        return False
 
     def put_status(self, status: StatusResponse) -> None:
         """Keep every status as it is."""

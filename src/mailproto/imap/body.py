@@ -1,7 +1,8 @@
 """BODY and BODYSTRUCTURE on the wire (RFC 3501 sections 7.4.2 and 9, `body`).
 
-The values are in `mailproto.mime.body_structure`. `skip_body` validates what nearly all servers send by one
-pattern, so that it can be read when it is asked for; what the pattern does not match is read at once.
+The values are in `mailproto.mime.body_structure`. What nearly all servers send is read by a few fused
+patterns, one a part; what they do not match is read production by production, and what no production matches,
+as a tree.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 from mailproto.errors import LocalProtocolError
@@ -39,24 +40,16 @@ from mailproto.mime.body_structure import (
 )
 from mailproto.mime.envelope import Envelope
 
-__all__ = ["parse_body", "parse_exact_body", "parse_leaf", "skip_body", "without_extension", "write_body"]
+__all__ = ["parse_body", "parse_exact_body", "without_extension", "write_body"]
 
 T = TypeVar("T")
 
 MAX_CACHED: Final = 256
 """Octets of extension data up to which they are remembered."""
 
-MAX_SKIPPED: Final = 4
-"""Levels of parts that `skip_body` knows."""
-
 _QUOTED: Final = rb'"[^"\\\r\n\x00\x80-\xff]*+(?:\\["\\][^"\\\r\n\x00\x80-\xff]*+)*+"'
 _NIL: Final = rb"[Nn][Ii][Ll]"
-_LITERAL: Final = rb"\{[0-9]{1,10}\}\r\n"
 _NUMBER: Final = rb"[0-9]{1,18}"
-_TEXT: Final = rb'"[Tt][Ee][Xx][Tt]"'
-_OTHER: Final = rb'(?!"(?:[Tt][Ee][Xx][Tt]|[Mm][Ee][Ss][Ss][Aa][Gg][Ee])")' + _QUOTED
-
-
 _PLAIN: Final = rb'"([^"\\\r\n\x00\x80-\xff]*+)"'
 
 
@@ -71,14 +64,6 @@ def _rest_pattern(string: bytes) -> bytes:
 def _parameters_pattern(string: bytes) -> bytes:
     # body-fld-param  = "(" string SP string *(SP string SP string) ")" / nil
     return rb"(?:%b|\(%b %b(?: %b %b)*\))" % (_NIL, string, string, string, string)
-
-
-def _single_pattern(type_: bytes, string: bytes, lines: bytes) -> bytes:
-    # body-type-basic = media-basic SP body-fields
-    # body-type-text  = media-text SP body-fields SP body-fld-lines
-    nstring = rb"(?:%b|%b)" % (_NIL, string)
-    head = (type_, string, _parameters_pattern(string), nstring, nstring, string, _NUMBER)
-    return b" ".join(head) + lines + rb"(?: %b%b)?" % (nstring, _rest_pattern(string))
 
 
 # A part that is neither a multipart nor a message, with nothing escaped outside of lists. Its groups are the
@@ -101,44 +86,12 @@ _ATTACHED: Final = re.compile(
 _MULTI_END: Final = re.compile(
     rb" %b(?: (%b)(%b))?\)" % (_PLAIN, _parameters_pattern(_QUOTED), _rest_pattern(_QUOTED))
 )
+# The commonest of these: with a boundary and nothing else.
+_BOUNDED_END: Final = re.compile(rb" %b \(%b %b\) NIL NIL NIL\)" % ((_PLAIN,) * 3))
 # A parameter of a list that _PARAMETERS has accepted, in which nothing is escaped.
 _PLAIN_PAIR: Final = re.compile(rb'"([^"]*+)" "([^"]*+)"')
 _STRINGS: Final = re.compile(_QUOTED)
 _ESCAPE: Final = re.compile(rb"\\(.)")
-
-
-@cache
-def _body_pattern() -> re.Pattern[bytes]:
-    """Return the pattern of `skip_body`; made when first needed, since compiling takes milliseconds."""
-    string = rb"(?:%b|%b)" % (_QUOTED, _LITERAL)
-    text = _single_pattern(_TEXT, string, rb" %b" % _NUMBER)
-    single = rb"%b|%b" % (text, _single_pattern(_OTHER, string, b""))
-    multi = rb" %b(?: %b%b)?" % (string, _parameters_pattern(string), _rest_pattern(string))
-    body = rb"\((?:%b)\)" % single
-    for _ in range(MAX_SKIPPED - 1):
-        body = rb"\((?:(?:%b)+%b|%b)\)" % (body, multi, single)
-    return re.compile(body)
-
-
-def skip_body(cursor: Cursor) -> bool:
-    """Move past a `body` that `parse_exact_body` is certain to read without a defect; False moves nothing."""
-    match = _body_pattern().match(cursor.text, cursor.position)
-    if match is None or cursor.max_depth < MAX_SKIPPED:
-        return False
-    marks = cursor.text.count(b"\r\n", cursor.position, match.end())
-    if marks:
-        end = cursor.literal_index + marks
-        literals = cursor.literals[cursor.literal_index : end]
-        if len(literals) < marks or not all(type(x) is bytes and b"\0" not in x for x in literals):
-            return False
-        cursor.literal_index = end
-    cursor.position = match.end()
-    return True
-
-
-def parse_leaf(cursor: Cursor) -> BodyStructure | None:
-    """Read a `body` that is one part of the common form; None moves nothing, if it is anything else."""
-    return None if cursor.text.startswith(b"((", cursor.position) else _parse_leaf(cursor)
 
 
 def parse_body(cursor: Cursor) -> BodyStructure:
@@ -241,6 +194,13 @@ def _parse_multi(cursor: Cursor, depth: int) -> MultiPart:
     parts = [_parse_part(cursor, depth - 1)]
     while cursor.text.startswith(b"(", cursor.position):
         parts.append(_parse_part(cursor, depth - 1))
+    match = _BOUNDED_END.match(cursor.text, cursor.position)
+    if match is not None:
+        cursor.position = match.end()
+        subtype, name, value = match.groups()
+        return MultiPart.of_parsed(
+            tuple(parts), subtype, MultiPartExtension.of_parsed(((name, value),), None, (), None, ())
+        )
     match = cursor.accept_match(_MULTI_END)
     if match is not None:
         subtype, parameters, rest = match.groups()
@@ -420,10 +380,15 @@ def _parse_extension(cursor: Cursor, depth: int) -> ExtensionValue:
     return tuple(members)
 
 
+_NO_EXTENSION: Final = b" NIL NIL NIL NIL"
+_EMPTY: Final = SinglePartExtension()
+
 _known_single_extension: Final = _remembered(_parse_single_extension)
 
 
 def _single_extension_of(octets: bytes) -> SinglePartExtension | None:
+    if octets == _NO_EXTENSION:
+        return _EMPTY
     match = _ATTACHED.fullmatch(octets)
     if match is None:
         return _known_single_extension(octets)

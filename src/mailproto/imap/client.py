@@ -8,7 +8,7 @@ are not here but in `mailproto.imap.client_flows`.
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final, Never, TypeAlias
 
@@ -43,13 +43,20 @@ from mailproto.imap.events import (
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.language import DEFAULT_LANGUAGE, LanguageData
+from mailproto.imap.ext.notify import (
+    MESSAGE_EXPUNGE,
+    NOTIFICATIONOVERFLOW,
+    EventGroup,
+    Notify,
+    watches_selected,
+)
 from mailproto.imap.ext.uidonly import UIDONLY
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Framer, LiteralEnd, Mark
 from mailproto.imap.needs import with_implied
 from mailproto.imap.outgoing import Outgoing, longest_line
-from mailproto.imap.pipelining import conflict
+from mailproto.imap.pipelining import conflict, takes_numbers
 from mailproto.imap.responses import (
     CapabilityData,
     ContinuationRequest,
@@ -60,9 +67,10 @@ from mailproto.imap.responses import (
     UnreadResponse,
     parse_response,
 )
+from mailproto.imap.session_rules import HAVE_RULES, Before, SessionRules, broken_by_end
 from mailproto.imap.state import CommandRow, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
-from mailproto.imap.streaming import is_free_text, streamed_item, streamed_value
+from mailproto.imap.streaming import is_free_text, streamed_inside, streamed_item, streamed_value
 from mailproto.imap.values import Message
 from mailproto.imap.view import MailboxView
 from mailproto.imap.without_numbers import reason_against_number
@@ -127,14 +135,17 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         "_framer",
         "_greeting",
         "_idle",
+        "_in_progress",
         "_is_over",
         "_is_tls",
         "_language",
         "_next_state",
         "_next_tag",
+        "_notifications",
         "_outgoing",
         "_pending",
         "_selecting",
+        "_session_rules",
         "_state",
         "_strict",
         "_tls_due",
@@ -144,10 +155,12 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def __init__(self, limits: IMAPLimits | None = None, *, strict: bool = False) -> None:
         super().__init__(limits or IMAPLimits())
         self._strict = strict
-        self._framer = Framer(self._input, self._limits, strict=strict)
+        self._framer = Framer(self._input, self._limits, strict=strict, line_limit="max_response_line")
         self._outgoing: Outgoing[_Pending] = Outgoing(self._queue, self._want_literal)
         self._events: deque[ClientEvent] = deque()
         self._pending: dict[str, _Pending] = {}
+        # Equal ones are one here: a thousand NOOPs in flight are looked at as if they were one.
+        self._in_progress: Counter[Command] = Counter()
         self._state = State.GREETING
         self._next_state = State.GREETING
         self._next_tag = 1
@@ -155,8 +168,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         self._capabilities: Capabilities | None = None
         self._enabled: frozenset[str] = frozenset()
         self._language = DEFAULT_LANGUAGE
+        self._notifications: tuple[EventGroup, ...] | None = None
         self._view: MailboxView | None = None
         self._selecting: _Pending | None = None
+        self._session_rules = SessionRules()
         self._idle: _Pending | None = None
         self._challenged = False
         self._tls_due = False
@@ -172,6 +187,11 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def next_state(self) -> State:
         """Where it will stand if every pending command succeeds: what `send_command` checks against."""
         return self._next_state
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether what deviates from the RFCs is an error."""
+        return self._strict
 
     @property
     def greeting(self) -> Ok | PreAuth | Bye | None:
@@ -210,6 +230,24 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def language(self) -> str:
         """The language of the texts of statuses, as LANGUAGE responses say (RFC 5255)."""
         return self._language
+
+    @property
+    def notifications(self) -> tuple[EventGroup, ...] | None:
+        """What the server tells of without being asked: the groups of the last NOTIFY (RFC 5465).
+
+        None before the first one; () after NOTIFY NONE, and when the server has said that it is too much.
+        """
+        return self._notifications
+
+    @property
+    def has_certain_numbers(self) -> bool:
+        """Whether sequence numbers may be sent: not once NOTIFY asks for MessageExpunge of SELECTED.
+
+        A message may be gone at any time then (RFC 5465 section 4).
+        """
+        asked = [entry.command for entry in self._pending.values() if isinstance(entry.command, Notify)]
+        groups = asked[-1].groups if asked else self._notifications or ()
+        return MESSAGE_EXPUNGE.name not in watches_selected(groups)
 
     @property
     def view(self) -> MailboxView | None:
@@ -258,8 +296,13 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
 
     @property
     def timeout(self) -> float | None:
-        """Seconds after which IDLE has to be issued anew (RFC 2177); None: RFC 3501 sets no bound."""
-        return IDLE_TIMEOUT if self._idle is not None else None
+        """Seconds after which IDLE has to be issued anew (RFC 2177), or any command if none is in progress.
+
+        A server may end a session in which nothing is said for half an hour (RFC 3501 section 5.4). None: for
+        an answer there is no bound.
+        """
+        is_silent = not self._pending and self._state in _LOGGED_IN
+        return IDLE_TIMEOUT if self._idle is not None or is_silent else None
 
     @property
     def progress(self) -> int:
@@ -270,7 +313,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
     def max_buffered(self) -> int:
         """Octets received and not consumed above which a driver stops reading."""
         limits = self._limits
-        return max(limits.max_buffered, limits.max_line, limits.max_inline_literal)
+        return max(limits.max_buffered, limits.max_response_line, limits.max_inline_literal)
 
     @property
     def max_unsent(self) -> int:
@@ -285,21 +328,25 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         RFC 3501 section 5.5: sequence numbers do not pass a command that lets the server expunge, and of two
         commands whose answers could not be told apart the second waits.
         """
-        pending = (other.command for other in self._pending.values())
-        return conflict(command, (other for other in pending if isinstance(other, Command)))
+        return conflict(command, self._in_progress)
 
     def send_command(self, command: Command, tag: str | None = None) -> str:
         """Queue *command* and return its tag (generated unless given).
 
-        Raises LocalProtocolError: illegal in `next_state`; `conflict(command)`; sequence numbers after ENABLE
-        UIDONLY; while a literal is owed, a SASL exchange or IDLE is under way, STARTTLS is pending; LOGIN
-        under LOGINDISABLED; an initial response without SASL-IR; a value that the grammar forbids; a tag in
-        use; a line above `max_command_line`. Nothing has changed then.
+        Raises LocalProtocolError: illegal in `next_state`; `conflict(command)`; while a literal is owed, a
+        SASL exchange or IDLE is under way, STARTTLS is pending; LOGIN under LOGINDISABLED; an initial
+        response without SASL-IR; sequence numbers after ENABLE UIDONLY, or unless `has_certain_numbers`; a
+        value that the grammar forbids; a tag in use; a line above `max_command_line`. Nothing has changed
+        then.
         """
         tagged = TaggedCommand(self._free_tag() if tag is None else tag, command)
         self._check_can_send()
         row = row_of(command.name)
         self._check_row(row, command)
+        if takes_numbers(command) and not self.has_certain_numbers:
+            raise LocalProtocolError(
+                f"{command.name}: sequence numbers are not certain under NOTIFY; use UIDs"
+            )
         check = _CHECKS.get(type(command))
         if check is not None:
             check(self, command)  # type: ignore[arg-type]  # the table is keyed by the type
@@ -310,7 +357,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             raise LocalProtocolError(f"expected a tag that is not in use, got {tagged.tag[:40]!r}")
         fragments = self._fragments(tagged)
         self._check_line(command, fragments)
-        self._start(_Pending(tagged.tag, command, row), fragments)
+        self._start(_Pending(tagged.tag, command, row), command, fragments)
         return tagged.tag
 
     @property
@@ -414,13 +461,14 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         fragments = writer.fragments()
         return [*fragments, GATE] if isinstance(tagged.command, _GATED) else fragments
 
-    def _start(self, pending: _Pending, fragments: list[Fragment]) -> None:
+    def _start(self, pending: _Pending, command: Command, fragments: list[Fragment]) -> None:
         self._next_tag += 1
         # The answer to this command is awaited from now on.
         self._progress -= 1
         self._pending[pending.tag] = pending
+        self._in_progress[command] += 1
         self._next_state = pending.row.after_ok or self._next_state
-        if isinstance(pending.command, Idle):
+        if isinstance(command, Idle):
             self._idle = pending
         self._outgoing.put(pending, fragments)
 
@@ -514,7 +562,10 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         is_whole = self._framer.is_between_messages and not self.buffered
         is_answered = self._state is State.LOGOUT or not self._pending
         self._is_over = True
-        return ConnectionLost(is_whole and is_answered and self._greeting is not None)
+        before = self._before()
+        rule = None if before is None else broken_by_end(before.commands)
+        defects = () if rule is None else self._deviation(rule)
+        return ConnectionLost(is_whole and is_answered and self._greeting is not None, defects)
 
     def _show(self, octets: bytes) -> None:
         """Show a received line or chunk; a challenge or a URL may hold what nobody should see."""
@@ -555,6 +606,9 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         found = streamed_item(text, literals, size)
         if found is not None:
             return LiteralStarted(found.sequence_number, found.item, size, found.uid, found.tag)
+        inside = streamed_inside(text, literals, size, utf8=self.is_utf8)
+        if inside is not None:
+            return LiteralStarted(inside.sequence_number, inside.item, size, inside.uid)
         value = streamed_value(text, literals, size, utf8=self.is_utf8)
         return None if value is None else LiteralStarted(None, value, size)
 
@@ -573,6 +627,8 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         if self._framer.defects:
             # The value is ours alone so far; what the framer noted belongs to it as if the parser had.
             object.__setattr__(response, "defects", self._framer.take_defects() + _defects_of(response))
+        if type(response) in HAVE_RULES:
+            self._check_session(response)
         if self._state is State.GREETING:
             self._greet(response)
         handler = _HANDLERS.get(type(response))
@@ -580,6 +636,38 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             return handler(self, response)  # type: ignore[arg-type]  # the table is keyed by the type
         self._feed_view(response)
         return response
+
+    def _check_session(self, response: Response) -> None:
+        """Note what *response* breaks of the rules of a session."""
+        before = self._before()
+        rule = None if before is None else self._session_rules.broken(response, before)
+        if rule is not None:
+            defects = (*_defects_of(response), *self._deviation(rule))
+            object.__setattr__(response, "defects", defects)
+
+    def _before(self) -> Before | None:
+        """Return what a response meets; None while anything is in progress that nobody knows here."""
+        commands = {
+            tag: pending.command
+            for tag, pending in self._pending.items()
+            if isinstance(pending.command, Command)
+        }
+        if len(commands) < len(self._pending):
+            return None
+        exists = None if self._view is None else self._view.exists
+        return Before(
+            commands,
+            exists,
+            self._capabilities or Capabilities(),
+            enabled=self._enabled,
+            has_certain_numbers=self.has_certain_numbers,
+        )
+
+    def _deviation(self, rule: str) -> tuple[Defect, ...]:
+        """Return the defect of a session. Raises RemoteProtocolError under strict."""
+        if self._strict:
+            raise RemoteProtocolError(f"expected {rule}")
+        return (Defect(rule, 0),)
 
     def _greet(self, response: Response) -> None:
         if not isinstance(response, Ok | PreAuth | Bye):
@@ -592,6 +680,8 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             self._capabilities = status.code.capabilities
         if isinstance(status, Bye):
             self._state = self._next_state = State.LOGOUT
+        elif isinstance(status, Ok) and status.code == NOTIFICATIONOVERFLOW:
+            self._notifications = ()
         self._feed_view(status)
         return status
 
@@ -670,9 +760,16 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         pending.replies -= 1
         if not pending.replies:
             del self._pending[key]
+            self._forget(pending.command)
         self._outgoing.drop(pending)
         self._settle(pending, status)
         return CommandCompleted(tag=tag, command=pending.command, status=status, defects=defects)
+
+    def _forget(self, command: Command | Unchecked) -> None:
+        if isinstance(command, Command):
+            self._in_progress[command] -= 1
+            if not self._in_progress[command]:
+                del self._in_progress[command]
 
     def _find(self, tag: str) -> tuple[str, _Pending]:
         pending = self._pending.get(tag)
@@ -708,11 +805,14 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         elif pending.row.after_ok is State.NOT_AUTHENTICATED:
             self._capabilities = None
             self._enabled = frozenset()
+            self._notifications = None
             self._language = DEFAULT_LANGUAGE
         if isinstance(pending.command, StartTLS):
             self._tls_due = True
         elif isinstance(pending.command, Compress):
             self._compress()
+        elif isinstance(pending.command, Notify):
+            self._notifications = pending.command.groups
         if isinstance(pending.command, Command):
             needs = pending.command.needs
             self._enabled |= with_implied(need.enables for need in needs if need.enables)
@@ -768,6 +868,8 @@ _STATE_BY_GREETING: Final[dict[type[StatusResponse], State]] = {
     PreAuth: State.AUTHENTICATED,
     Bye: State.LOGOUT,
 }
+
+_LOGGED_IN: Final = frozenset({State.AUTHENTICATED, State.SELECTED})
 
 _CHECKS: Final[dict[type[Command], Callable[[IMAPClientConnection, Never], None]]] = {
     Login: IMAPClientConnection._check_login,

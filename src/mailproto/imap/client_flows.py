@@ -19,7 +19,7 @@ from mailproto.errors import (
 )
 from mailproto.flow import Call, Flow, Flush
 from mailproto.imap.answers import Inbox, raise_refusal
-from mailproto.imap.appending import AppendOctets
+from mailproto.imap.appending import AppendOctets, AppendOption
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import ResponseCode
 from mailproto.imap.commands import (
@@ -44,6 +44,8 @@ from mailproto.imap.commands import (
     UIDStore,
 )
 from mailproto.imap.events import LiteralWanted
+from mailproto.imap.ext.annotate import ANNOTATE
+from mailproto.imap.ext.condstore import CONDSTORE
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.id import ID, IDParameters
 from mailproto.imap.ext.move import Move, UIDMove
@@ -103,6 +105,7 @@ __all__ = [
     "run_with_literals",
     "search",
     "select",
+    "select_parameters",
     "sequence_set",
     "store",
     "store_action",
@@ -116,7 +119,7 @@ Numbers: TypeAlias = str | int | Iterable[int]
 """What stands for a set of numbers beside the set itself: its wire form, one number, or several."""
 
 Progress: TypeAlias = Callable[[int, int | None], object]
-"""What is told of a transfer: how many octets are done, of how many, None if that cannot be known.
+"""What is told of a transfer: how many octets, or messages, are done, of how many, None if that is not known.
 
 In asyncio it may be a coroutine function. What it raises ends the transfer.
 """
@@ -249,6 +252,11 @@ def capabilities(session: Inboxes) -> Flow[Capabilities]:
     """Ask for the capabilities."""
     inbox = yield from run(session, Capability())
     return last_of(session, inbox, CapabilityData).capabilities
+
+
+def select_parameters(*, condstore: bool, annotate: bool) -> Parameters:
+    """Return the parameters of a SELECT that asks for mod-sequences, for news of annotations."""
+    return (*((CONDSTORE,) if condstore else ()), *((ANNOTATE,) if annotate else ()))
 
 
 def select(
@@ -389,16 +397,18 @@ def append(
     size: int | None = None,
     *,
     form: Callable[[bytes | Streamed], AppendOctets] = lambda octets: octets,
+    options: tuple[AppendOption, ...] = (),
     progress: Progress | None = None,
 ) -> Flow[Appended | None]:
     """Add a message to *mailbox*; the result says which UID it got, if the server has UIDPLUS.
 
     Octets, files and chunks are sent as they are; line ends of what has `as_bytes` become CRLF. Chunks need
     *size*, in octets. If a streamed message has more or fewer the connection is closed, and the message is
-    not added. *form* makes of the octets how they travel. *progress* is called as they are sent.
+    not added. *form* makes of the octets how they travel, *options* are of extensions. *progress* is called
+    as they are sent.
     """
     octets, reads = yield from literal_of(message, size)
-    command = Append(mailbox, form(octets), frozenset(flags), internal_date=internal_date)
+    command = Append(mailbox, form(octets), frozenset(flags), internal_date=internal_date, options=options)
     if progress is not None and isinstance(octets, bytes):
         command = replace(command, message=form(Streamed(len(octets))))
         reads = [Call(next, (_chunks_of(octets), None))]

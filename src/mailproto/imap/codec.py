@@ -6,8 +6,11 @@ nothing raises, unless strict. Octets are all in memory: for streams use the con
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Final, TypeAlias, final
 
 import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which commands and responses are read
@@ -92,6 +95,8 @@ _NO_LIMITS: Final = IMAPLimits(
 # A TLS record that carries a handshake begins with this octet (RFC 8446 section 5.1); no line of IMAP does.
 _TLS_HANDSHAKE: Final = b"\x16"
 
+_LF: Final = re.compile(rb"\n")
+
 
 @final
 class _Units:
@@ -158,16 +163,21 @@ class _Units:
     def defects_of(self, message: Message, defects: tuple[Defect, ...]) -> tuple[Defect, ...]:
         """Return *defects* of the last unit and those of its framing, with offsets in the data."""
         defects = self._framer.take_defects() + defects
-        return tuple(replace(defect, offset=self._place(message, defect.offset)) for defect in defects)
+        if not defects:
+            return ()
+        place = self._places(message)
+        return tuple(replace(defect, offset=place(defect.offset)) for defect in defects)
 
     def error(self, error: ParseError, message: Message) -> RemoteProtocolError:
         """Return the error of a strict caller."""
-        return RemoteProtocolError(str(error), offset=self._place(message, error.offset))
+        return RemoteProtocolError(str(error), offset=self._places(message)(error.offset))
 
-    def _place(self, message: Message, offset: int) -> int:
-        """Return where in the data *offset* of the text is: literals stand between the lines."""
-        literals = message.literals[: message.text.count(b"\n", 0, offset)]
-        return self._start + offset + sum(len(octets) for octets in literals if isinstance(octets, bytes))
+    def _places(self, message: Message) -> Callable[[int], int]:
+        """Return what says where in the data an offset of the text is: literals stand between the lines."""
+        ends = [match.end() for match in _LF.finditer(message.text)]
+        sizes = (len(octets) if isinstance(octets, bytes) else 0 for octets in message.literals)
+        before = list(accumulate(sizes, initial=self._start))
+        return lambda offset: offset + before[min(bisect_right(ends, offset), len(before) - 1)]
 
 
 def parse_responses(

@@ -55,6 +55,11 @@ class Command(ABC):
         """Its literals that travel in chunks, through the connection, in order."""
         return ()
 
+    @property
+    def message_sizes(self) -> tuple[int, ...]:
+        """How many octets each message has that it adds to a mailbox, as far as it carries them."""
+        return ()
+
     @abstractmethod
     def write(self, writer: Writer) -> None:
         """Write what follows the name, with its leading space."""

@@ -14,7 +14,7 @@ from typing import ClassVar, Self, final
 
 from mailproto._secret import Secret
 from mailproto.errors import LocalProtocolError
-from mailproto.imap.appending import AppendMessage, AppendOctets
+from mailproto.imap.appending import AppendMessage, AppendOctets, AppendOption
 from mailproto.imap.command import (
     COMMANDS,
     SECRET_COMMANDS,
@@ -257,9 +257,9 @@ class Append(Command):
     """APPEND: add a message to a mailbox (section 6.3.11).
 
     `message` is the whole message, `Streamed(size)` where its octets go through the connection in chunks, or
-    a form of an extension (`AppendData`). A message that was received may hold NUL; one with NUL cannot be
-    sent. The same moment in two zones makes two commands that are not equal. Several messages are a
-    `MultiAppend`.
+    a form of an extension (`AppendData`); `options` are of extensions too. A message that was received may
+    hold NUL; one with NUL cannot be sent. The same moment in two zones makes two commands that are not equal.
+    Several messages are a `MultiAppend`.
     """
 
     name: ClassVar[str] = "APPEND"
@@ -267,17 +267,18 @@ class Append(Command):
     message: AppendOctets = field(repr=False)
     flags: frozenset[str] = frozenset()
     internal_date: datetime | None = field(default=None, kw_only=True)
+    options: tuple[AppendOption, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
-        checked = AppendMessage(self.message, self.flags, self.internal_date)
+        checked = AppendMessage(self.message, self.flags, self.internal_date, options=self.options)
         object.__setattr__(self, "mailbox", check_mailbox(self.mailbox))
         object.__setattr__(self, "flags", checked.flags)
         object.__setattr__(self, "internal_date", checked.internal_date)
 
     @property
     def entry(self) -> AppendMessage:
-        """The message with its flags and its date."""
-        return AppendMessage.of_parsed(self.message, self.flags, self.internal_date)
+        """The message with its flags, its date and its options."""
+        return AppendMessage.of_parsed(self.message, self.flags, self.internal_date, self.options)
 
     @property
     def streamed(self) -> tuple[Streamed, ...]:
@@ -285,8 +286,13 @@ class Append(Command):
         return self.entry.streamed
 
     @property
+    def message_sizes(self) -> tuple[int, ...]:
+        """How many octets the message has."""
+        return (self.entry.size,)
+
+    @property
     def needs(self) -> tuple[Need, ...]:
-        """What the form of the message needs."""
+        """What the form of the message and the options need."""
         return self.entry.needs
 
     def __eq__(self, other: object) -> bool:
@@ -299,7 +305,7 @@ class Append(Command):
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
-        """Read `SP mailbox [SP flag-list] [SP date-time] SP append-data`."""
+        """Read `SP mailbox [SP flag-list] [SP date-time] *(SP append-ext) SP append-data`."""
         cursor.sp()
         mailbox = parse_mailbox(cursor)
         return cls.of_parsed(mailbox, AppendMessage.parse(cursor))
@@ -312,6 +318,7 @@ class Append(Command):
         object.__setattr__(new, "message", entry.message)
         object.__setattr__(new, "flags", entry.flags)
         object.__setattr__(new, "internal_date", entry.internal_date)
+        object.__setattr__(new, "options", entry.options)
         return new
 
     def write(self, writer: Writer) -> None:

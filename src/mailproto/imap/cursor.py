@@ -67,6 +67,7 @@ class Cursor:
         "defects",
         "literal_index",
         "literals",
+        "loose_until",
         "max_depth",
         "max_ranges",
         "position",
@@ -98,6 +99,8 @@ class Cursor:
         self.max_ranges: int = max_ranges
         self.defects: list[Defect] = []
         self.literal_index: int = 0
+        # How far quotes without escapes were looked for in vain: what lies before it is not read so again.
+        self.loose_until: int = 0
 
     @property
     def is_at_end(self) -> bool:

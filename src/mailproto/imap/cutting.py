@@ -8,6 +8,7 @@ came that does not carry out commands on many messages: it works from the highes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final, TypeVar
 
 from mailproto import _ranges
@@ -17,7 +18,17 @@ from mailproto.imap.client import IMAPClientConnection
 from mailproto.imap.commands import Command
 from mailproto.imap.sequence import STAR, NumberSet
 
-__all__ = ["LONGEST_RANGE", "below", "cut", "cut_to_fit", "halves", "range_octets", "room_for_set"]
+__all__ = [
+    "LONGEST_RANGE",
+    "below",
+    "covering",
+    "cut",
+    "cut_to_fit",
+    "fits",
+    "halves",
+    "range_octets",
+    "room_for_set",
+]
 
 LONGEST_RANGE: Final = len("4294967295:4294967295,")
 """Octets that a range takes at most, with a comma."""
@@ -35,10 +46,15 @@ def cut(
 
     *spare* octets of each line are left free. Raises LocalProtocolError as `cut_to_fit`.
     """
-    if conn.line_length(make(numbers)) <= conn.max_command_line - _TAG_MAY_GROW - spare:
+    if fits(conn, make(numbers), spare=spare):
         return [numbers]
     one = type(numbers).of_parsed(((1, 1),))
     return list(cut_to_fit(numbers, room_for_set(conn, make(one)) - spare))
+
+
+def fits(conn: IMAPClientConnection, command: Command, *, spare: int = 0) -> bool:
+    """Return whether *command* fits into a line in which *spare* octets are left free."""
+    return conn.line_length(command) <= conn.max_command_line - _TAG_MAY_GROW - spare
 
 
 def room_for_set(conn: IMAPClientConnection, command: Command) -> int:
@@ -64,6 +80,28 @@ def cut_to_fit(numbers: SetT, room: int) -> Iterator[SetT]:
         left -= octets
     if part:
         yield numbers.of_parsed(tuple(part))
+
+
+def covering(ranges: Ranges, room: int) -> Ranges:
+    """Return ranges that hold all numbers of *ranges*, and take at most *room* octets or are one range.
+
+    What lies in the smallest gaps is added first.
+    """
+    gap = 1
+    while len(ranges) > 1 and sum(map(range_octets, ranges)) > room + 1:
+        gap *= 2
+        ranges = _over_gaps(ranges, gap)
+    return ranges
+
+
+def _over_gaps(ranges: Ranges, gap: int) -> Ranges:
+    """Return *ranges* with those made one that are at most *gap* apart."""
+    low, joined = ranges[0][0], []
+    for (_, high), (following, _) in pairwise(ranges):
+        if following - high > gap:
+            joined.append((low, high))
+            low = following
+    return (*joined, (low, ranges[-1][1]))
 
 
 def range_octets(pair: tuple[int, int]) -> int:

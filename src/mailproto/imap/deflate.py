@@ -43,15 +43,16 @@ class Deflater:
 class Inflater:
     """Holds what was received, and inflates it piece by piece."""
 
-    __slots__ = ("_inflate", "_limits", "_pieces", "_received", "_size", "_taken")
+    __slots__ = ("_inflate", "_limits", "_pieces", "_received", "_size", "taken")
 
     def __init__(self, limits: IMAPLimits) -> None:
         self._limits = limits
         self._inflate = zlib.decompressobj(_RAW)
         self._pieces: deque[bytes] = deque()
         self._size = 0
-        self._taken = 0
         self._received = 0
+        self.taken: int = 0
+        """Octets that came of what was fed."""
 
     @property
     def buffered(self) -> int:
@@ -100,10 +101,10 @@ class Inflater:
         return data
 
     def _count(self, octets: int) -> None:
-        self._taken += octets
+        self.taken += octets
         ratio = self._limits.max_inflate_ratio
-        if self._taken > max(_GRACE, ratio * (self._received - self._size)):
-            raise LimitExceeded("max_inflate_ratio", self._taken // max(1, self._received), ratio)
+        if self.taken > max(_GRACE, ratio * (self._received - self._size)):
+            raise LimitExceeded("max_inflate_ratio", self.taken // max(1, self._received), ratio)
 
     def clear(self) -> None:
         """Drop what was not inflated."""

@@ -46,6 +46,10 @@ _ENVELOPE: Final = re.compile(rb"\(%b\)" % b" ".join((_FIELD, _FIELD, *((_ADDRES
 _STRINGS: Final = re.compile(_NSTRING)
 # An address of a list that _ENVELOPE has accepted, in which no string is empty or a literal or has an escape.
 _PLAIN_ADDRESS: Final = re.compile(rb"\(%b %b %b %b\)" % ((rb'(?:"([^"]*+)"|[NnIiLl]{3})',) * 4))
+# The commonest list of them: one such address.
+_ONE_ADDRESS: Final = re.compile(
+    rb"\(\(%b %b %b %b\)\)" % ((rb'(?:"([^"\\\r\n\x00\x80-\xff]++)"|[Nn][Ii][Ll])',) * 4)
+)
 _NO_ADDRESS: Final = (None,) * 4
 _new: Final = tuple.__new__
 _ESCAPE: Final = re.compile(rb"\\(.)")
@@ -86,8 +90,8 @@ def _read_fused(match: re.Match[bytes], folded: bytes | None) -> Envelope:
         authors if sender == from_ else _addresses(sender),
         authors if reply_to == from_ else _addresses(reply_to),
         _addresses(to),
-        _addresses(cc),
-        _addresses(bcc),
+        () if cc == b"NIL" else _addresses(cc),
+        () if bcc == b"NIL" else _addresses(bcc),
         reply if reply_ is None else _nstring(reply_),
         id_ if id__ is None else _nstring(id__),
     )
@@ -119,6 +123,9 @@ def _remember(octets: bytes, addresses: Addresses) -> None:
 
 
 def _parse_addresses(octets: bytes) -> Addresses:
+    match = _ONE_ADDRESS.fullmatch(octets)
+    if match is not None:
+        return (_new(EnvelopeAddress, match.groups()),)
     if octets[0] != 0x28:
         return ()
     if b"\\" not in octets and b'""' not in octets:

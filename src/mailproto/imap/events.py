@@ -14,7 +14,7 @@ from mailproto._secret import Secret
 from mailproto.errors import Defect, excerpt
 from mailproto.imap._response import DataValue
 from mailproto.imap.commands import SECRET_COMMANDS, Command
-from mailproto.imap.fetch import BodyItem
+from mailproto.imap.fetch import BodyItem, ItemValue
 from mailproto.imap.status import Bad, No, Ok
 
 __all__ = [
@@ -86,13 +86,14 @@ class LiteralStarted:
     """A large literal begins: `LiteralData` and `LiteralEnded` follow, later the whole response (client).
 
     `sequence_number` is that of the FETCH response; its UID may come only after the literal. `uid` is that of
-    a UIDFETCH response, which has no sequence number (RFC 9586). `item` is what the literal is the value of;
-    in the FetchData that follows, `Streamed(size)` stands there. In a CONVERTED response (RFC 5259) `tag` is
-    that of the command. In others (METADATA, URLFETCH) the item is a `DataValue`, and there is no number.
+    a UIDFETCH response, which has no sequence number (RFC 9586). `item` is what the literal is the value of,
+    an `ItemValue` if it is one of several inside; in the FetchData that follows, `Streamed(size)` stands
+    there. In a CONVERTED response (RFC 5259) `tag` is that of the command. In others (METADATA, URLFETCH) the
+    item is a `DataValue`, and there is no number.
     """
 
     sequence_number: int | None
-    item: BodyItem | DataValue
+    item: BodyItem | DataValue | ItemValue
     size: int
     uid: int | None = None
     tag: str | None = None
@@ -165,6 +166,7 @@ class ConnectionLost:
     """The peer closed, at either end; `is_clean` if nothing was half-received and no answer is missing."""
 
     is_clean: bool
+    defects: tuple[Defect, ...] = field(default=(), compare=False)
 
 
 _SECRET: Final = re.compile(rb"\S* *(?:%b)(?![A-Z0-9])" % "|".join(SECRET_COMMANDS).encode(), re.IGNORECASE)

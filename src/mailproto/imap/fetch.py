@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar, final
+from typing import ClassVar, Final, Generic, NamedTuple, Self, TypeAlias, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
+from mailproto.imap._grammar import ATOM
 from mailproto.imap.body import parse_body, without_extension, write_body
 from mailproto.imap.capability import REV1
 from mailproto.imap.cursor import MAX_NUMBER, Cursor
@@ -50,6 +51,8 @@ __all__ = [
     "BodySection",
     "FetchItem",
     "ItemData",
+    "ItemValue",
+    "ItemValues",
     "NamedItem",
     "OtherItem",
     "SectionData",
@@ -85,10 +88,12 @@ class FetchItem(Generic[T_co]):
     """An item of a message that can be fetched; its value is of type T.
 
     It is a `NamedItem`, a `BodySection`, an `OtherItem`, or an item of an extension. `capability` is what a
-    server must offer for it, "" if it is an item of RFC 3501 or one that nobody knows.
+    server must offer for it, "" if it is an item of RFC 3501 or one that nobody knows. One that `is_news` is
+    sent by servers alone, and cannot be asked for.
     """
 
     __slots__ = ()
+    is_news: ClassVar[bool] = False
 
     @property
     def capability(self) -> str:
@@ -128,16 +133,19 @@ class NamedItem(FetchItem[T_co]):
     check: Callable[[T_co], T_co] = field(default=_unchanged, compare=False, kw_only=True)
     needs: str = field(default="", compare=False, kw_only=True)
     enables: str = field(default="", compare=False, kw_only=True)
+    # No property: it is asked for at each access to a value.
+    key: str = field(init=False, compare=False)
+    """The name."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.name)
+        if not ATOM.fullmatch(self.name.encode("utf-8", "surrogatepass")):
+            raise LocalProtocolError(f"expected the name of an item, got {self.name[:40]!r}")
 
     @property
     def capability(self) -> str:
         """The capability that a server must offer for it."""
         return self.needs
-
-    @property
-    def key(self) -> str:
-        """The name."""
-        return self.name
 
     def answer(self, value: T_co) -> Answer:  # type: ignore[misc]  # who answers holds the exact item
         """Return *value* checked, to build a FetchData of. Raises LocalProtocolError."""
@@ -176,6 +184,30 @@ class ItemData(ABC):
     @abstractmethod
     def write(self, writer: Writer) -> None:
         """Write the name with its arguments, and the value."""
+
+
+class ItemValues(ItemData):
+    """The value of an item that has values inside, each of which may be a literal that streams."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def last(self) -> tuple[tuple[str, ...], Content | None]:
+        """The names of the last value inside, and that value."""
+
+    @abstractmethod
+    def filled(self, contents: Iterator[bytes | None]) -> Self:
+        """Return this with *contents*, in order, where literals were streamed; None leaves one as it is."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ItemValue:
+    """Says what a streamed literal is: the value with these *names* inside an item."""
+
+    item: str
+    names: tuple[str, ...]
 
 
 @final
@@ -325,6 +357,7 @@ def _check_size(number: int) -> int:
 
 _NEGATIVE: Final = re.compile(rb"-[0-9]{1,20}(?![0-9])")
 _FLOATING: Final = re.compile(rb"[0-9](?:\.[0-9]{1,17})?[Ee]\+?[0-9]{1,2}(?![0-9])")
+_IN_QUOTES: Final = re.compile(rb'"([0-9]{1,18})"')
 
 
 def _parse_size(cursor: Cursor) -> int:
@@ -336,6 +369,9 @@ def _parse_size(cursor: Cursor) -> int:
     if match := cursor.accept_match(_FLOATING):
         cursor.defect("a size in digits", start)
         return min(int(float(match.group())), MAX_SIZE)
+    if match := cursor.accept_match(_IN_QUOTES):
+        cursor.defect("a size in digits", start)
+        return int(match[1])
     return cursor.number64()
 
 
@@ -418,6 +454,8 @@ def check_fetch_items(items: Iterable[FetchItem[object]]) -> tuple[FetchItem[obj
     for item in checked:
         if not isinstance(item, FetchItem):
             raise LocalProtocolError(f"expected a fetch item, got {type(item).__name__}")
+        if item.is_news:
+            raise LocalProtocolError(f"{item.key}: expected an item that can be asked for")
     return checked
 
 

@@ -7,7 +7,7 @@ octets by `prepare` and sends `PreparedFetch`. What items there are is in `mailp
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +15,7 @@ from typing import ClassVar, Final, NoReturn, Self, TypeAlias, TypeVar, cast, fi
 
 from mailproto.errors import Defect, ItemMissing, LocalProtocolError
 from mailproto.imap._loose import note, skip_value
-from mailproto.imap.body import parse_body, parse_exact_body, parse_leaf, skip_body
+from mailproto.imap.body import parse_body
 from mailproto.imap.cursor import MAX_NUMBER, Cursor, ParseError
 from mailproto.imap.dates import parse_date_time
 from mailproto.imap.envelope import parse_envelope
@@ -37,6 +37,7 @@ from mailproto.imap.fetch import (
     BodySection,
     FetchItem,
     ItemData,
+    ItemValues,
     OtherItem,
     SectionData,
     write_content,
@@ -45,12 +46,14 @@ from mailproto.imap.flags import parse_flag_list
 from mailproto.imap.sections import Section, parse_section, write_section
 from mailproto.imap.values import Content, Message, Omitted, Streamed, Value
 from mailproto.imap.writer import LiteralForm, Writer
-from mailproto.mime.body_structure import BodyStructure
+from mailproto.mime._open import opened
+from mailproto.mime.body_structure import BasicPart, BodyStructure, MessagePart, MultiPart, TextPart
 from mailproto.mime.envelope import Envelope
 
 __all__ = [
     "DATA_READERS",
     "FETCH_ROWS",
+    "MAX_SHORT",
     "FetchData",
     "PreparedFetch",
     "PreparedItem",
@@ -58,6 +61,7 @@ __all__ = [
     "parse_fetch_data",
     "parse_items",
     "parse_origin",
+    "parse_short_fetch",
     "parse_space",
     "prepare",
 ]
@@ -72,21 +76,12 @@ class _Missing:
 
 _MISSING: Final = _Missing()
 
+_PLAIN: Final = frozenset(
+    {int, bytes, frozenset, datetime, Envelope, BasicPart, TextPart, MessagePart, MultiPart}
+)
+"""Types of values that are given as they are: asking for an abstract class takes longer than all the rest."""
+
 _STREAMABLE: Final[dict[str, BodyItem]] = {item.key: item for item in (RFC822, RFC822_HEADER, RFC822_TEXT)}
-
-
-@final
-class _Deferred:
-    """A body structure that was validated and is read when it is asked for."""
-
-    __slots__ = ("literals", "octets")
-
-    def __init__(self, octets: bytes, literals: tuple[Content, ...]) -> None:
-        self.octets = octets
-        self.literals = literals
-
-    def parse(self) -> BodyStructure:
-        return parse_exact_body(Cursor(Message(self.octets, self.literals)))
 
 
 class FetchData:
@@ -112,18 +107,18 @@ class FetchData:
             raise LocalProtocolError("expected answers to one item or more, each once")
         if type(number) is not int or not 1 <= number <= MAX_NUMBER:
             raise LocalProtocolError(f"expected the number of a message, got {str(number)[:40]}")
-        _set_number(self, number)
-        _set_values(self, dict(answers))
-        _set_defects(self, ())
+        for name, value in (("number", number), ("_values", dict(answers)), ("defects", ())):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of_parsed(cls, number: int, values: dict[str, object], defects: tuple[Defect, ...]) -> Self:
         """Return a response as it was read; skips validation and takes *values* over."""
-        new = _new(cls)
-        _set_number(new, number)
-        _set_values(new, values)
-        _set_defects(new, defects)
-        return new
+        new = _new(_OPEN)
+        new.number = number
+        new._values = values
+        new.defects = defects
+        new.__class__ = cls  # type: ignore[assignment]  # it has the same slots
+        return cast("Self", new)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{name}: a FetchData does not change")
@@ -134,6 +129,9 @@ class FetchData:
     def __getitem__(self, item: FetchItem[T]) -> T:
         """Return the value of *item*; raises ItemMissing."""
         key = item.key
+        value = self._values.get(key)
+        if type(value) in _PLAIN:
+            return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
         value = self._value(key)
         if isinstance(value, SectionData):
             value = octets_of(key, value.data)
@@ -143,7 +141,7 @@ class FetchData:
                 value = octets_of(key, value)
         elif key in _STREAMABLE:
             value = octets_of(key, cast("Content | None", value))
-        return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
+        return cast(T, value)
 
     def get(self, item: FetchItem[T]) -> T | None:
         """Return the value of *item*; None where `message[item]` raises ItemMissing."""
@@ -159,14 +157,17 @@ class FetchData:
             return value.data
         return cast("Content | None", value.value if isinstance(value, ItemData) else value)
 
+    @property
+    def known_uid(self) -> int | None:
+        """The unique identifier, None if the server did not send it."""
+        uid = self._values.get("UID")
+        return uid if isinstance(uid, int) else None
+
     def _value(self, key: str) -> object:
         try:
-            value = self._values[key]
+            return self._values[key]
         except KeyError:
             raise ItemMissing(key) from None
-        if type(value) is _Deferred:
-            value = self._values[key] = value.parse()
-        return value
 
     def __contains__(self, item: FetchItem[object]) -> bool:
         return item.key in self._values
@@ -189,7 +190,7 @@ class FetchData:
     @property
     def answers(self) -> tuple[Answer, ...]:
         """The items with their values, in order, to build another response of."""
-        return tuple(Answer(key, self._value(key)) for key in self._values)
+        return tuple(Answer(key, value) for key, value in self._values.items())
 
     @property
     def uid(self) -> int:
@@ -258,26 +259,43 @@ class FetchData:
         values = {**self._values, **later._values}
         return later.of_parsed(later.number, values, self.defects + later.defects)
 
+    def at(self, number: int) -> Self:
+        """Return this as of the message that has *number* now."""
+        if number == self.number:
+            return self
+        return self.of_parsed(number, self._values, self.defects)
+
     def replaced(self, *answers: Answer) -> Self:
         """Return this with *answers* in place of, or behind, what it has: for literals that were streamed."""
         return self.of_parsed(self.number, {**self._values, **dict(answers)}, self.defects)
+
+    def filled(self, contents: Iterable[bytes | None]) -> Self:
+        """Return this with *contents*, in order, where literals inside of items were streamed.
+
+        None leaves one as it is.
+        """
+        rest = iter(contents)
+        values = {
+            key: value.filled(rest) if isinstance(value, ItemValues) else value
+            for key, value in self._values.items()
+        }
+        return self.of_parsed(self.number, values, self.defects)
 
     def write(self, writer: Writer) -> None:
         """Write `nz-number SP "FETCH" SP msg-att`. Raises LocalProtocolError where no item is left."""
         if not self._values:
             raise LocalProtocolError("expected a fetch item, got none")
         writer.write(f"{self.number} {self.name} (".encode("ascii"))
-        for index, key in enumerate(self._values):
+        for index, (key, value) in enumerate(self._values.items()):
             if index:
                 writer.write(b" ")
-            _write_item(writer, key, self._value(key))
+            _write_item(writer, key, value)
         writer.write(b")")
 
     def _compared(self) -> list[object]:
         """Return what makes two equal: two datetimes are only if they are written alike."""
         compared: list[object] = [self.number]
-        for key in self._values:
-            value = self._value(key)
+        for key, value in self._values.items():
             compared += [key, value, value.utcoffset() if isinstance(value, datetime) else None]
         return compared
 
@@ -293,15 +311,20 @@ class FetchData:
         return self.of_parsed, (self.number, dict(self.answers), self.defects)
 
     def __repr__(self) -> str:
-        values = "".join(f", {key}={self._value(key)!r}" for key in self._values)
+        values = "".join(f", {key}={value!r}" for key, value in self._values.items())
         return f"{type(self).__name__}({self.number}{values})"
 
 
+class _Fields:
+    """The fields of a `FetchData`, for the type checker: open to assignment."""
+
+    number: int
+    _values: dict[str, object]
+    defects: tuple[Defect, ...]
+
+
+_OPEN: Final[type[_Fields]] = opened(FetchData)
 _new: Final = object.__new__
-# The slots themselves: 0.06 us each where object.__setattr__, which looks the slot up, takes 0.09.
-_set_number: Final = FetchData.__dict__["number"].__set__
-_set_values: Final = FetchData.__dict__["_values"].__set__
-_set_defects: Final = FetchData.__dict__["defects"].__set__
 
 
 def octets_of(key: str, content: Content | None) -> bytes:
@@ -424,6 +447,31 @@ def _parse_head(cursor: Cursor) -> dict[str, object]:
     return values
 
 
+MAX_SHORT: Final = 200
+"""Octets of a response up to which it is read by one pattern if it has flags and nothing but a UID beside."""
+
+# What a FETCH of flags, a STORE and other sessions bring, in great numbers.
+_SHORT: Final = re.compile(
+    rb"\* ([1-9][0-9]{0,8}) FETCH \((?:UID ([1-9][0-9]{0,8}) )?"
+    rb"FLAGS (\([^\x00-\x1f\x7f-\xff(){\"]*+\))(?: UID ([1-9][0-9]{0,8}))?\)\Z"
+)
+
+
+def parse_short_fetch(text: bytes) -> FetchData | None:
+    """Read a whole response that has flags and at most a UID, or return None: it is another one."""
+    match = _SHORT.match(text)
+    if match is None:
+        return None
+    number, uid, octets, uid_behind = match.groups()
+    flags = _known_flags(octets)
+    if flags is None or (uid is not None and uid_behind is not None):
+        return None
+    values: dict[str, object] = {"FLAGS": flags} if uid is None else {"UID": int(uid), "FLAGS": flags}
+    if uid_behind is not None:
+        values["UID"] = int(uid_behind)
+    return FetchData.of_parsed(int(number), values, ())
+
+
 def _read_number(cursor: Cursor, match: re.Match[bytes]) -> object:
     return int(match[match.lastindex or 0])
 
@@ -478,15 +526,7 @@ def _read_envelope(cursor: Cursor, match: re.Match[bytes]) -> object:
 
 
 def _read_body(cursor: Cursor, match: re.Match[bytes]) -> object:
-    # One part is read at once: that saves 0.9 us where it is asked for, and costs 0.8 where it is not.
-    leaf = parse_leaf(cursor)
-    if leaf is not None:
-        return leaf
-    start, index = cursor.position, cursor.literal_index
-    # Under strict nothing waits.
-    if cursor.strict or not skip_body(cursor):
-        return parse_body(cursor)
-    return _Deferred(cursor.text[start : cursor.position], cursor.literals[index : cursor.literal_index])
+    return parse_body(cursor)
 
 
 MAX_CACHED: Final = 512
@@ -510,9 +550,10 @@ _SPACES: Final = re.compile(rb" +")
 _NEXT_ITEM: Final = re.compile(rb" +([A-Za-z0-9.]+)(?=[ \[])")
 
 DATA_READERS: Final[dict[str, Callable[[Cursor], tuple[str, ItemData]]]] = {}
-"""Name of an item with a section in a response -> what reads section, space and value into key and value.
+"""Name of an item in a response -> what reads the rest, from section or space on, into key and value.
 
-The modules of the RFCs fill it.
+For items of which one name has several keys; one that ends with `[` has a section. The modules of the RFCs
+fill it.
 """
 
 _SEPARATOR: Final = re.compile(rb"(?=[ )])( *)(\)?)")
@@ -634,11 +675,11 @@ def _parse_item(cursor: Cursor) -> tuple[str, object]:
         cursor.position -= 1
         return _parse_section_data(cursor)
     match = cursor.accept_match(_WORD)
-    if match is not None and cursor.peek() == b"[":
-        read = DATA_READERS.get(match.group().decode("ascii").upper())
-        if read is not None:
-            return read(cursor)
-    item = ITEMS.get(match.group().decode("ascii").upper()) if match else None
+    name = match.group().decode("ascii").upper() if match else ""
+    read = DATA_READERS.get(name + "[" if cursor.peek() == b"[" else name)
+    if read is not None:
+        return read(cursor)
+    item = ITEMS.get(name)
     if item is not None and cursor.peek() == b" ":
         parse_space(cursor)
         return item.key, item.parse_value(cursor)

@@ -12,9 +12,10 @@ from typing import Final, Generic, TypeAlias, TypeVar, cast, final
 from mailproto import _ranges
 from mailproto._ranges import Ranges
 from mailproto.errors import IMAPStatusError
-from mailproto.flow import Flow, Flush
+from mailproto.flow import Call, Flow, Flush
 from mailproto.imap.answers import Inbox, refusal_of
 from mailproto.imap.client import ClientEvent
+from mailproto.imap.client_flows import Progress
 from mailproto.imap.commands import Command, Fetch, UIDFetch
 from mailproto.imap.cutting import LONGEST_RANGE, cut, range_octets, room_for_set
 from mailproto.imap.ext.condstore import ChangedSince
@@ -190,12 +191,17 @@ class Results(ABC, Generic[ResultT]):
         self._found = len(events) + cast(int, self._found)
         for event in events:
             self._take(event)
+        yield from self._taken()
         if inbox.status is not None:
             self._inbox = None
             self._refusal = refusal_of(inbox)
             if self._refusal is None:
                 yield from self._ask_again(inbox)
                 yield from self._begin()
+
+    def _taken(self) -> Flow[None]:
+        """Do what is to be done when events have been taken: nothing, of most kinds."""
+        yield from ()
 
     def _cut(self) -> Windows | deque[SequenceSet | UIDSet]:
         """Cut the set: of UIDs into windows, of sequence numbers only if the line is too long."""
@@ -263,7 +269,7 @@ class Fetching(Results[FetchData]):
     `vanished` are the UIDs of what the server says is gone (RFC 7162 section 3.2.6).
     """
 
-    __slots__ = ("_items", "_modifiers", "_vanished")
+    __slots__ = ("_come", "_items", "_modifiers", "_progress", "_vanished")
 
     def __init__(
         self,
@@ -271,7 +277,10 @@ class Fetching(Results[FetchData]):
         numbers: SequenceSet | UIDSet,
         items: tuple[Items, ...],
         modifiers: Parameters = (),
+        progress: Progress | None = None,
     ) -> None:
+        self._progress = progress
+        self._come = 0
         self._items = check_fetch_items(_flattened(items))
         self._modifiers = modifiers
         self._vanished: list[tuple[int, int]] = []
@@ -286,10 +295,28 @@ class Fetching(Results[FetchData]):
         return UIDSet.of_parsed(_ranges.merge(self._vanished))
 
     def _take(self, event: ClientEvent) -> None:
-        if isinstance(event, VanishedData):
+        # In this order: nearly all are FETCH, and the other class is slow to ask for.
+        if isinstance(event, FetchData):
+            self.ready.append(event)
+        elif isinstance(event, VanishedData):
             self._vanished += event.uids.ranges
-        else:
-            super()._take(event)
+
+    def _taken(self) -> Flow[None]:
+        # Nothing is left in `ready` of what came before.
+        self._come += len(self.ready)
+        if self._progress is not None and self.ready:
+            yield Call(self._progress, (self._come, self._most))
+
+    @property
+    def _most(self) -> int | None:
+        """How many messages can come; None if that is not known."""
+        view, numbers = self._session.conn.view, self._numbers
+        exists = None if view is None else view.exists
+        if exists is None or self._modifiers or numbers.is_saved:
+            return None
+        # Of UIDs some may be nobody's, so `*` may count for as many as there are.
+        most = _ranges.count(numbers.merged if isinstance(numbers, UIDSet) else numbers.resolve(exists))
+        return max(self._come, min(most, exists))
 
     def _command(self, numbers: SequenceSet | UIDSet) -> Fetch | UIDFetch:
         if isinstance(numbers, UIDSet):

@@ -107,8 +107,15 @@ def parse_flag_list(cursor: Cursor) -> frozenset[str]:
 
 
 def write_flag_list(writer: Writer, flags: Iterable[str]) -> None:
-    """Write a parenthesized list of flags, sorted."""
-    writer.write(b"(" + " ".join(sorted(flags)).encode("utf-8", "surrogateescape") + b")")
+    """Write a parenthesized list of flags, sorted.
+
+    Raises LocalProtocolError for what a list of flags is never read as: those of a response need be no atoms.
+    """
+    names = sorted(flags)
+    octets = b"(" + " ".join(names).encode("utf-8", "surrogateescape") + b")"
+    if not _LOOSE_FLAG_LIST.fullmatch(octets) or octets.count(b" ") >= max(1, len(names)):
+        raise LocalProtocolError(f"expected flags, got {str(names)[:40]}")
+    writer.write(octets)
 
 
 def _spelled(flag: str) -> str:

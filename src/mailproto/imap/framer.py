@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeAlias, final
+from typing import Final, Literal, TypeAlias, final
 
 from mailproto._buffer import ReceiveBuffer
 from mailproto.errors import Defect, LimitExceeded, RemoteProtocolError, excerpt
@@ -73,8 +73,9 @@ _DISCARDED_LINE: Final = 6
 class Framer:
     """Takes messages out of *octets*, the receive buffer of a connection.
 
-    `max_line` may be changed between messages. With *strict*, bare LF and spaces in braces raise
-    RemoteProtocolError; else they are noted in `defects`, which belong to the message being framed.
+    `max_line` is that of *line_limit*, and may be changed between messages. With *strict*, bare LF and spaces
+    in braces raise RemoteProtocolError; else they are noted in `defects`, which belong to the message being
+    framed.
     """
 
     __slots__ = (
@@ -82,6 +83,7 @@ class Framer:
         "_input",
         "_kept",
         "_limits",
+        "_line_limit",
         "_literals",
         "_phase",
         "_remaining",
@@ -95,9 +97,17 @@ class Framer:
         "show",
     )
 
-    def __init__(self, octets: ReceiveBuffer, limits: IMAPLimits, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        octets: ReceiveBuffer,
+        limits: IMAPLimits,
+        *,
+        strict: bool = False,
+        line_limit: Literal["max_line", "max_response_line"] = "max_line",
+    ) -> None:
         self._input = octets
         self._limits = limits
+        self._line_limit = line_limit
         self._strict = strict
         self._phase = _LINE
         self._text: list[bytes] = []
@@ -108,7 +118,7 @@ class Framer:
         self._remaining = 0
         self._discarded = 0
         self._taken = 0
-        self.max_line: int = limits.max_line
+        self.max_line: int = getattr(limits, line_limit)
         self.defects: list[Defect] = []
         self.show: Callable[[bytes], None] | None = None
         """Called with each line and with the octets of each literal, for a trace."""
@@ -156,9 +166,15 @@ class Framer:
         return self._next_line()
 
     def _next_line(self) -> Message | Mark | None:
-        line = self._take_line("max_line", self.max_line)
+        # What _take_line does, without the call: this is done for every line.
+        line = self._input.take_line()
+        size = len(line) or self._input.size
+        if size > self.max_line:
+            raise LimitExceeded(self._line_limit, size, self.max_line)
         if not line:
             return None
+        if self.show is not None:
+            self.show(line)
         end = -2 if line[-2:] == b"\r\n" else self._bare_lf(line)
         if line[end - 1 : end] == b"}":
             mark = self._find_mark(line[:end])
@@ -174,7 +190,7 @@ class Framer:
 
     def take_line(self) -> bytes | None:
         """Return a whole line without its end, in which braces mean nothing, or None."""
-        return self._without_end(self._take_line("max_line", self.max_line))
+        return self._without_end(self._take_line(self._line_limit, self.max_line))
 
     def take_auth_line(self) -> bytes | None:
         """Return the same, of a line of an AUTHENTICATE exchange."""

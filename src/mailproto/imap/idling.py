@@ -6,30 +6,44 @@ The server tells how many messages there are; the UIDs of new ones are asked for
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from math import inf
 from typing import Final, final
 
 from mailproto.errors import IMAPStatusError, LocalProtocolError
 from mailproto.flow import Flow, Flush
 from mailproto.imap import search
+from mailproto.imap._weight import weight
 from mailproto.imap.answers import Inbox
-from mailproto.imap.client_flows import noop, raise_refusal, run, uid_search
-from mailproto.imap.commands import Command, Fetch, UIDSearch
+from mailproto.imap.client_flows import noop, raise_refusal, uid_search
+from mailproto.imap.commands import Command, Fetch, UIDFetch, UIDSearch
 from mailproto.imap.ext.idle import Idle
-from mailproto.imap.ext.uidonly import UIDONLY
+from mailproto.imap.ext.uidonly import UIDONLY, UIDFetchData
 from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ExistsData
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
-from mailproto.imap.updates import Expunged, NewMessages, Update, Vanished
+from mailproto.imap.status import Bad, No
+from mailproto.imap.updates import (
+    Expunged,
+    NewMessages,
+    News,
+    Update,
+    Vanished,
+    abridged,
+    flags_changed,
+)
 
 __all__ = ["Idling", "poll", "take_news"]
 
 REISSUE: Final = 28 * 60.0
 """Seconds after which IDLE is issued anew: RFC 2177 says before 29 minutes."""
 
-_UID_ONLY: Final = frozenset({"UID"})
+MAX_TOLD: Final = 1_000
+"""New messages that are told of at once, of which more than the UID is asked for."""
+
+_UID_ONLY: Final = frozenset({UID.key})
 
 
 def poll(session: Inboxes) -> Flow[tuple[Update, ...]]:
@@ -39,16 +53,23 @@ def poll(session: Inboxes) -> Flow[tuple[Update, ...]]:
 
 
 def take_news(session: Inboxes) -> Flow[list[Update]]:
-    """Return the updates that have come; for new messages their UIDs are asked for, which ends an IDLE."""
-    if any(isinstance(event, ExistsData) for event in session.news):
+    """Return the updates that have come.
+
+    Of new messages of which the server did not tell it by itself the UIDs are asked for, which ends an IDLE.
+    """
+    can_ask = session.conn.has_certain_numbers or _is_by_uid(session)
+    if can_ask and any(isinstance(event, ExistsData) for event in session.news):
         # Until nothing is in progress that lets the server expunge, sequence numbers are not certain.
         yield from session.wait_to_send(_question(session))
-    updates, first_new = _read(session)
-    if first_new is not None:
-        ask = _new_messages_by_uid if _is_by_uid(session) else _new_messages
-        new = yield from ask(session, first_new)
-        updates += () if new is None else (new,)
-    return updates
+    reading = _Reading(session)
+    first, exists = reading.first_unknown, session.known_exists
+    if first is None:
+        return reading.updates
+    if not can_ask:
+        return [*reading.updates, NewMessages(UIDSet(), exists)]
+    ask = _new_messages_by_uid if _is_by_uid(session) else _new_messages
+    new = yield from ask(session, first, exists)
+    return reading.updates if new is None else [*reading.updates, new]
 
 
 def _is_by_uid(session: Inboxes) -> bool:
@@ -64,49 +85,116 @@ def _uids_from(first: int) -> search.UID:
     return search.UID(UIDSet.from_ranges(((first, STAR - 1),)))
 
 
-def _read(session: Inboxes) -> tuple[list[Update], int | None]:
-    """Return the updates that need no asking, and the number of the first new message if there is one."""
-    updates: list[Update] = []
-    first_new: int | None = None
-    while session.news:
-        event = session.news.popleft()
+class _Reading:
+    """The news of a session are taken, and said in `updates`."""
+
+    def __init__(self, session: Inboxes) -> None:
+        self._session = session
+        self._arrived: list[FetchData] = []
+        self.updates: list[Update] = []
+        self._first: int | None = None
+        while session.news:
+            self._read(session.news.popleft())
+        self._tell_arrived()
+
+    @property
+    def first_unknown(self) -> int | None:
+        """The number of the first new message whose UID is not known; None: there is none."""
+        is_there = self._first is not None and self._first <= self._session.known_exists
+        return self._first if is_there else None
+
+    def _read(self, event: News) -> None:
         if isinstance(event, ExistsData):
-            if first_new is None and event.count > session.known_exists:
-                first_new = session.known_exists + 1
-            session.known_exists = event.count
-            continue
-        updates.append(event)
-        if isinstance(event, Expunged):
-            session.known_exists = max(0, session.known_exists - 1)
-            if first_new is not None and event.sequence_number < first_new:
-                first_new -= 1
-        elif isinstance(event, Vanished):
-            # Where they stood is not known; that it was below the new ones makes sure that none is missed.
-            session.known_exists = max(0, session.known_exists - len(event.uids))
-            if first_new is not None:
-                first_new = max(1, first_new - len(event.uids))
-    return updates, first_new if first_new is not None and first_new <= session.known_exists else None
+            self._read_exists(event.count)
+        elif isinstance(event, FetchData):
+            self._read_fetch(event)
+        else:
+            self._tell_arrived()
+            self.updates.append(event)
+            if isinstance(event, Expunged):
+                self._remove(event.sequence_number)
+            elif isinstance(event, Vanished):
+                # Where they stood is not known; if it was below the new ones, none of these is missed.
+                self._remove(1, len(event.uids))
+
+    def _read_exists(self, count: int) -> None:
+        session = self._session
+        if self._first is None and count > session.known_exists:
+            self._first = session.known_exists + 1
+        session.known_exists = count
+
+    def _read_fetch(self, data: FetchData) -> None:
+        """Take what the server tells of a new message by itself (RFC 5465 section 5.2), or flags."""
+        session, number = self._session, data.number
+        if isinstance(data, UIDFetchData):
+            number = self._number_of(data)
+        if number == self._first:
+            self._first += 1
+            self._arrived.append(data)
+        elif number > session.known_exists:
+            session.known_exists = number
+            self._arrived.append(data)
+        elif (changed := flags_changed(data, session.conn.view)) is not None:
+            self.updates.append(changed)
+
+    def _number_of(self, data: UIDFetchData) -> int:
+        """Return the number that a message has if it is new, else 0: new ones have the greatest UIDs."""
+        session = self._session
+        if not session.may_be_new(data):
+            return 0
+        session.newest_uid = data.uid
+        return session.known_exists + 1 if self._first is None else self._first
+
+    def _tell_arrived(self) -> None:
+        if self._arrived:
+            view = self._session.conn.view
+            exists = view.exists if view is not None and view.exists is not None else 0
+            self.updates.append(_told(self._arrived, max(exists, self._session.known_exists)))
+            self._arrived = []
+
+    def _remove(self, number: int, count: int = 1) -> None:
+        session = self._session
+        if number <= session.known_exists:
+            session.known_exists = max(0, session.known_exists - count)
+        if self._first is not None and number < self._first:
+            self._first = max(1, self._first - count)
 
 
-def _new_messages(session: Inboxes, first: int) -> Flow[NewMessages | None]:
-    exists = session.known_exists
+def _told(messages: Sequence[FetchData], exists: int) -> NewMessages:
+    """Return the update of messages of which the UID has come, and maybe more than that."""
+    is_more = any(not _UID_ONLY.issuperset(data.keys) for data in messages)
+    return NewMessages(UIDSet.of(data.uid for data in messages), exists, tuple(messages) if is_more else ())
+
+
+def _new_messages(session: Inboxes, first: int, exists: int) -> Flow[NewMessages | None]:
+    """Ask for the UIDs of the messages from *first* on, and for what else is wanted of new ones."""
+    wanted = session.wanted_of_new if exists - first < MAX_TOLD else ()
     numbers = SequenceSet.from_ranges(((first, exists),))
-    try:
-        inbox = yield from run(session, Fetch(numbers, (UID,)), _UID_ONLY)
-    except IMAPStatusError:
-        return NewMessages(UIDSet(), exists)
-    uids = [event.uid for event in session.take(inbox) if isinstance(event, FetchData)]
-    return NewMessages(UIDSet.of(uids), exists)
+    messages = yield from _fetch_new(session, Fetch(numbers, (UID, *wanted)))
+    return NewMessages(UIDSet(), exists) if messages is None else _told(messages, exists)
 
 
-def _new_messages_by_uid(session: Inboxes, first: int) -> Flow[NewMessages | None]:
+def _fetch_new(session: Inboxes, command: Fetch | UIDFetch) -> Flow[list[FetchData] | None]:
+    """Return what is told of new messages, within `max_backlog`; None if the server refuses."""
+    messages: list[FetchData] = []
+    octets = 0
+    inbox = yield from session.send(command, keys=frozenset(item.key for item in command.items))
+    while inbox.status is None or inbox.events:
+        yield from session.wait(inbox)
+        for data in session.take(inbox):
+            if isinstance(data, FetchData) and UID in data:
+                octets += weight(data)
+                messages.append(data if octets <= session.limits.max_backlog else abridged(data))
+    return None if isinstance(inbox.status, No | Bad) else messages
+
+
+def _new_messages_by_uid(session: Inboxes, first: int, exists: int) -> Flow[NewMessages | None]:
     """Ask for UIDs where there are no numbers (RFC 9586): as many of the new ones as EXISTS has told of.
 
     New messages have greater UIDs than all before. Where nothing says from which UID on, the server is asked
     for all of them, whose places among these are their numbers. None if they are gone again.
     """
-    exists, view = session.known_exists, session.conn.view
-    lowest = max(session.newest_uid + 1, (view.uid_next if view is not None else None) or 1)
+    lowest = session.lowest_new_uid
     try:
         found = yield from uid_search(session, (_uids_from(lowest),))
     except IMAPStatusError:
@@ -116,7 +204,9 @@ def _new_messages_by_uid(session: Inboxes, first: int) -> Flow[NewMessages | Non
     if not new:
         return None
     session.newest_uid = new.merged[-1][1]
-    return NewMessages(new, exists)
+    wanted = session.wanted_of_new if len(new) <= MAX_TOLD else ()
+    messages = (yield from _fetch_new(session, UIDFetch(new, (UID, *wanted)))) if wanted else None
+    return NewMessages(new, exists, tuple(messages or ()))
 
 
 @final

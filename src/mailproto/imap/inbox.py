@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import dropwhile
 from math import inf
 from typing import Final, Protocol, cast, final
 
@@ -24,6 +25,8 @@ from mailproto.errors import (
 )
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Wake
 from mailproto.imap._response import DataValue, NamedValues
+from mailproto.imap._weight import Bounded, weight
+from mailproto.imap.annotating import reason_against_annotations
 from mailproto.imap.answers import ExchangeInbox, FetchInbox, Inbox
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
@@ -38,19 +41,24 @@ from mailproto.imap.events import (
     LiteralWanted,
     Unchecked,
 )
+from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.convert import ConvertedData
+from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
+from mailproto.imap.ext.notify import NOTIFICATIONOVERFLOW, EventGroup, Notify, items_of_new
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
-from mailproto.imap.fetch import BodyItem
+from mailproto.imap.fetch import UID, BodyItem, FetchItem, ItemValue
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.live_results import LiveSearches
 from mailproto.imap.needs import reason_against
 from mailproto.imap.numbering import Numbering
 from mailproto.imap.responses import (
     DataResponse,
+    ExistsData,
     ExpungeData,
     ListData,
     StatusData,
@@ -58,14 +66,22 @@ from mailproto.imap.responses import (
 )
 from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
-from mailproto.imap.updates import Alert, MailboxChanged, News, news_of
+from mailproto.imap.updates import (
+    Alert,
+    MailboxChanged,
+    News,
+    NotificationsStopped,
+    abridged,
+    annotations_changed,
+    news_of,
+)
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 
 __all__ = ["Hold", "Inboxes", "Sharing", "Solitary", "Waiter"]
 
 MAX_NEWS: Final = 10_000
-"""News that are kept while nobody asks for them; beyond that the oldest are forgotten."""
+"""News that are kept while nobody asks for them, if they take no more memory than `max_backlog` octets."""
 
 MAX_ALERTS: Final = 100
 """Alerts that are kept; beyond that the oldest are forgotten."""
@@ -134,7 +150,7 @@ class _Literal:
     __slots__ = ("chunks", "download", "item")
 
     def __init__(
-        self, item: BodyItem | DataValue, download: Inbox | None, chunks: list[bytes] | None
+        self, item: BodyItem | DataValue | ItemValue, download: Inbox | None, chunks: list[bytes] | None
     ) -> None:
         self.item = item
         self.download = download
@@ -167,9 +183,11 @@ class Inboxes:
 
     `news` holds what the responses say that answer no command, the latest last, and `known_exists` the number
     of messages as of what was taken from it; `newest_uid` is the greatest one of those that were told as new
-    since the mailbox was selected, 0 if none was. `alerts` are the texts that the user is to read (ALERT, RFC
-    3501 section 7.1), and `referrals` the servers that the last OK with REFERRAL named (RFC 2221 section
-    4.1). `error` is what ended the session. `wake` is set when a command is sent while another flow reads,
+    since the mailbox was selected, 0 if none was; `wanted_of_new` is what is asked for of new ones beside the
+    UID. `alerts` are the texts that the user is to read (ALERT, RFC 3501 section 7.1), and `referrals` the
+    servers that the last OK with REFERRAL named (RFC 2221 section 4.1). `searches` are those that the server
+    keeps up to date. `error` is what ended the session. `wake` is set when a command is sent while another
+    flow reads,
     which waits from then on for an answer.
     """
 
@@ -182,11 +200,13 @@ class Inboxes:
         self.conn = conn
         self.limits: IMAPLimits = limits or IMAPLimits()
         self.sharing: Sharing = sharing or Solitary()
-        self.news: deque[News] = deque(maxlen=MAX_NEWS)
+        self.news: Bounded[News] = Bounded(MAX_NEWS, self.limits.max_backlog)
         self.known_exists: int = 0
         self.newest_uid: int = 0
+        self.wanted_of_new: tuple[FetchItem[object], ...] = ()
         self.alerts: deque[str] = deque(maxlen=MAX_ALERTS)
         self.referrals: tuple[URLValue, ...] = ()
+        self.searches: LiveSearches = LiveSearches(self.limits)
         self.error: ConnectionClosed | RemoteProtocolError | None = None
         self.wake: Wake | None = None
         self._bye: Bye | None = None
@@ -202,6 +222,7 @@ class Inboxes:
         self._literal: _Literal | None = None
         self._collected: dict[str, tuple[BodyItem, bytes]] = {}
         self._values: list[bytes | None] = []
+        self._kept = 0
         self._waits: list[_Wait] = []
 
     # Sending.
@@ -213,8 +234,8 @@ class Inboxes:
 
         *keys* names the items that answer it, if FETCH responses do. With *is_exclusive* it has the
         connection to itself until `release`, or until it is completed. An IDLE in progress is ended first.
-        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs, and for
-        sequence numbers after ENABLE UIDONLY.
+        Raises LocalProtocolError, which names it, if the server lacks a capability that it needs, for
+        sequence numbers after ENABLE UIDONLY, or if it has said that a message is too large for it.
         """
         if self._reason_against(command) is not None:
             # What the server offers may have come and not been looked at.
@@ -242,7 +263,18 @@ class Inboxes:
         if capability and not offered.offers(capability):
             return f"the server does not offer {capability}"
         needs = (need for need in command.needs if need.capabilities)
-        return reason_against(needs, offered, self.conn.enabled)
+        return (
+            reason_against(needs, offered, self.conn.enabled)
+            or _reason_of_size(command, offered)
+            or self._reason_of_annotations(command)
+        )
+
+    def _reason_of_annotations(self, command: Command) -> str | None:
+        """Say which annotation the selected mailbox does not take, as far as the server has told."""
+        view = None if self.leaving else self.conn.view
+        if view is None or view.annotations is None:
+            return None
+        return reason_against_annotations(command, view.mailbox, view.annotations)
 
     def send_exchange(self, command: Command | bytes) -> Flow[Inbox]:
         """Send *command*, or octets as they are; its inbox takes all that answers no other command."""
@@ -502,38 +534,49 @@ class Inboxes:
     # Routing.
 
     def pump(self) -> None:
-        """Put every event that can be had without reading where it belongs, until an inbox is full."""
+        """Put every event that can be had without reading where it belongs, until an inbox is full.
+
+        Those who wait are woken only if there was one: looking at all of them takes its time.
+        """
         try:
-            if len(self._open) > 1:
-                self._pump_counting()
-            else:
-                self._pump()
+            # Compressed, what comes in one read may be hundreds of times as much.
+            is_counting = len(self._open) > 1 or self.conn.is_compressed
+            has_routed = self._pump_counting() if is_counting else self._pump()
         except RemoteProtocolError as error:
             self._fail(error)
             raise
-        if self._waits:
+        if has_routed and self._waits:
             self._wake()
 
-    def _pump(self) -> None:
-        """Route all events; what they took counts for the one command in progress, if there is one."""
+    def _pump(self) -> bool:
+        """Route all events; what they took counts for the one command in progress, if there is one.
+
+        Returns whether there were any.
+        """
         conn = self.conn
         next_event = conn.next_event
-        before = conn.buffered
+        before = conn.unread
+        has_routed = False
         while self._full is None and (event := next_event()) is not None:
             _ROUTES.get(type(event), _route_other)(self, event)
+            has_routed = True
         for inbox in self._open.values():
-            self._count(inbox, before - conn.buffered)
+            self._count(inbox, before - conn.unread)
+        return has_routed
 
-    def _pump_counting(self) -> None:
-        """Route events until an inbox is full; octets are counted for the inbox that an event went to."""
+    def _pump_counting(self) -> bool:
+        """The same, with octets counted for the inbox that an event went to."""
         conn = self.conn
-        before = conn.buffered
+        before = conn.unread
+        has_routed = False
         while self._full is None and (event := conn.next_event()) is not None:
             inbox = _ROUTES.get(type(event), _route_other)(self, event)
-            left = conn.buffered
+            has_routed = True
+            left = conn.unread
             if inbox is not None:
                 self._count(inbox, before - left)
             before = left
+        return has_routed
 
     def _count(self, inbox: Inbox, octets: int) -> None:
         if inbox.events and octets > 0:
@@ -553,6 +596,10 @@ class Inboxes:
             elif inbox.claims(name, event):
                 inbox.put(event)
                 return inbox
+        for inbox in self._open.values():
+            if inbox.claims_instead(name):
+                inbox.put(event)
+                return inbox
         if collecting is not None:
             collecting.put(event)
         if collecting is None or name in _ALSO_NEWS:
@@ -563,34 +610,56 @@ class Inboxes:
         data = cast(NamedValues, event)
         if self._values:
             data = data.filled(self._values)
-            self._values.clear()
+            self._forget_literals()
         return self._route_data(data)
 
     def _route_converted(self, event: ClientEvent) -> Inbox | None:
         data = cast(ConvertedData, event)
         if self._collected:
             data = data.replaced({key: octets for key, (_, octets) in self._collected.items()})
-            self._collected.clear()
+        self._forget_literals()
         return self._route_data(data)
 
     def _route_unread(self, event: ClientEvent) -> Inbox | None:
         """Route what cannot be read; what was streamed of it must not get into the next response."""
+        self._forget_literals()
+        return self._route_unasked(event)
+
+    def _forget_literals(self) -> None:
+        """Note that the response ends whose literals were kept."""
         self._values.clear()
         self._collected.clear()
-        return self._route_unasked(event)
+        self._kept = 0
 
     def _route_unasked(self, event: ClientEvent) -> Inbox | None:
         """Route what answers no command, whatever its name."""
         return self._route_named("", event)
 
+    def _route_search(self, event: ClientEvent) -> Inbox | None:
+        self.searches.apply(cast(ESearchData, event))
+        return self._route_data(event)
+
     def _route_expunge(self, event: ClientEvent) -> Inbox | None:
         number = cast(ExpungeData, event).sequence_number
         self._moment += 1
+        self.searches.expunge(number)
         for inbox in self._fetching:
             inbox.expunge(number)
         for numbering in self._numberings:
             numbering.expunge(number)
-        return self._route_data(event)
+        routed = self._route_data(event)
+        self._let_go_of_many()
+        return routed
+
+    def _let_go_of_many(self) -> None:
+        """Let what waits for its rest be what it is, where that is a lot and the messages move."""
+        for inbox in self._fetching:
+            if inbox.has_many_waiting:
+                self._let_go(inbox)
+
+    def _let_go(self, inbox: FetchInbox) -> None:
+        for data in inbox.let_go():
+            self._note(data)
 
     def _route_vanished(self, event: ClientEvent) -> Inbox | None:
         """Give what vanished earlier to the command that asked, and tell what vanishes now."""
@@ -598,6 +667,7 @@ class Inboxes:
         if vanished.is_earlier:
             return self._route_data(event)
         self._moment += 1
+        self.searches.vanish()
         for inbox in self._fetching:
             inbox.vanish(vanished.uids)
         for numbering in self._numberings:
@@ -606,17 +676,21 @@ class Inboxes:
         if collecting is not None:
             collecting.put(event)
         self._note(event)
+        self._let_go_of_many()
         return collecting
 
     def _route_status(self, event: ClientEvent) -> Inbox | None:
         status = cast("Ok | No | Bad | Bye | PreAuth", event)
         if isinstance(status, Bye):
             self._bye = status
+        self.searches.note(status)
         answered = self._answered_by(status)
         if answered is not None:
             answered.put_status(status)
         self._heed(status)
-        if status.code_name != "ALERT" and answered is None and isinstance(status, No | Bad):
+        if status.code == NOTIFICATIONOVERFLOW or (
+            status.code_name != "ALERT" and answered is None and isinstance(status, No | Bad)
+        ):
             self._note(status)
         return answered
 
@@ -636,52 +710,73 @@ class Inboxes:
         return None
 
     def _route_fetch(self, event: ClientEvent) -> Inbox | None:
-        data = cast(FetchData, event)
+        data: FetchData = event  # type: ignore[assignment]  # by the table; cast() is a call for each message
         if self._collected:
             data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
-            self._collected.clear()
+        if self._values:
+            data = data.filled(self._values)
+        self._forget_literals()
         fetching = self._fetching
         is_alone = len(fetching) == 1
         view = self.conn.view
+        changed = annotations_changed(data, view)
+        if changed is not None:
+            self.news.append(changed)
         uid = None if is_alone or view is None else view.known_uid(data)
         for inbox in fetching:
             if inbox.offer(data, uid, is_alone=is_alone):
+                if inbox.waiting > self.limits.max_backlog:
+                    self._let_go(inbox)
+                if self.is_told_of_new and self.may_be_new(data):
+                    # It may be told of a new message as well.
+                    self._note(data)
                 return inbox
         return self._route_named("FETCH", data)
 
     def _start_literal(self, event: ClientEvent) -> Inbox | None:
         start = cast(LiteralStarted, event)
-        if isinstance(start.item, DataValue):
+        if isinstance(start.item, DataValue | ItemValue):
             return self._start_value(start, start.item)
         if start.tag is not None:
-            return self._start_converted(start, start.item, self._open.get(start.tag))
+            return self._start_converted(start, self._open.get(start.tag))
         wanted = next((inbox for inbox in self._fetching if inbox.wants(start.item.key)), None)
         if wanted is not None and wanted is self._exclusive:
             self._literal = _Literal(start.item, wanted, None)
             wanted.put(start)
             return wanted
-        is_wanted = wanted is not None or any(isinstance(x, ExchangeInbox) for x in self._open.values())
-        is_kept = is_wanted and start.size <= self.limits.max_section
-        self._literal = _Literal(start.item, None, [] if is_kept else None)
+        is_wanted = wanted is not None or self._may_collect(start.size)
+        self._begin_literal(start, is_wanted=is_wanted)
         return None
 
-    def _start_converted(self, start: LiteralStarted, item: BodyItem, asked: Inbox | None) -> Inbox | None:
-        """Note octets of a converted part; they are kept if somebody has *asked* for them."""
-        is_wanted = asked is not None and not asked.is_drained
-        is_kept = is_wanted and start.size <= self.limits.max_section
-        self._literal = _Literal(item, None, [] if is_kept else None)
-        return None
-
-    def _start_value(self, start: LiteralStarted, value: DataValue) -> Inbox | None:
-        """Note a value of a response that is no FETCH; it is kept if that answers somebody.
+    def _start_converted(self, start: LiteralStarted, asked: Inbox | None) -> Inbox | None:
+        """Note octets of a converted part; they are kept if somebody has *asked* for them.
 
         All that are kept of one response have `max_backlog` octets together.
         """
-        is_wanted = any(inbox.claims(value.response, start) for inbox in self._open.values())
-        kept = sum(len(octets) for octets in self._values if octets is not None)
-        fits = start.size <= self.limits.max_section and kept + start.size <= self.limits.max_backlog
-        is_kept = is_wanted and fits
-        self._literal = _Literal(value, None, [] if is_kept else None)
+        is_wanted = asked is not None and not asked.is_drained
+        is_wanted = is_wanted and self._kept + start.size <= self.limits.max_backlog
+        self._begin_literal(start, is_wanted=is_wanted)
+        return None
+
+    def _may_collect(self, size: int) -> bool:
+        """Whether *size* octets more are kept of what `exchange` or NOTIFY may have asked for."""
+        is_collecting = any(isinstance(inbox, ExchangeInbox) for inbox in self._open.values())
+        return (is_collecting or self.is_told_of_new) and self._kept + size <= self.limits.max_backlog
+
+    def _begin_literal(self, start: LiteralStarted, *, is_wanted: bool) -> None:
+        """Keep the octets of a literal that is wanted and not too large, else throw them away."""
+        is_kept = is_wanted and start.size <= self.limits.max_section
+        self._kept += start.size if is_kept else 0
+        self._literal = _Literal(start.item, None, [] if is_kept else None)
+
+    def _start_value(self, start: LiteralStarted, value: DataValue | ItemValue) -> Inbox | None:
+        """Note one of the values of a response, or of an item of FETCH; it is kept if that answers somebody.
+
+        All that are kept of one response have `max_backlog` octets together.
+        """
+        is_wanted = any(_wants_value(inbox, value, start) for inbox in self._open.values())
+        fits = self._kept + start.size <= self.limits.max_backlog
+        self._begin_literal(start, is_wanted=is_wanted and fits)
         return None
 
     def _take_literal(self, event: ClientEvent) -> Inbox | None:
@@ -694,7 +789,7 @@ class Inboxes:
 
     def _end_literal(self, event: ClientEvent) -> Inbox | None:
         literal, self._literal = cast(_Literal, self._literal), None
-        if isinstance(literal.item, DataValue):
+        if isinstance(literal.item, DataValue | ItemValue):
             self._values.append(None if literal.chunks is None else b"".join(literal.chunks))
         elif literal.download is not None:
             literal.download.put(event)
@@ -712,6 +807,9 @@ class Inboxes:
     def _complete(self, event: ClientEvent) -> Inbox | None:
         completed = cast(CommandCompleted, event)
         self._heed(completed.status)
+        self.searches.complete(completed)
+        if isinstance(completed.command, _LEAVING):
+            self.searches.leave(dropwhile(lambda tag: tag != completed.tag, self._open))
         inbox = self._open.pop(completed.tag, None)
         if inbox is None:
             return None
@@ -740,9 +838,35 @@ class Inboxes:
 
     def _note(self, event: ClientEvent) -> None:
         """Add to the news what *event* says, as the view stands now."""
-        news = news_of(event, self.conn.view)
-        if news is not None:
+        if isinstance(event, FetchData) and UID in event and self.is_told_of_new:
+            self.news.append(self._fitting(event))
+        elif isinstance(event, ExistsData) and _tells_new(self.conn.notifications):
+            # A FETCH of each of them follows, unless they are our own (RFC 5465 section 5.2).
+            return
+        elif (news := news_of(event, self.conn.view)) is not None:
             self.news.append(news)
+
+    @property
+    def lowest_new_uid(self) -> int:
+        """The UID from which on a message is new; 1 if nothing has told it."""
+        view = self.conn.view
+        return max(self.newest_uid + 1, (view.uid_next if view is not None else None) or 1)
+
+    def may_be_new(self, data: FetchData) -> bool:
+        """Whether *data* has the UID of a message of which no update has told yet."""
+        if isinstance(data, UIDFetchData):
+            return data.uid >= self.lowest_new_uid > 1
+        return UID in data and data.number > self.known_exists
+
+    @property
+    def is_told_of_new(self) -> bool:
+        """Whether the server may send FETCH with the UID of each new message, by itself (RFC 5465)."""
+        asked = [inbox.command.groups for inbox in self._open.values() if isinstance(inbox.command, Notify)]
+        return _tells_new(asked[-1] if asked else self.conn.notifications)
+
+    def _fitting(self, data: FetchData) -> FetchData:
+        """Return *data*, abridged if older news would be forgotten for it."""
+        return abridged(data) if self.news.weight + weight(data) > self.limits.max_backlog else data
 
     def _fail(self, error: ConnectionClosed | RemoteProtocolError) -> None:
         """Tell every flow that waits that the session is over."""
@@ -752,11 +876,34 @@ class Inboxes:
             wait.waiter.set()
 
 
+def _tells_new(groups: tuple[EventGroup, ...] | None) -> bool:
+    """Return whether FETCH with the UID comes of each new message of the selected mailbox."""
+    return UID in items_of_new(groups or ())
+
+
+def _wants_value(inbox: Inbox, value: DataValue | ItemValue, start: LiteralStarted) -> bool:
+    """Return whether what *value* is part of answers the command of *inbox*."""
+    if isinstance(value, DataValue):
+        return inbox.claims(value.response, start)
+    return inbox.wants(value.item) if isinstance(inbox, FetchInbox) else isinstance(inbox, ExchangeInbox)
+
+
 def _outlives_mailbox(news: News) -> bool:
     """Return whether *news* stay true when another mailbox is selected, since they name theirs."""
     if isinstance(news, MailboxChanged):
         return isinstance(news.data, ListData | StatusData | MetadataChangedData)
-    return isinstance(news, Alert)
+    return isinstance(news, Alert | NotificationsStopped)
+
+
+def _reason_of_size(command: Command, offered: Capabilities) -> str | None:
+    """Say which message the server would refuse as too large (RFC 7889 section 2)."""
+    limit = append_limit(offered)
+    if limit is None:
+        return None
+    sizes = (size for size in command.message_sizes if size > limit)
+    return next(
+        (f"the message has {size} octets, the server takes {limit} (APPENDLIMIT)" for size in sizes), None
+    )
 
 
 def _route_other(inboxes: Inboxes, event: ClientEvent) -> Inbox | None:
@@ -773,6 +920,7 @@ _ROUTES: Final[dict[type, Callable[[Inboxes, ClientEvent], Inbox | None]]] = {
     LiteralData: Inboxes._take_literal,
     LiteralEnded: Inboxes._end_literal,
     ConnectionLost: Inboxes._lose,
+    ESearchData: Inboxes._route_search,
     ExpungeData: Inboxes._route_expunge,
     VanishedData: Inboxes._route_vanished,
     UnreadResponse: Inboxes._route_unread,

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
+from mailproto.imap.annotate_flows import AnnotationValues, append_options
 from mailproto.imap.appending import AppendMessage, AppendOctets
 from mailproto.imap.client_flows import (
     Appended,
@@ -46,6 +47,7 @@ __all__ = [
     "append_form",
     "append_messages",
     "catenate",
+    "labels_command",
     "replace",
     "store_labels",
     "uid_store_labels",
@@ -76,6 +78,7 @@ class MessageToAppend:
     size: int | None = field(default=None, kw_only=True)
     binary: bool = field(default=False, kw_only=True)
     utf8: bool = field(default=False, kw_only=True)
+    annotations: AnnotationValues | None = field(default=None, kw_only=True)
 
 
 def append_messages(
@@ -88,7 +91,8 @@ def append_messages(
         one = message if isinstance(message, MessageToAppend) else MessageToAppend(message)
         octets, read = yield from literal_of(one.message, one.size)
         form = append_form(binary=one.binary, utf8=one.utf8)
-        entries.append(AppendMessage(form(octets), frozenset(one.flags), one.internal_date))
+        options = append_options(one.annotations)
+        entries.append(AppendMessage(form(octets), frozenset(one.flags), one.internal_date, options=options))
         reads += read
     command = _append_of(mailbox, entries)
     codes = yield from run_with_literals(session, command, reads)
@@ -99,7 +103,9 @@ def _append_of(mailbox: str, entries: list[AppendMessage]) -> Append | MultiAppe
     if len(entries) != 1:
         return MultiAppend(mailbox, tuple(entries))
     (entry,) = entries
-    return Append(mailbox, entry.message, entry.flags, internal_date=entry.internal_date)
+    return Append(
+        mailbox, entry.message, entry.flags, internal_date=entry.internal_date, options=entry.options
+    )
 
 
 def _appended(codes: tuple[ResponseCode, ...], count: int) -> tuple[Appended, ...]:
@@ -156,8 +162,15 @@ def _first(appended: tuple[Appended, ...]) -> Appended | None:
     return appended[0] if appended else None
 
 
-def _labels(labels: str | Iterable[str]) -> frozenset[str]:
-    return label_set((labels,) if isinstance(labels, str) else labels)
+def labels_command(
+    numbers: SequenceSet | UIDSet, action: StoreAction | str, labels: str | Iterable[str], *, silent: bool
+) -> StoreLabels | UIDStoreLabels:
+    """Return the STORE or UID STORE of Gmail's labels for *numbers*. Raises LocalProtocolError."""
+    act = store_action(action, X_GM_LABELS.name)
+    names = label_set((labels,) if isinstance(labels, str) else labels)
+    if isinstance(numbers, UIDSet):
+        return UIDStoreLabels(numbers, act, names, silent=silent)
+    return StoreLabels(numbers, act, names, silent=silent)
 
 
 def store_labels(
@@ -169,9 +182,7 @@ def store_labels(
     silent: bool,
 ) -> Flow[tuple[FetchData, ...]]:
     """Change Gmail's labels and return the messages with their new ones; none if it is silent."""
-    command = StoreLabels(
-        sequence_set(numbers), store_action(action, X_GM_LABELS.name), _labels(labels), silent=silent
-    )
+    command = labels_command(sequence_set(numbers), action, labels, silent=silent)
     return (yield from _store(session, command))
 
 
@@ -184,9 +195,7 @@ def uid_store_labels(
     silent: bool,
 ) -> Flow[tuple[FetchData, ...]]:
     """Change Gmail's labels by UID, as `store_labels`."""
-    command = UIDStoreLabels(
-        uid_set(uids), store_action(action, X_GM_LABELS.name), _labels(labels), silent=silent
-    )
+    command = labels_command(uid_set(uids), action, labels, silent=silent)
     return (yield from _store(session, command))
 
 

@@ -366,6 +366,7 @@ def register_status_item(item: StatusItem) -> StatusItem:
 # status-att, as it may stand in a response of any extension
 _STATUS_ITEM: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 _STATUS_ITEMS: Final = re.compile(rb" \((?:[A-Z-]+ [0-9(]|\))", re.IGNORECASE)
+_COUNTS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
 _NEVER_ZERO: Final = frozenset({"UIDNEXT", "UIDVALIDITY"})
 _SPACE: Final = re.compile(rb" *")
 
@@ -513,10 +514,8 @@ def _parse_status_item(cursor: Cursor) -> list[tuple[str, Value]]:
     cursor.sp()
     known = STATUS_VALUES.get(item)
     start = cursor.position
-    if known is None:
-        return [(item, _parse_number_or_other(cursor, item))]
     try:
-        value = known.parse_value(cursor)
+        value = _parse_number_or_other(cursor, item) if known is None else known.parse_value(cursor)
         if cursor.peek() not in (b" ", b")"):
             raise cursor.error("a space or a closing parenthesis")
     except ParseError as error:
@@ -532,6 +531,8 @@ def _parse_status_item(cursor: Cursor) -> list[tuple[str, Value]]:
 def _parse_number_or_other(cursor: Cursor, item: str) -> Value:
     start = cursor.position
     value = cursor.value()
+    if item in _COUNTS and not isinstance(value, int):
+        raise cursor.error("a number", start)
     if value == 0 and item in _NEVER_ZERO:
         cursor.defect("a number other than 0", start)
     return value

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 import re
+from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Self, TypeVar, cast, final
+from typing import ClassVar, Final, Generic, Protocol, Self, TypeVar, cast, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.command import Command, register_command
@@ -36,13 +38,17 @@ from mailproto.imap.writer import Writer
 __all__ = [
     "Copy",
     "Fetch",
+    "STORE_ITEMS",
     "SetCommand",
     "Store",
     "StoreAction",
+    "StoreActionCommand",
+    "StoreCommand",
     "ToMailboxCommand",
     "UIDCopy",
     "UIDFetch",
     "UIDStore",
+    "register_store",
 ]
 
 SetT = TypeVar("SetT", bound=NumberSet)
@@ -148,48 +154,132 @@ class StoreAction(enum.Enum):
     REMOVE = "-"
 
 
-# store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
-_STORE_ITEM = re.compile(rb"([+-]?)FLAGS(\.SILENT)?(?= )", re.IGNORECASE)
+_STORE_ITEM: Final = re.compile(rb"([+-]?)([A-Z0-9-]+)", re.IGNORECASE)
+_SILENT: Final = re.compile(rb"\.SILENT(?= )", re.IGNORECASE)
+
+STORE_ITEMS: Final[dict[tuple[str, str], Callable[[Cursor, NumberSet, Parameters], Command]]] = {}
+"""Name of the command and of the item that it changes -> what reads all from the item on."""
+
+
+class _StoreClass(Protocol):
+    name: ClassVar[str]
+    item: ClassVar[str]
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> Command: ...
+
+    @classmethod
+    def parse_item(cls, cursor: Cursor, numbers: NumberSet, modifiers: Parameters) -> Command: ...
+
+
+_StoreClassT = TypeVar("_StoreClassT", bound=_StoreClass)
+
+
+def register_store(command: type[_StoreClassT]) -> type[_StoreClassT]:
+    """Add the row of *command*, a form of STORE or UID STORE, to `STORE_ITEMS`; a class decorator."""
+    STORE_ITEMS[command.name, command.item] = command.parse_item
+    return command
 
 
 @dataclass(frozen=True, slots=True)
-class _StoreCommand(SetCommand[SetT]):
-    action: StoreAction
-    flags: frozenset[str]
-    silent: bool = field(default=False, kw_only=True)
+class StoreCommand(SetCommand[SetT]):
+    """A STORE of whatever item: what stands before it in the command (RFC 4466 section 2.5).
+
+    `capability` is what a server must offer for the item, "" if it is the flags.
+    """
+
+    name: ClassVar[str]
+    item: ClassVar[str]
+    capability: ClassVar[str] = ""
     modifiers: Parameters = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         SetCommand.__post_init__(self)
-        if not isinstance(self.action, StoreAction):
-            raise LocalProtocolError(f"expected a StoreAction, got {type(self.action).__name__}")
-        object.__setattr__(self, "flags", flag_set(self.flags))
         object.__setattr__(self, "modifiers", STORE_MODIFIERS.check(self.modifiers, self.name))
 
     @classmethod
-    def parse(cls, cursor: Cursor) -> Self:
-        """Read `SP sequence-set [store-modifiers] SP store-att-flags`."""
+    def parse(cls, cursor: Cursor) -> Command:
+        """Read `SP sequence-set [store-modifiers] SP`, and the form of the item that stands there."""
         numbers = cls._parse_set(cursor)
         modifiers = STORE_MODIFIERS.accept(cursor)
         cursor.sp()
-        sign, silent = cursor.expect_match(_STORE_ITEM, "FLAGS, +FLAGS or -FLAGS").groups()
-        cursor.sp()
-        action = StoreAction(sign.decode("ascii"))
-        flags = _parse_flags(cursor)
-        return cls(numbers, action, flags, silent=silent is not None, modifiers=modifiers)
+        start = cursor.position
+        item = cursor.expect_match(_STORE_ITEM, "an item to store")[2].decode("ascii").upper()
+        cursor.position = start
+        parse_item = STORE_ITEMS.get((cls.name, item))
+        if parse_item is None:
+            raise cursor.error("an item that can be stored", start)
+        return parse_item(cursor, numbers, modifiers)
 
     def write(self, writer: Writer) -> None:
-        """Write the set, the modifiers, the item and the flags in parentheses."""
+        """Write the set, the modifiers, and the item with what is stored."""
         self._write_set(writer)
         STORE_MODIFIERS.write_any(writer, self.modifiers)
-        suffix = ".SILENT" if self.silent else ""
-        writer.write(f" {self.action.value}FLAGS{suffix} ".encode("ascii"))
-        write_flag_list(writer, self.flags)
+        writer.write(b" ")
+        self.write_item(writer)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the item, the set and the modifiers need."""
+        own = (Need(self.item, (self.capability,)),) if self.capability else ()
+        return (*own, *self.sequence_set.needs, *needs_of(self.modifiers))
+
+    @abstractmethod
+    def write_item(self, writer: Writer) -> None:
+        """Write the item and what is stored."""
 
     @property
     def options(self) -> Parameters:
         """The modifiers."""
         return self.modifiers
+
+
+@dataclass(frozen=True, slots=True)
+class StoreActionCommand(StoreCommand[SetT]):
+    """A STORE that replaces, adds or removes; `silent` asks for no FETCH responses."""
+
+    action: StoreAction
+    silent: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        StoreCommand.__post_init__(self)
+        if not isinstance(self.action, StoreAction):
+            raise LocalProtocolError(f"expected a StoreAction, got {type(self.action).__name__}")
+
+    @classmethod
+    def _parse_action(cls, cursor: Cursor) -> tuple[StoreAction, bool]:
+        """Read `(["+" / "-"] item [".SILENT"]) SP`."""
+        sign = cursor.expect_match(_STORE_ITEM, cls.item)[1]
+        is_silent = cursor.accept_match(_SILENT) is not None
+        cursor.sp()
+        return StoreAction(sign.decode("ascii")), is_silent
+
+    def _write_action(self, writer: Writer) -> None:
+        suffix = ".SILENT" if self.silent else ""
+        writer.write(f"{self.action.value}{self.item}{suffix} ".encode("ascii"))
+
+
+@dataclass(frozen=True, slots=True)
+class _StoreFlags(StoreActionCommand[SetT]):
+    item: ClassVar[str] = "FLAGS"
+    flags: frozenset[str]
+
+    def __post_init__(self) -> None:
+        StoreActionCommand.__post_init__(self)
+        object.__setattr__(self, "flags", flag_set(self.flags))
+
+    # store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+    @classmethod
+    def parse_item(cls, cursor: Cursor, numbers: NumberSet, modifiers: Parameters) -> Self:
+        """Read `store-att-flags`."""
+        action, is_silent = cls._parse_action(cursor)
+        flags = _parse_flags(cursor)
+        return cls(cast("SetT", numbers), action, flags, silent=is_silent, modifiers=modifiers)
+
+    def write_item(self, writer: Writer) -> None:
+        """Write the item, and the flags in parentheses."""
+        self._write_action(writer)
+        write_flag_list(writer, self.flags)
 
 
 def _parse_flags(cursor: Cursor) -> frozenset[str]:
@@ -203,7 +293,8 @@ def _parse_flags(cursor: Cursor) -> frozenset[str]:
 
 @final
 @register_command
-class Store(_StoreCommand[SequenceSet]):
+@register_store
+class Store(_StoreFlags[SequenceSet]):
     """STORE: change flags (section 6.4.6); `silent` asks for no FETCH responses."""
 
     __slots__ = ()
@@ -213,7 +304,8 @@ class Store(_StoreCommand[SequenceSet]):
 
 @final
 @register_command
-class UIDStore(_StoreCommand[UIDSet]):
+@register_store
+class UIDStore(_StoreFlags[UIDSet]):
     """UID STORE: change flags by UID (section 6.4.8)."""
 
     __slots__ = ()

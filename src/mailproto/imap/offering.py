@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mailproto.imap.capability import NO_CAPABILITIES, Capabilities
+from mailproto.imap.ext.appendlimit import with_append_limit
 from mailproto.imap.ext.unauthenticate import CAPABILITY as UNAUTHENTICATE
 from mailproto.sasl._registry import CLEARTEXT_MECHANISMS
 
@@ -33,6 +34,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         *DEFAULT_CAPABILITIES,
         "IMAP4rev2",
         "ACL",
+        "ANNOTATE-EXPERIMENT-1",
         "APPENDLIMIT",
         "BINARY",
         "CATENATE",
@@ -49,6 +51,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "METADATA",
         "METADATA-SERVER",
         "MULTIAPPEND",
+        "NOTIFY",
         "OBJECTID",
         "PREVIEW",
         "QUOTA",
@@ -99,16 +102,19 @@ def capabilities_offered(
     allow_cleartext: bool,
     is_compressed: bool = False,
     cleartext: Capabilities = NO_CAPABILITIES,
+    max_append: int = 0,
 ) -> Capabilities:
     """Return what is offered of *known*, the capabilities of the application.
 
     STARTTLS only before TLS and login, nothing about logging in after it, LOGINDISABLED and no mechanism
     that sends a secret without TLS unless *allow_cleartext*: those of this library, and *cleartext*. No
     UNAUTHENTICATE where what is sent is compressed: it would end that, and nothing says at which octet.
+    After login, APPENDLIMIT with *max_append*: a limit of all mailboxes, in octets; 0 is none (RFC 7889).
     """
     if is_logged_in:
         hidden = {UNAUTHENTICATE} if is_compressed else set()
-        return Capabilities(name for name in known if not _is_about_login(name) and name not in hidden)
+        offered = (name for name in known if not _is_about_login(name) and name not in hidden)
+        return with_append_limit(Capabilities(offered), max_append)
     if is_tls:
         return Capabilities(name for name in known if name != "STARTTLS")
     if allow_cleartext:

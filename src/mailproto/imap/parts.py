@@ -22,6 +22,7 @@ from mailproto.imap.answers import Inbox, raise_refusal
 from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Copy, SetCommand, Store, UIDCopy, UIDStore
 from mailproto.imap.cutting import cut, halves
+from mailproto.imap.ext.annotate import StoreAnnotations, UIDStoreAnnotations
 from mailproto.imap.ext.gmail import StoreLabels, UIDStoreLabels
 from mailproto.imap.ext.message_limit import MessageLimitCode
 from mailproto.imap.ext.move import Move, UIDMove
@@ -42,7 +43,15 @@ MAX_IN_FLIGHT: Final = 8
 PartsCommand: TypeAlias = SetCommand[Any] | UIDExpunge
 ResultT = TypeVar("ResultT")
 
-_TOGETHER: Final = (Store, UIDStore, StoreLabels, UIDStoreLabels, UIDExpunge)
+_TOGETHER: Final = (
+    Store,
+    UIDStore,
+    StoreLabels,
+    UIDStoreLabels,
+    StoreAnnotations,
+    UIDStoreAnnotations,
+    UIDExpunge,
+)
 """Commands of which several parts are in progress: nothing is worse if one of them is refused."""
 
 _ALL_OR_NOTHING: Final = (Copy, UIDCopy)

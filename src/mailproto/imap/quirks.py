@@ -3,7 +3,8 @@
 Each row of `QUIRKS` is the rule of a `mailproto.errors.Defect`, which the parsers report where they read the
 deviation; under strict it is an error. `quirk_of` finds the row of a defect. A defect whose rule has no row
 says what was expected where nothing could be read: the item is left out, or the response is unread.
-`SESSION_QUIRKS` are the deviations that stand in no single response.
+`SESSION_QUIRKS` are the deviations that no response shows alone. Most are rules of defects too, of the event
+with which they show (`mailproto.imap.session_rules`); the others are what the RFCs allow and nobody expects.
 
 A quirk never changes how something valid is read. No row knows a server by its name or its greeting.
 """
@@ -25,13 +26,14 @@ class Quirk:
     """One deviation: the rule that is broken, products that break it, and how it is read and why.
 
     `products` is "several" where no product is known to be alone with it. `is_left_out` says that nothing of
-    the item could be read.
+    the item could be read, `is_allowed` that no RFC forbids it, so that there is no defect.
     """
 
     rule: str
     products: str
     reason: str
     is_left_out: bool = False
+    is_allowed: bool = False
 
 
 SEVERAL: Final = "several"
@@ -95,6 +97,7 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk(
         "the arguments of the response code", SEVERAL, "It is an UnknownCode, as are empty sets in COPYUID."
     ),
+    Quirk("events in parentheses", "Dovecot", "BADEVENT names bare events, those that the server lacks."),
     Quirk(
         "a number other than 0", SEVERAL, "0 stands for nothing, or for not known: the view does not take it."
     ),
@@ -150,6 +153,9 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "a size in digits", SEVERAL, "A size as a floating point number, such as 9.37e+06, or as a string."
     ),
     Quirk("a mod-sequence of 1 or more", SEVERAL, "0 for a message whose flags never changed; it is 0."),
+    Quirk(
+        "a mod-sequence that is not negative", SEVERAL, "-1 for a mod-sequence that is not known: it is 0."
+    ),
     Quirk("a day of two characters", SEVERAL, "A day below 10 without its space."),
     Quirk("a second up to 59", SEVERAL, "A leap second; it is read as second 59."),
     Quirk(
@@ -206,9 +212,25 @@ SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
         "a greeting other than BYE",
         "Courier",
         "Too many connections: ConnectionClosed says what the server said.",
+        is_allowed=True,
     ),
     Quirk(
         "a tagged answer to LOGOUT", SEVERAL, "BYE, once or twice, and the end: the session is over as asked."
+    ),
+    Quirk(
+        "ESEARCH in answer to a search with RETURN",
+        SEVERAL,
+        "SEARCH or SORT instead: the results are made of its numbers.",
+    ),
+    Quirk(
+        "MIN and MAX of a sorted search as its first and its last",
+        "Cyrus",
+        "The lowest and the highest number instead: seen where ALL was asked for too, and they stay as told.",
+    ),
+    Quirk(
+        "a LIST with the options that are offered",
+        SEVERAL,
+        "BAD, or no mailbox: a plain LIST is sent, and LSUB for what is subscribed.",
     ),
     Quirk("an answer to NAMESPACE", SEVERAL, "The server closes instead: ConnectionClosed."),
     Quirk(
@@ -218,23 +240,27 @@ SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
     ),
     Quirk("ENABLED in answer to ENABLE", SEVERAL, "Nothing is on that the server did not name."),
     Quirk(
-        "no EXPUNGE while FETCH is in progress", SEVERAL, "What waits for its rest moves with the messages."
+        "EXPUNGE only while a command is in progress that allows it",
+        SEVERAL,
+        "During a FETCH, what waits for its rest moves with the messages.",
     ),
     Quirk("an EXPUNGE only of messages that exist", SEVERAL, "The view does not count below 0."),
     Quirk(
         "a FETCH response only once for each message",
         SEVERAL,
         "Flags that changed meanwhile are news; items that were split are joined.",
+        is_allowed=True,
     ),
     Quirk(
         "a response code that says why",
         "Exchange Online",
         "The text says that it is for a while only: ServerUnavailable.",
+        is_allowed=True,
     ),
 )
-"""The deviations of a session: the rule says what the RFC has, the reason what happens instead."""
+"""The deviations of a session: the rule says what is expected, the reason what happens instead."""
 
-_ROWS: Final = {quirk.rule: quirk for quirk in QUIRKS}
+_ROWS: Final = {quirk.rule: quirk for quirk in (*QUIRKS, *SESSION_QUIRKS)}
 
 
 def quirk_of(defect: Defect) -> Quirk | None:

@@ -10,6 +10,7 @@ from typing import Final
 from mailproto.imap.capability import REV2, Capabilities
 from mailproto.imap.codes import CANNOT, PRIVACYREQUIRED, TOOBIG
 from mailproto.imap.commands import Authenticate, Command, Login, UnknownCommand
+from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.uidonly import UIDONLY, UIDREQUIRED
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.framer import MAX_SIZE, Mark
@@ -112,9 +113,16 @@ def refusal_of_literal(
     refusal = None if mark.is_synchronizing else _refusal_of_nonsync(mark.size, offered)
     if refusal is not None:
         return refusal
-    if name in _WITH_MESSAGE and limits.max_append and mark.size > limits.max_append:
-        return No(f"expected a message of at most {limits.max_append} octets", TOOBIG)
+    most = _most_of_message(offered, limits) if name in _WITH_MESSAGE else None
+    if most is not None and mark.size > most:
+        return No(f"expected a message of at most {most} octets", TOOBIG)
     return _refusal_of_name(name, state, offered, enabled)
+
+
+def _most_of_message(offered: Capabilities, limits: IMAPLimits) -> int | None:
+    """Return how many octets a message may have: what was announced counts (RFC 7889 section 4)."""
+    announced = append_limit(offered)
+    return announced if announced is not None else limits.max_append or None
 
 
 def _refusal_of_nonsync(size: int, offered: Capabilities) -> Bad | None:

@@ -7,23 +7,26 @@ again (RFC 9738 section 3.1).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, cast, final
 
 from mailproto import _ranges
 from mailproto._ranges import Ranges
-from mailproto.errors import LocalProtocolError
+from mailproto.errors import Defect, LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.imap.answers import Inbox, raise_refusal
-from mailproto.imap.commands import Search, UIDSearch
+from mailproto.imap.commands import Command, Search, UIDSearch
 from mailproto.imap.cutting import cut
 from mailproto.imap.ext.esearch import ESearchData
+from mailproto.imap.ext.sort import SortData
 from mailproto.imap.following import Following, events_of, found_in
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.parts import MAX_PARTS, limit_reached
 from mailproto.imap.pipelining import takes_numbers
+from mailproto.imap.plain_results import results_of_numbers
+from mailproto.imap.responses import SearchData
 from mailproto.imap.search import UID, And, SearchKey, all_of
 from mailproto.imap.sequence import STAR, NumberSet, SequenceSet, UIDSet
 
@@ -67,15 +70,28 @@ class Found:
     """What answered one search of several, and the moment at which its numbers were right."""
 
     tag: str
+    command: Command
     moment: int
     events: tuple[object, ...]
 
 
 def joined(found: Found) -> ESearchData:
-    """Return the ESEARCH responses that answer one command as one: their results stand together."""
+    """Return the ESEARCH responses that answer one command as one: their results stand together.
+
+    Where SEARCH or SORT has come instead, it is what these numbers say.
+    """
     answers = [event for event in found.events if isinstance(event, ESearchData)]
+    plain = [event for event in found.events if isinstance(event, SearchData | SortData)]
+    if plain and not answers:
+        return results_of_numbers(found.tag, found.command, plain)
     is_uid = any(answer.is_uid for answer in answers)
-    return ESearchData(found.tag, tuple(pair for answer in answers for pair in answer.results), is_uid)
+    results = tuple(pair for answer in answers for pair in answer.results)
+    return ESearchData(found.tag, results, is_uid, defects=_defects_of(answers))
+
+
+def _defects_of(answers: Iterable[ESearchData]) -> tuple[Defect, ...]:
+    """Return the defects of all *answers*."""
+    return tuple(defect for answer in answers for defect in answer.defects)
 
 
 @final
@@ -99,7 +115,7 @@ class _Searching:
             inbox = yield from self._search(replace(self._command, key=part))
             events = yield from events_of(self._session, inbox)
             raise_refusal(inbox)
-            found.append(Found(inbox.tag, inbox.moment, tuple(events)))
+            found.append(Found(inbox.tag, self._command, inbox.moment, tuple(events)))
             uid = _lowest_of(inbox)
             if uid is not None and 1 < uid < lowest:
                 if not self._can_be_joined or len(found) >= MAX_PARTS:
@@ -139,8 +155,8 @@ class _Searching:
         """Return the results of all parts as those of one."""
         numbers: dict[str, list[Ranges]] = {}
         counts: list[int] = []
-        for part in found:
-            data = joined(part)
+        answers = [joined(part) for part in found]
+        for part, data in zip(found, answers, strict=True):
             counts += () if data.count is None else (data.count,)
             for name in _PICKS.keys() & dict(data.results).keys():
                 now = self.now(part, _ranges_of(data.get(name)))
@@ -154,7 +170,8 @@ class _Searching:
         ]
         if counts:
             results.append(("COUNT", sum(counts)))
-        return ESearchData(found[-1].tag, tuple(results), self._kind is UIDSet)
+        is_uid = self._kind is UIDSet
+        return ESearchData(found[-1].tag, tuple(results), is_uid, defects=_defects_of(answers))
 
     @property
     def _kind(self) -> type[UIDSet] | type[SequenceSet]:

@@ -6,7 +6,7 @@ written, `4:2` and all, and never expanded: `1:4294967295` is one pair.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Self, TypeVar, final
 
 from mailproto import _ranges
@@ -23,7 +23,7 @@ __all__ = [
     "SequenceSet",
     "UIDSet",
     "check_known",
-    "count_below",
+    "counter_below",
     "parse_sequence_set",
     "parse_uid_range_set",
     "write_sequence_set",
@@ -210,9 +210,9 @@ class UIDSet(NumberSet):
 SetT = TypeVar("SetT", bound=NumberSet)
 
 
-def count_below(numbers: NumberSet, number: int) -> int:
-    """Return how many of *numbers*, in which no `*` stands, are less than *number*."""
-    return _ranges.count(_ranges.intersection(numbers.merged, ((0, number - 1),)))
+def counter_below(numbers: NumberSet) -> Callable[[int], int]:
+    """Return what says how many of *numbers*, in which no `*` stands, are less than a number."""
+    return _ranges.counter_below(numbers.merged)
 
 
 def check_known(numbers: object, kind: type[NumberSet]) -> None:

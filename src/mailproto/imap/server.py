@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, Never, TypeAlias
 
 import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which commands are read
 from mailproto._secret import Secret, hide_token
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap._endpoint import IMAPEndpoint
+from mailproto.imap.annotating import reason_not_to_annotate
 from mailproto.imap.capability import REV2, Capabilities
 from mailproto.imap.codes import TOOBIG
 from mailproto.imap.commands import (
@@ -41,12 +42,22 @@ from mailproto.imap.events import (
     command_excerpt,
 )
 from mailproto.imap.expunging import reason_not_to_expunge
+from mailproto.imap.ext.annotate import ANNOTATE
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.convert import ConvertedData, reason_not_to_convert
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.inprogress import InProgressCode
 from mailproto.imap.ext.language import DEFAULT_LANGUAGE, LanguageData
 from mailproto.imap.ext.metadata import MetadataChangedData
+from mailproto.imap.ext.notify import (
+    MAILBOX_METADATA_CHANGE,
+    MESSAGE_EXPUNGE,
+    NOTIFICATIONOVERFLOW,
+    SERVER_METADATA_CHANGE,
+    EventGroup,
+    Notify,
+    watches_selected,
+)
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
@@ -100,6 +111,8 @@ LOGIN_TIMEOUT: Final = 180.0
 
 _UNASKED_METADATA: Final = frozenset({"METADATA", "METADATA-SERVER"})
 """What a client has enabled, either of them, that wants to be told of changed annotations."""
+_METADATA_EVENTS: Final = frozenset({MAILBOX_METADATA_CHANGE.name, SERVER_METADATA_CHANGE.name})
+"""What it has asked for by NOTIFY, either of them, if it has enabled none (RFC 5465 sections 5.6 and 5.7)."""
 
 _ABOUT_MESSAGES: Final = (
     ConvertedData,
@@ -170,10 +183,12 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         "_has_mod_seqs",
         "_has_said_bye",
         "_invalid",
+        "_is_annotating",
         "_is_secret",
         "_is_tls",
         "_language",
         "_mode",
+        "_notifications",
         "_offer",
         "_outgoing",
         "_state",
@@ -200,8 +215,10 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._invalid: InvalidCommand | None = None
         self._offer: tuple[str, Mark] | None = None
         self._enabled: frozenset[str] = frozenset()
+        self._notifications: tuple[EventGroup, ...] | None = None
         self._language = DEFAULT_LANGUAGE
         self._has_mod_seqs = True
+        self._is_annotating = False
         self._contexts = Contexts(self._limits.max_contexts)
         self._bad_commands = 0
         self._discarded = 0
@@ -218,13 +235,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._framer.max_line = limits.max_line if self._is_logged_in else limits.max_line_before_login
 
     def _offer_capabilities(self) -> None:
-        self._capabilities = capabilities_offered(
+        self._capabilities = self._capabilities_when(is_logged_in=self._is_logged_in)
+
+    def _capabilities_when(self, *, is_logged_in: bool) -> Capabilities:
+        return capabilities_offered(
             self._all_capabilities,
-            is_logged_in=self._is_logged_in,
+            is_logged_in=is_logged_in,
             is_tls=self._is_tls,
             allow_cleartext=self._allow_cleartext,
             is_compressed=self.is_compressed,
             cleartext=self._cleartext,
+            max_append=self._limits.max_append,
         )
 
     @property
@@ -240,6 +261,11 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     def capabilities(self) -> Capabilities:
         """What is offered now: the argument of CapabilityData and of CapabilityCode."""
         return self._capabilities
+
+    @property
+    def capabilities_after_login(self) -> Capabilities:
+        """What is offered after login: the CapabilityCode of PREAUTH, or of the OK to a login."""
+        return self._capabilities_when(is_logged_in=True)
 
     def set_capabilities(self, capabilities: Iterable[str], *, cleartext: Iterable[str] = ()) -> None:
         """Replace what the application can do; *cleartext* is offered where secrets may be sent only.
@@ -260,11 +286,24 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         """Whether ExpungeData or VanishedData may be sent now (RFC 3501 section 7.4.1).
 
         Not when no command is in progress, nor during FETCH, STORE, SEARCH and those that leave the mailbox.
+        After NOTIFY with MessageExpunge for SELECTED always (RFC 5465 section 6.1.1), but for these last.
         """
-        if self._state is not State.SELECTED or self._command is None or self._mode is _Mode.CLOSED:
+        if self._state is not State.SELECTED or self._mode is _Mode.CLOSED:
             return False
-        row = row_of(self._command.command.name)
-        return not row.keeps_numbers and row.after_ok is None
+        row = None if self._command is None else row_of(self._command.command.name)
+        if row is not None and row.after_ok is not None:
+            return False
+        if MESSAGE_EXPUNGE.name in watches_selected(self._notifications or ()):
+            return True
+        return row is not None and not row.keeps_numbers
+
+    @property
+    def notifications(self) -> tuple[EventGroup, ...] | None:
+        """What the client wants to be told of: the groups of the last NOTIFY that was accepted (RFC 5465).
+
+        None before the first one; () after NOTIFY NONE and after NOTIFICATIONOVERFLOW.
+        """
+        return self._notifications
 
     @property
     def enabled(self) -> frozenset[str]:
@@ -362,10 +401,10 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
         A FetchData or ConvertedData with `Streamed(size)` in it owes these octets: `send_literal`. Raises
         LocalProtocolError while a literal is owed, for EXPUNGE and VANISHED when not `may_expunge`, for the
-        one of them that the session has not agreed on (RFC 7162 section 3.2.10), for mailbox data when none
-        is selected, for CONVERTED that no CONVERT has asked for (RFC 5259), for what IMAP4rev2 does not have
-        once that is spoken, and for sequence numbers once UIDONLY is on (RFC 9586). `Bye` outside of LOGOUT
-        ends the session.
+        one of them that the session has not agreed on (RFC 7162 section 3.2.10), for annotations that nobody
+        has asked for, for mailbox data when none is selected, for CONVERTED that no CONVERT has asked for
+        (RFC 5259), for what IMAP4rev2 does not have once that is spoken, and for sequence numbers once
+        UIDONLY is on (RFC 9586). `Bye` outside of LOGOUT ends the session.
         """
         self._check_can_send()
         if isinstance(response, TaggedStatus | ContinuationRequest):
@@ -374,22 +413,38 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         if self.is_rev2:
             check_in_rev2(response, self._command.command if self._command is not None else None)
         self._put(serialize_response(response, utf8=self.is_utf8))
-        if isinstance(response, Ok) and response.code_name in _ABOUT_MOD_SEQS:
-            self._has_mod_seqs = _ABOUT_MOD_SEQS[response.code_name]
-        elif isinstance(response, No):
-            self._contexts.note(response)
-        elif isinstance(response, LanguageData):
-            self._language = response.active or self._language
-        elif isinstance(response, EnabledData):
-            self._enabled |= with_implied(response.capabilities)
-        elif isinstance(response, Bye):
-            self._leave()
+        note = _NOTES.get(type(response))
+        if note is not None:
+            note(self, response)  # type: ignore[arg-type]  # the table is keyed by the type
+
+    def _note_ok(self, status: Ok) -> None:
+        if status.code_name in _ABOUT_MOD_SEQS:
+            self._has_mod_seqs = _ABOUT_MOD_SEQS[status.code_name]
+        elif status.code == NOTIFICATIONOVERFLOW:
+            self._notifications = ()
+
+    def _note_no(self, status: No) -> None:
+        self._contexts.note(status)
+
+    def _note_language(self, response: LanguageData) -> None:
+        self._language = response.active or self._language
+
+    def _note_enabled(self, response: EnabledData) -> None:
+        self._enabled |= with_implied(response.capabilities)
+
+    def _note_bye(self, status: Bye) -> None:
+        self._leave()
+
+    def _takes_changed_metadata(self) -> bool:
+        wanted = (group.names for group in self._notifications or ())
+        return not self._enabled.isdisjoint(_UNASKED_METADATA) or any(
+            names & _METADATA_EVENTS for names in wanted
+        )
 
     def _check_response(self, response: Response) -> None:
         if isinstance(response, _ABOUT_MESSAGES):
             self._check_is_selected(type(response).__name__)
-        if isinstance(response, MetadataChangedData) and self._enabled.isdisjoint(_UNASKED_METADATA):
-            raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
+        self._check_was_asked_for(response)
         if isinstance(response, StatusResponse) and not isinstance(response, Ok):
             _check_code(response)
         if isinstance(response, ExpungeData | VanishedData):
@@ -408,6 +463,15 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         is_selecting = self._command is not None and isinstance(self._command.command, Select | Examine)
         if self._state is not State.SELECTED and not is_selecting:
             raise LocalProtocolError(f"{name}: expected a selected mailbox")
+
+    def _check_was_asked_for(self, response: Response) -> None:
+        """Raise LocalProtocolError for annotations and metadata that the client does not expect."""
+        if isinstance(response, MetadataChangedData) and not self._takes_changed_metadata():
+            raise LocalProtocolError("METADATA: not without values before ENABLE (RFC 5464 section 4.1)")
+        if not isinstance(response, FetchData | PreparedFetch):
+            return
+        command = self._command.command if self._command is not None else None
+        _check_reason(reason_not_to_annotate(response, command, is_annotating=self._is_annotating))
 
     def _check_expunge(self, response: ExpungeData | VanishedData) -> None:
         _check_reason(
@@ -484,13 +548,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     def _move(self, command: TaggedCommand, status: Ok | No | Bad) -> None:
         if isinstance(status, Ok):
             self._enabled |= with_implied(need.enables for need in command.command.needs if need.enables)
+            if isinstance(command.command, Notify):
+                self._notifications = command.command.groups
         self._contexts.complete(command, status)
         row = row_of(command.command.name)
         after = {Ok: row.after_ok, No: row.after_no}.get(type(status))
         if after is not None:
             self._contexts.clear()
+            self._is_annotating = isinstance(status, Ok) and ANNOTATE in command.command.options
             if after is State.NOT_AUTHENTICATED:
                 self._enabled = frozenset()
+                self._notifications = None
                 self._language = DEFAULT_LANGUAGE
             self._enter(after)
         if isinstance(command.command, StartTLS) and isinstance(status, Ok):
@@ -758,6 +826,16 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
 def _owe(owner: None, size: int) -> None:
     """Say nothing: the application knows of the literal that it has just put into a response."""
+
+
+_NOTES: Final[dict[type, Callable[[IMAPServerConnection, Never], None]]] = {
+    Ok: IMAPServerConnection._note_ok,
+    No: IMAPServerConnection._note_no,
+    Bye: IMAPServerConnection._note_bye,
+    LanguageData: IMAPServerConnection._note_language,
+    EnabledData: IMAPServerConnection._note_enabled,
+}
+"""What an untagged response changes beside that it is sent, by its type."""
 
 
 def _tagged(tag: str, status: Ok | No | Bad) -> list[Fragment]:

@@ -268,7 +268,7 @@ class _Server:
         if refusal is not None:
             conn.send_greeting(Bye(refusal.text, refusal.code))
             return False
-        conn.send_greeting(PreAuth(self._service.greeting, CapabilityCode(_after_login(conn.capabilities))))
+        conn.send_greeting(PreAuth(self._service.greeting, CapabilityCode(conn.capabilities_after_login)))
         return True
 
     def _converse(self) -> Flow[None]:
@@ -476,8 +476,8 @@ class _Server:
             return
         refusal = yield from self._open_session(outcome.identity)
         if refusal is None:
-            capabilities = _after_login(self._conn.capabilities)
-            self._conn.complete(tag, Ok("logged in", CapabilityCode(capabilities)))
+            code = CapabilityCode(self._conn.capabilities_after_login)
+            self._conn.complete(tag, Ok("logged in", code))
         else:
             self._conn.complete(tag, refusal)
 
@@ -528,12 +528,6 @@ class _Server:
             self._conn.complete(tag, Ok() if is_whole else _SERVER_BUG)
         elif isinstance(event, InvalidCommand):
             yield from self._invalid(event)
-
-
-def _after_login(capabilities: Iterable[str]) -> Capabilities:
-    """Return *capabilities* as they are once somebody is logged in."""
-    before = ("STARTTLS", "LOGINDISABLED", "SASL-IR")
-    return Capabilities(name for name in capabilities if name not in before and not name.startswith("AUTH="))
 
 
 def _call(function: Callable[..., object], *args: object) -> Flow[object]:

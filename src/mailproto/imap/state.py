@@ -109,6 +109,7 @@ _ROWS: Final = (
     CommandRow(name="NAMESPACE", legal=_AFTER_LOGIN, answers=("NAMESPACE",), capability="NAMESPACE"),
     CommandRow(name="XLIST", legal=_AFTER_LOGIN, answers=("XLIST",), capability="XLIST"),
     CommandRow(name="IDLE", legal=_AFTER_LOGIN, capability="IDLE"),
+    CommandRow(name="NOTIFY", legal=_AFTER_LOGIN, capability="NOTIFY"),
     CommandRow(name="ESEARCH", legal=_AFTER_LOGIN, answers=("ESEARCH",), capability="MULTISEARCH"),
     CommandRow(name="CLOSE", legal=_SELECTED, after_ok=State.AUTHENTICATED),
     CommandRow(name="UNSELECT", legal=_SELECTED, after_ok=State.AUTHENTICATED, capability="UNSELECT"),

@@ -15,7 +15,16 @@ from mailproto.imap._grammar import LITERAL_MARK, QUOTED
 from mailproto.imap._response import STREAMED_RESPONSES, DataValue, NamedValues
 from mailproto.imap.commands import STREAMED_COMMANDS, TaggedCommand, parse_command
 from mailproto.imap.cursor import Cursor, ParseError
-from mailproto.imap.fetch import RFC822, RFC822_HEADER, RFC822_TEXT, BodyItem, BodySection
+from mailproto.imap.fetch import (
+    RFC822,
+    RFC822_HEADER,
+    RFC822_TEXT,
+    BodyItem,
+    BodySection,
+    ItemValue,
+    ItemValues,
+)
+from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.responses import parse_response
 from mailproto.imap.sections import parse_section
 from mailproto.imap.values import Content, Message, Streamed
@@ -24,9 +33,11 @@ __all__ = [
     "CODES_WITH_STRINGS",
     "ITEM_STREAMS",
     "ItemStream",
+    "NESTED_STREAMS",
     "StreamedItem",
     "is_free_text",
     "streamed_command",
+    "streamed_inside",
     "streamed_item",
     "streamed_value",
 ]
@@ -148,6 +159,37 @@ def _streamed(head: re.Match[bytes], item: BodyItem) -> StreamedItem:
     return StreamedItem(number, None, item, None if tag is None else tag.decode("ascii"))
 
 
+@final
+class StreamedInside(NamedTuple):
+    """Which of the values inside an item a literal is, of the message with this sequence number or UID."""
+
+    sequence_number: int | None
+    uid: int | None
+    item: ItemValue
+
+
+NESTED_STREAMS: Final[dict[bytes, bytes]] = {}
+"""Name of an item with values inside, in upper case -> what closes it, and the response, behind a value."""
+
+
+def streamed_inside(
+    text: bytes, literals: tuple[Content, ...], size: int, *, utf8: bool = False
+) -> StreamedInside | None:
+    """Return whose value the literal is whose mark *text* ends in, if it is one inside an item of FETCH."""
+    head = _FETCH.match(text)
+    if head is None or len(text) > MAX_HEAD:
+        return None
+    for name, closing in NESTED_STREAMS.items():
+        if name not in text.upper():
+            continue
+        data = parse_response(Message(text + closing, (*literals, Streamed(size))), utf8=utf8)
+        last = data.answers[-1] if isinstance(data, FetchData) and data.keys else None
+        if last is not None and isinstance(last.value, ItemValues) and last.value.last[1] == Streamed(size):
+            number, item = int(head[1]), ItemValue(last.key, last.value.last[0])
+            return StreamedInside(None, number, item) if head[2] else StreamedInside(number, None, item)
+    return None
+
+
 def _is_outermost(text: bytes) -> bool:
     bare = QUOTED.sub(b"", text)
     return bare.count(b"(") - bare.count(b")") == 1
@@ -182,14 +224,24 @@ def streamed_command(
     """Return the head of the command whose mark *text* ends in, `Streamed(size)` where the literal comes.
 
     None if the literal stands where it has to be kept. The head ends at the mark, so it reads as a whole, or
-    does so once the parenthesis is closed that some forms of a message have.
+    does so once the parentheses are closed that some arguments have. A message that comes behind it is b"".
     """
     head = _COMMAND.match(text)
     if head is None or head[1].decode("ascii").upper() not in STREAMED_COMMANDS or len(text) > MAX_HEAD:
         return None
-    for closing in (b"", b")"):
+    for closing, more in _CLOSINGS:
         try:
-            return parse_command(Message(text + closing, (*literals, Streamed(size))), utf8=utf8)
+            return parse_command(Message(text + closing, (*literals, Streamed(size), *more)), utf8=utf8)
         except ParseError:
             continue
     return None
+
+
+# The last one is an APPEND in which the literal stands before the message.
+_CLOSINGS: Final[tuple[tuple[bytes, tuple[Content, ...]], ...]] = (
+    (b"", ()),
+    (b")", ()),
+    (b"))", ()),
+    (b")) {0}\r\n", (b"",)),
+)
+"""What makes a whole command of its head."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast, final
 
+from mailproto.imap.ext.annotate import CHANGED_ANNOTATIONS
+from mailproto.imap.ext.notify import NOTIFICATIONOVERFLOW
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.fetch import FLAGS, UID
@@ -25,13 +27,18 @@ from mailproto.imap.view import MailboxView
 
 __all__ = [
     "Alert",
+    "AnnotationsChanged",
     "Expunged",
     "FlagsChanged",
     "MailboxChanged",
     "NewMessages",
     "News",
+    "NotificationsStopped",
     "Update",
     "Vanished",
+    "abridged",
+    "annotations_changed",
+    "flags_changed",
     "news_of",
 ]
 
@@ -39,10 +46,16 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class NewMessages:
-    """Messages have come: their UIDs, and how many messages the mailbox has now."""
+    """Messages have come: their UIDs, and how many messages the mailbox has now.
+
+    `messages` are what else has come of them, where something was asked for: by NOTIFY (RFC 5465 section 5.2)
+    or by `watch`. What is too much to be kept until somebody takes it is left out, but for UID and flags. The
+    UIDs are empty if the server does not tell them.
+    """
 
     uids: UIDSet
     exists: int
+    messages: tuple[FetchData, ...] = ()
 
 
 @final
@@ -77,6 +90,20 @@ class FlagsChanged:
 
 @final
 @dataclass(frozen=True, slots=True)
+class AnnotationsChanged:
+    """Somebody else has changed annotations of a message: the entries, as "/comment" (RFC 5257 section 4.4).
+
+    A server tells it after `select` with `annotate`; the UID is None if it is not known, the
+    sequence number after ENABLE UIDONLY.
+    """
+
+    sequence_number: int | None
+    uid: int | None
+    entries: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class MailboxChanged:
     """Something else has changed, of this mailbox or of another one; `data` is the response that says so."""
 
@@ -91,10 +118,30 @@ class Alert:
     text: str
 
 
-Update: TypeAlias = NewMessages | Expunged | Vanished | FlagsChanged | MailboxChanged | Alert
+@final
+@dataclass(frozen=True, slots=True)
+class NotificationsStopped:
+    """The server tells no more of what NOTIFY has asked for: it was too much (RFC 5465 section 5.8)."""
 
-News: TypeAlias = Update | ExistsData
-"""What a response that answers no command says; EXISTS stands for new messages whose UIDs are not known."""
+    text: str = ""
+
+
+Update: TypeAlias = (
+    NewMessages
+    | Expunged
+    | Vanished
+    | FlagsChanged
+    | AnnotationsChanged
+    | MailboxChanged
+    | NotificationsStopped
+    | Alert
+)
+
+News: TypeAlias = Update | ExistsData | FetchData
+"""What a response that answers no command says.
+
+EXISTS stands for new messages whose UIDs are not known, FETCH for what may be one, under NOTIFY.
+"""
 
 
 def news_of(event: object, view: MailboxView | None) -> News | None:
@@ -102,21 +149,36 @@ def news_of(event: object, view: MailboxView | None) -> News | None:
     return _NEWS.get(type(event), _changed)(event, view)
 
 
-def _flags_changed(event: object, view: MailboxView | None) -> News | None:
+def flags_changed(event: object, view: MailboxView | None) -> FlagsChanged | None:
+    """Return what FETCH says of flags, None if it says nothing."""
     data = cast(FetchData, event)
     flags = data.get(FLAGS)
     if flags is None:
         return None
+    return FlagsChanged(_number_of(data), _uid_of(data, view), flags)
+
+
+def _uid_of(data: FetchData, view: MailboxView | None) -> int | None:
     uid = data.get(UID)
-    if uid is None and view is not None:
-        uid = view.uid(data.sequence_number)
-    return FlagsChanged(data.sequence_number, uid, flags)
+    return view.uid(data.sequence_number) if uid is None and view is not None else uid
 
 
-def _flags_changed_by_uid(event: object, _view: MailboxView | None) -> News | None:
-    data = cast(UIDFetchData, event)
+def annotations_changed(data: FetchData, view: MailboxView | None) -> AnnotationsChanged | None:
+    """Return what *data* says of annotations that somebody has changed; None: nothing."""
+    if CHANGED_ANNOTATIONS not in data:
+        return None
+    return AnnotationsChanged(_number_of(data), _uid_of(data, view), data[CHANGED_ANNOTATIONS])
+
+
+def abridged(data: FetchData) -> FetchData:
+    """Return *data*, which has a UID, with nothing but that and its flags."""
     flags = data.get(FLAGS)
-    return None if flags is None else FlagsChanged(None, data.uid, flags)
+    return type(data)(data.number, UID.answer(data.uid), *(() if flags is None else (FLAGS.answer(flags),)))
+
+
+def _number_of(data: FetchData) -> int | None:
+    """Return the sequence number of the message, None where there are none (RFC 9586)."""
+    return None if isinstance(data, UIDFetchData) else data.number
 
 
 def _expunged(event: object, view: MailboxView | None) -> News | None:
@@ -129,8 +191,10 @@ def _vanished(event: object, _view: MailboxView | None) -> News | None:
     return None if vanished.is_earlier else Vanished(vanished.uids)
 
 
-def _alert(event: object, _view: MailboxView | None) -> News | None:
-    return Alert(cast(StatusResponse, event).text)
+def _said(event: object, _view: MailboxView | None) -> News | None:
+    status = cast(StatusResponse, event)
+    kind = NotificationsStopped if status.code == NOTIFICATIONOVERFLOW else Alert
+    return kind(status.text)
 
 
 def _exists(event: object, _view: MailboxView | None) -> News | None:
@@ -146,8 +210,8 @@ def _nothing(_event: object, _view: MailboxView | None) -> News | None:
 
 
 _NEWS: Final[dict[type, Callable[[object, MailboxView | None], News | None]]] = {
-    FetchData: _flags_changed,
-    UIDFetchData: _flags_changed_by_uid,
+    FetchData: flags_changed,
+    UIDFetchData: flags_changed,
     ExpungeData: _expunged,
     VanishedData: _vanished,
     ExistsData: _exists,
@@ -155,6 +219,6 @@ _NEWS: Final[dict[type, Callable[[object, MailboxView | None], News | None]]] = 
     CapabilityData: _nothing,
     EnabledData: _nothing,
     UnreadResponse: _nothing,
-    **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), _alert),
+    **dict.fromkeys((Ok, No, Bad, Bye, PreAuth), _said),
 }
 """Kind of response -> what it says, if it answers no command; `MailboxChanged` for one that is not here."""

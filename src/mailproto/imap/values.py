@@ -19,6 +19,7 @@ __all__ = [
     "Omitted",
     "Streamed",
     "Value",
+    "check_ncontent",
     "check_octets",
     "check_value",
     "nesting",
@@ -79,6 +80,13 @@ class Message:
 
     def __repr__(self) -> str:
         return f"Message({len(self.text)} octets, {len(self.literals)} literals)"
+
+
+def check_ncontent(value: Content | None) -> Content | None:
+    """Return *value* if it is octets, NUL among them too, or what stands for them, or None for NIL."""
+    if value is not None and not isinstance(value, bytes | Streamed | Omitted):
+        raise LocalProtocolError(f"expected a value as bytes, got {type(value).__name__}")
+    return value
 
 
 def check_octets(octets: bytes, name: str) -> None:

@@ -21,10 +21,10 @@ from mailproto.imap.codes import (
     UIDValidityCode,
     UnseenCode,
 )
+from mailproto.imap.ext.annotate import AnnotationsCode
 from mailproto.imap.ext.condstore import NOMODSEQ, HighestModSeqCode
 from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.ext.qresync import VanishedData
-from mailproto.imap.fetch import UID
 from mailproto.imap.responses import (
     ExistsData,
     ExpungeData,
@@ -41,6 +41,9 @@ __all__ = ["MailboxView", "NumberMap"]
 MAX_RUNS: Final = 1_024
 """Runs of neighbouring numbers that a map keeps: scattered ones beyond it are forgotten, not wrong."""
 
+MAX_RUN: Final = 16_384
+"""Numbers in one run; what is told or expunged in the middle moves no more than these."""
+
 MAX_UID: Final = 2**32 - 1
 
 
@@ -56,6 +59,10 @@ class _Run:
     @property
     def end(self) -> int:
         return self.first + len(self.uids)
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.uids) < MAX_RUN
 
 
 def _first(run: _Run) -> int:
@@ -79,9 +86,14 @@ def _without(uids: array[int], gone: Ranges) -> array[int] | None:
     return kept
 
 
+def _may_join(run: _Run, first: int, uids: array[int]) -> bool:
+    """Whether *uids*, from the number *first* on, are the neighbours of *run* and fit into it."""
+    return run.end == first and len(run.uids) + len(uids) <= MAX_RUN
+
+
 def _append(runs: list[_Run], first: int, uids: array[int]) -> None:
-    """Add a run behind *runs*, or to the last one if they are neighbours."""
-    if runs and runs[-1].end == first:
+    """Add a run behind *runs*, or to the last one if they are neighbours and fit."""
+    if runs and _may_join(runs[-1], first, uids):
         runs[-1].uids.extend(uids)
     else:
         run = _Run(first, uids[0])
@@ -134,6 +146,7 @@ class NumberMap:
         if (
             last is not None
             and sequence_number == last.first + len(last.uids)
+            and last.has_room
             and last.uids[-1] < uid <= MAX_UID
         ):
             # What a FETCH of many messages brings, one after the other.
@@ -157,19 +170,22 @@ class NumberMap:
     def _insert(
         self, index: int, before: _Run | None, after: _Run | None, sequence_number: int, uid: int
     ) -> None:
-        if before is not None and before.end == sequence_number:
+        if before is not None and before.end == sequence_number and before.has_room:
             before.uids.append(uid)
             self._join(index)
-        elif after is not None and after.first == sequence_number + 1:
+        elif after is not None and after.first == sequence_number + 1 and after.has_room:
             after.uids.insert(0, uid)
             after.first = sequence_number
         elif len(self._runs) < MAX_RUNS:
             self._runs.insert(index + 1, _Run(sequence_number, uid))
 
     def _join(self, index: int) -> None:
-        """Make one run of that at *index* and the next one, if they are neighbours now."""
-        if 0 <= index < len(self._runs) - 1 and self._runs[index].end == self._runs[index + 1].first:
-            self._runs[index].uids.extend(self._runs[index + 1].uids)
+        """Make one run of that at *index* and the next one, if they are neighbours now and fit."""
+        if not 0 <= index < len(self._runs) - 1:
+            return
+        after = self._runs[index + 1]
+        if _may_join(self._runs[index], after.first, after.uids):
+            self._runs[index].uids.extend(after.uids)
             del self._runs[index + 1]
 
     def expunge(self, sequence_number: int) -> None:
@@ -237,14 +253,16 @@ class MailboxView:
     keywords can be made. `listing` is the LIST response that IMAP4rev2 sends with SELECT: it has the name
     that the server gives the mailbox (RFC 9051 section 6.3.2). `mailbox_id` is the object identifier of RFC
     8474. `expunged_uid` is that of the last EXPUNGE, if it was known. `highest_mod_seq` is as HIGHESTMODSEQ
-    told it last (RFC 7162); `has_mod_seqs` is False after NOMODSEQ, None while nothing was said. The
-    connection keeps it; applications only read.
+    told it last (RFC 7162); `has_mod_seqs` is False after NOMODSEQ, None while nothing was said.
+    `annotations` is what ANNOTATIONS said of the mailbox (RFC 5257). The connection keeps it; applications
+    only read.
 
     After ENABLE UIDONLY (RFC 9586) no response tells a sequence number: `numbers` stays empty, so `uid` and
     `sequence_number` return None. The counts stay right: EXISTS comes, and VANISHED lowers it.
     """
 
     __slots__ = (
+        "annotations",
         "exists",
         "expunged_uid",
         "flags",
@@ -267,6 +285,7 @@ class MailboxView:
         self.mailbox: str = mailbox
         self.is_read_only: bool = is_read_only
         self.listing: ListData | None = None
+        self.annotations: AnnotationsCode | None = None
         self.mailbox_id: str | None = None
         self.exists: int | None = None
         self.expunged_uid: int | None = None
@@ -291,7 +310,8 @@ class MailboxView:
 
     def known_uid(self, data: FetchData) -> int | None:
         """Return the UID of the message that *data* is about, or None if nothing told it."""
-        return data.uid if UID in data else self.numbers.uid(data.number)
+        uid = data.known_uid
+        return self.numbers.uid(data.number) if uid is None else uid
 
     def feed(self, response: Response) -> None:
         """Take in what *response* says of the mailbox."""
@@ -301,8 +321,9 @@ class MailboxView:
 
 
 def _fetch(view: MailboxView, response: FetchData) -> None:
-    if UID in response:
-        view.numbers.put(response.sequence_number, response.uid)
+    uid = response.known_uid
+    if uid is not None:
+        view.numbers.put(response.sequence_number, uid)
 
 
 def _exists(view: MailboxView, response: ExistsData) -> None:
@@ -364,6 +385,10 @@ def _mailbox_id(view: MailboxView, code: MailboxIDCode) -> None:
     view.mailbox_id = code.object_id
 
 
+def _annotations(view: MailboxView, code: AnnotationsCode) -> None:
+    view.annotations = code
+
+
 def _permanent_flags(view: MailboxView, code: PermanentFlagsCode) -> None:
     view.permanent_flags = code.flags
 
@@ -400,6 +425,7 @@ _UPDATES_BY_CODE: Final[dict[type[ResponseCode] | type[None], Callable[[MailboxV
     UnseenCode: _unseen,
     PermanentFlagsCode: _permanent_flags,
     MailboxIDCode: _mailbox_id,
+    AnnotationsCode: _annotations,
     HighestModSeqCode: _highest_mod_seq,
     SimpleCode: _simple,
 }

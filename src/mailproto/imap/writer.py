@@ -243,6 +243,15 @@ class Writer:
         else:
             self.message(content)
 
+    def ncontent(self, content: Content | None) -> None:
+        """Write `nstring / literal8`: only octets with NUL need the latter."""
+        if content is None:
+            self.nstring(None)
+        elif isinstance(content, bytes) and b"\0" in content:
+            self.message8(content)
+        else:
+            self.content(content)
+
     def value(self, value: Value) -> None:
         """Write a generic value that `check_value` has checked."""
         if value is None:

@@ -348,18 +348,15 @@ def _walk(root: BodyStructure) -> Iterator[tuple[str, BodyStructure]]:
         prefix, number, part = waiting.pop()
         yield number, part
         if isinstance(part, MultiPart):
-            inside = [_numbered(f"{prefix}{n}", child) for n, child in enumerate(part.parts, 1)]
-            waiting.extend(reversed(inside))
+            waiting += [(f"{prefix}{n}.", f"{prefix}{n}", child) for n, child in enumerate(part.parts, 1)][
+                ::-1
+            ]
         elif isinstance(part, MessagePart):
             waiting.append(_numbered_body(prefix, part.body))
-
-
-def _numbered(number: str, part: BodyStructure) -> tuple[str, str, BodyStructure]:
-    return f"{number}.", number, part
 
 
 def _numbered_body(prefix: str, body: BodyStructure) -> tuple[str, str, BodyStructure]:
     """Number the body of a message (RFC 3501 section 6.4.5): a multipart's parts count on, others are 1."""
     if isinstance(body, MultiPart):
         return prefix, f"{prefix}TEXT", body
-    return _numbered(f"{prefix}1", body)
+    return f"{prefix}1.", f"{prefix}1", body

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any, Final, final
 
-from mailproto._connection import Endpoint
+from mailproto._connection import FallibleEndpoint
 from mailproto._secret import Secret
 from mailproto.address import Path
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
@@ -80,7 +80,7 @@ def domain_of(rcpt: Rcpt) -> str | None:
 
 
 @final
-class SMTPClientConnection(Endpoint[ClientEvent]):
+class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
     """Commands in, replies out: `send_command`, `next_event`, `data_to_send`.
 
     The first event is the greeting. After a 354, `wants` is BODY until `end_body`; behind a BDAT until as

@@ -415,6 +415,7 @@ _CONDITIONS: Final = {
     "PRDR": ((None, Condition.PRDR),),
 }
 _NO_CONDITIONS: Final[frozenset[Condition]] = frozenset()
+_SPACE: Final = 0x20
 
 
 def parse_sasl_response(line: bytes) -> SASLResponse:
@@ -486,7 +487,7 @@ def _match_path_after(
             path, end, defects = _match_lenient_path(line, at, defects, offset)
     except AddressError as error:
         raise CommandSyntaxError("malformed path", enhanced_code="5.1.7", offset=error.offset) from None
-    if line[end : end + 1] not in (b"", b" "):
+    if end < len(line) and line[end] != _SPACE:
         raise CommandSyntaxError("expected a space behind the path", offset=end)
     return path, end, defects
 

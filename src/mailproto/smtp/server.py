@@ -90,6 +90,7 @@ _WANTS_DATA: Final = Wants.DATA
 _WANTS_REPLY: Final = Wants.REPLY
 
 _DEFAULT_LIMITS: Final = SMTPLimits()
+_INTERMEDIATE: Final = 300
 _SERVICE_CLOSING: Final = 421
 _NO_MAIL: Final = 521
 
@@ -299,7 +300,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     @property
     def wants(self) -> Wants:
         """Why `next_event` returned None: REPLY when `send_reply` is due, the greeting included."""
-        if self._failure is not None or self._state is _CLOSED:
+        if self._state is _CLOSED:
             return _WANTS_CLOSED
         if self._replies_due:
             return _WANTS_REPLY
@@ -311,11 +312,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
         While it is not the client's turn, those for which it may leave unread what it was sent.
         """
-        limits = self.limits
-        if self._replies_due or self._state is _CLOSED or self._failure is not None:
-            return limits.write_timeout
-        is_body = self._state is _BODY or type(self._rest) is _Chunk
-        return limits.body_timeout if is_body else limits.command_timeout
+        state = self._state
+        if self._replies_due or state is _CLOSED:
+            return self.limits.write_timeout
+        if state is _BODY or type(self._rest) is _Chunk:
+            return self.limits.body_timeout
+        return self.limits.command_timeout
 
     @property
     def max_buffered(self) -> int:
@@ -347,6 +349,18 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         )
         return ehlo_reply(self._rows, offer, first)
 
+    def next_event(self) -> ServerEvent | None:
+        """Return the next event, or None: `wants` says why. It never raises: what is wrong is an event."""
+        if self._replies_due:
+            return None
+        if self._input.size or self._rest is not None or self._state is _ENDED:
+            event = _READERS[self._state](self)
+            if event is not None:
+                self._progress += 1
+                return event
+        # Most often: all that has come is answered.
+        return self._lost() if self._eof and self._state is not _CLOSED else None
+
     def send_reply(self, reply: Reply) -> None:
         """Queue *reply* to what `next_event` gave last, or the greeting; its code decides the next state.
 
@@ -358,14 +372,17 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             self._require_closing(code)
             state: State | None = _CLOSED
         else:
-            state = self._row.after(code)
+            row = self._row
+            state = row.positive if code < _INTERMEDIATE else row.after(code)
         if state is None:
             raise LocalProtocolError(f"{self._name_of_pending()}: {code} is no answer to it")
         octets = reply.serialize()
         if len(octets) > self.limits.max_reply_line:
             self._check_long_reply(octets)
         self._queue(octets)
-        self._answered(reply, state)
+        pending = self._pending
+        _NOTES[type(pending)](self, pending, reply)
+        self._answered(state)
 
     def _check_long_reply(self, octets: bytes) -> None:
         # A challenge may be longer than any other reply (RFC 4954 section 4).
@@ -380,7 +397,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         They stand for *replies* of the replies that are due, and have the effect of the reply that they can
         be read as; if they are none, the session goes on as after a refusal.
         """
-        if self._failure is not None or self._state is _CLOSED:
+        if self._state is _CLOSED:
             raise LocalProtocolError("the connection is closed")
         self._queue(octets)
         reply = _read_reply(octets)
@@ -389,15 +406,16 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             state = _CLOSED if reply.code == _SERVICE_CLOSING else self._row.after(reply.code)
         for _ in range(min(replies, self._replies_due)):
             if reply is None or state is None:
-                self._answered(None, self._state if self._pending is None else self._row.negative)
+                self._answered(self._state if self._pending is None else self._row.negative)
             else:
-                self._answered(reply, state)
+                _NOTES[type(self._pending)](self, self._pending, reply)
+                self._answered(state)
 
     def receive_data(self, data: bytes) -> None:
         """Buffer *data*; in the clear behind STARTTLS it is dropped and counted in `dropped`."""
         if self._state is _TLS:
             self.dropped += len(data)
-        elif self._failure is None and not self._eof:
+        elif not self._eof:
             self._input.feed(data)
 
     def tls_started(self) -> None:
@@ -424,7 +442,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._replies_due = 0
 
     def _require_closing(self, code: int) -> None:
-        if self._failure is not None or self._state is _CLOSED:
+        if self._state is _CLOSED:
             raise LocalProtocolError("reply: the connection is closed")
         if code != _SERVICE_CLOSING:
             raise LocalProtocolError(f"reply: no command waits for {code}")
@@ -432,11 +450,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _name_of_pending(self) -> str:
         return "greeting" if self._pending is None else self._pending.name
 
-    def _answered(self, reply: Reply | None, state: State) -> None:
-        """Count one reply, None if it cannot be read, and go on to *state* after the last."""
-        if reply is not None:
-            pending = self._pending
-            _NOTES[type(pending)](self, pending, reply)
+    def _answered(self, state: State) -> None:
+        """Count one reply and go on to *state* after the last."""
         self._progress += 1
         due = self._replies_due = 0 if state is _CLOSED else self._replies_due - 1
         if due:
@@ -512,18 +527,6 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         lines = () if isinstance(hello, Helo) else reply.lines[1:]
         self._offered = offered_in(self._rows, lines)
 
-    def _next_event(self) -> ServerEvent | None:
-        if self._replies_due:
-            return None
-        if not self._input.size and self._rest is None and self._state is not _ENDED:
-            # Most often: all that has come is answered.
-            event = None
-        else:
-            event = _READERS[self._state](self)
-        if event is None and self._eof and self._state is not _CLOSED:
-            return self._lost()
-        return event
-
     def _drop(self) -> None:
         """Keep nothing that comes after the end."""
         self._input.clear()
@@ -531,13 +534,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _lost(self) -> ConnectionLost:
         clean = not self._input.size and self._rest is None and self._state in (State.START, State.READY)
         self.abort()
+        self._progress += 1
         return ConnectionLost(clean)
 
     def _next_of_line(self) -> ServerEvent | None:
         if self._rest is not None:
             return self._read_rest(self._rest)
-        if not self._input.size:
-            return None
         line = self._input.take_line()
         if not line:
             return self._wait_for_line_end()

@@ -57,7 +57,7 @@ from mailproto.wants import Wants
 
 __all__ = ["HandlerFailed", "Report", "Service", "serve"]
 
-_CLOSED: Final = Wants.CLOSED
+_CLOSED: Final = State.CLOSED
 _RECEIVE: Final = Receive()
 _FLUSH: Final = Flush()
 _DISCARDING_SINK: Final = DiscardingSink()
@@ -327,7 +327,7 @@ class _Server:
         while True:
             event = conn.next_event()
             if event is None:
-                if conn.wants is _CLOSED:
+                if conn.state is _CLOSED:
                     return
                 # Receive flushes first.
                 yield _RECEIVE

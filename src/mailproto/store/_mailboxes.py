@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from mailproto.flow import Call, Flow
+from mailproto.imap.capability import Capabilities
 from mailproto.imap.codes import (
     CANNOT,
     NONEXISTENT,
@@ -28,6 +29,7 @@ from mailproto.imap.commands import (
     Unsubscribe,
 )
 from mailproto.imap.commands import Status as StatusCommand
+from mailproto.imap.ext.appendlimit import append_limit
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.flags import SEEN, SYSTEM_FLAGS, WILDCARD
 from mailproto.imap.responses import (
@@ -221,16 +223,17 @@ def _count_recent(changes: Changes) -> int:
     return sum(1 for info in changes.messages if info.uid >= first)
 
 
-_STATUS: Final[dict[str, Callable[[Changes], int]]] = {
-    "MESSAGES": lambda changes: len(changes.messages),
-    "RECENT": _count_recent,
-    "UIDNEXT": lambda changes: changes.uid_next,
-    "UIDVALIDITY": lambda changes: changes.uid_validity,
-    "UNSEEN": lambda changes: sum(1 for info in changes.messages if SEEN not in info.flags),
+_STATUS: Final[dict[str, Callable[[Changes, Capabilities], int | None]]] = {
+    "APPENDLIMIT": lambda changes, offered: append_limit(offered),
+    "MESSAGES": lambda changes, offered: len(changes.messages),
+    "RECENT": lambda changes, offered: _count_recent(changes),
+    "UIDNEXT": lambda changes, offered: changes.uid_next,
+    "UIDVALIDITY": lambda changes, offered: changes.uid_validity,
+    "UNSEEN": lambda changes, offered: sum(1 for info in changes.messages if SEEN not in info.flags),
 }
 """The items of STATUS; an extension adds its own."""
 
-_WITHOUT_MESSAGES: Final = frozenset({"UIDNEXT", "UIDVALIDITY"})
+_WITHOUT_MESSAGES: Final = frozenset({"APPENDLIMIT", "UIDNEXT", "UIDVALIDITY"})
 
 
 def status(context: Context, conn: IMAPServerConnection, command: StatusCommand) -> Flow[Status]:
@@ -241,5 +244,6 @@ def status(context: Context, conn: IMAPServerConnection, command: StatusCommand)
     name = canonical_name(command.mailbox)
     since = NOTHING_SINCE if _WITHOUT_MESSAGES.issuperset(command.items) else 0
     changes: Changes = yield Call(context.store.changes, (name, since), context.store)
-    conn.send(StatusData(name, tuple((item, _STATUS[item](changes)) for item in command.items)))
+    values = tuple((item, _STATUS[item](changes, conn.capabilities)) for item in command.items)
+    conn.send(StatusData(name, values))
     return Ok("STATUS completed")

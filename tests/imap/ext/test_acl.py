@@ -90,7 +90,7 @@ def test_rights_are_a_set_in_any_order_and_form() -> None:
     assert parse_octets(b"a SETACL x y {3}\r\n-wr\r\n") == SetACL(
         "x", "y", right_set(["r", "w"]), StoreAction.REMOVE
     )
-    assert [*RIGHTS] == [*"lrswipkxtecda"]
+    assert [*RIGHTS] == [*"lrswipkxtecdan"]
 
 
 @pytest.mark.parametrize(

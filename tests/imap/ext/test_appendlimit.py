@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,11 +13,16 @@ from mailproto.errors import IMAPStatusError, ItemMissing, LocalProtocolError, O
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.codec import parse_responses, serialize
 from mailproto.imap.codes import TOOBIG
-from mailproto.imap.commands import Status
+from mailproto.imap.commands import Append, TaggedCommand
+from mailproto.imap.events import InvalidCommand
 from mailproto.imap.ext.appendlimit import append_limit
+from mailproto.imap.ext.catenate import URLPart
 from mailproto.imap.responses import StatusData
-from mailproto.imap.status import No
-from support_imap_ext import check_code, check_refused, check_response, check_status_items, defects_of
+from mailproto.imap.status import No, Ok
+from mailproto.limits import IMAPLimits
+from support_imap import feed, selected_server
+from support_imap_ext import check_code, check_response, check_status_items, defects_of
+from support_imap_scripts import ADAPTERS, converse
 
 
 @pytest.mark.parametrize("limit", [None, 0, 257890, 2**32 - 1])
@@ -64,7 +74,54 @@ def test_round_trip(limit: int | None) -> None:
 
 @pytest.mark.parametrize("offered", ["APPENDLIMIT", "APPENDLIMIT=500"])
 def test_a_server_refuses_what_it_does_not_offer(offered: str) -> None:
-    check_refused(Status("x", ("APPENDLIMIT",)), offered)
+    for names, is_refused in (("IDLE", True), (offered, False)):
+        server = selected_server(IMAPLimits(max_append=0), capabilities=["IMAP4rev1", names])
+        (event,) = feed(server, b"a STATUS x (APPENDLIMIT)\r\n")
+        assert isinstance(event, InvalidCommand) is is_refused
+
+
+def test_a_server_says_and_refuses_what_is_too_large() -> None:
+    server = selected_server(IMAPLimits(max_append=10), capabilities=["IMAP4rev1", "LITERAL+"])
+    assert append_limit(server.capabilities) == 10
+    (event,) = feed(server, b"a APPEND x {10+}\r\n0123456789\r\n")
+    assert event == TaggedCommand("a", Append("x", b"0123456789"))
+    server.complete("a", Ok())
+    (event,) = feed(server, b"b APPEND x {11+}\r\n0123456789a\r\n")
+    assert isinstance(event, InvalidCommand)
+    assert event.status == No("expected a message of at most 10 octets", TOOBIG)
+
+
+FILE = b"0123456789a"
+TOO_LARGE: list[tuple[str, Callable[[Any], Any]]] = [
+    ("APPEND", lambda imap: imap.append("x", FILE)),
+    ("APPEND", lambda imap: imap.append("x", FILE, binary=True)),
+    ("APPEND", lambda imap: imap.append("x", io.BytesIO(FILE))),
+    ("APPEND", lambda imap: imap.append("x", [FILE], size=11)),
+    ("APPEND", lambda imap: imap.append_messages("x", [b"small", FILE])),
+    ("APPEND", lambda imap: imap.catenate("x", [b"012345", URLPart("/x"), b"6789a"])),
+    ("REPLACE", lambda imap: imap.replace(1, "x", FILE)),
+    ("UID REPLACE", lambda imap: imap.uid_replace(1, "x", FILE)),
+]
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize(("command", "call"), TOO_LARGE)
+def test_a_client_sends_no_message_that_is_too_large(
+    adapter: str, command: str, call: Callable[[Any], Any]
+) -> None:
+    names = "APPENDLIMIT=10 BINARY CATENATE MULTIAPPEND REPLACE"
+    reason = f"{command}: the message has 11 octets, the server takes 10 (APPENDLIMIT)"
+    with pytest.raises(LocalProtocolError, match=re.escape(reason)):
+        converse(adapter, names, [], call)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("offered", ["APPENDLIMIT=11", "APPENDLIMIT", "IDLE"])
+def test_a_client_sends_what_the_server_takes(adapter: str, offered: str) -> None:
+    _, said = converse(
+        adapter, f"{offered} LITERAL+", [b"{tag} OK done\r\n"], lambda imap: imap.append("x", b"")
+    )
+    assert said == [b"APPEND x {0+}"]
 
 
 def test_the_code_of_a_message_that_is_too_large() -> None:

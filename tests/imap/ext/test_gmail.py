@@ -10,7 +10,10 @@ from mailproto.errors import LocalProtocolError
 from mailproto.imap.client_flows import store_action
 from mailproto.imap.codec import parse_responses, serialize
 from mailproto.imap.commands import Command, Fetch, Search, Store, StoreAction, UIDStore, parse_command
+from mailproto.imap.condstore_flows import Stored
 from mailproto.imap.cursor import ParseError
+from mailproto.imap.events import InvalidCommand
+from mailproto.imap.ext.condstore import MODSEQ, ChangedSince, UnchangedSince
 from mailproto.imap.ext.gmail import (
     X_GM_LABELS,
     X_GM_MSGID,
@@ -25,11 +28,14 @@ from mailproto.imap.ext.gmail import (
 from mailproto.imap.fetch import FetchItem
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.items_flows import store_labels, uid_store_labels
+from mailproto.imap.parameters import UnknownParameter
 from mailproto.imap.pipelining import conflict
 from mailproto.imap.responses import Response
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import SequenceSet, UIDSet
+from support_imap import feed, selected_server
 from support_imap_ext import check_items, check_key, check_refused, check_response, defects_of
+from support_imap_scripts import ADAPTERS, converse
 from support_imap_strategies import gmail_labels
 from support_imap_wire import command_octets, frame, parse_octets
 from support_inbox import Line
@@ -69,6 +75,25 @@ COMMANDS: list[tuple[bytes, Command]] = [
         UIDStoreLabels(UIDSet("1:*"), StoreAction.REMOVE, frozenset({"\\Inbox", "\\Trash"}), silent=True),
     ),
     (b"STORE 1 X-GM-LABELS ()", StoreLabels(ONE, StoreAction.REPLACE, frozenset())),
+    (
+        b"STORE 1:* (UNCHANGEDSINCE 5) +X-GM-LABELS.SILENT (foo)",
+        StoreLabels(
+            SequenceSet("1:*"),
+            StoreAction.ADD,
+            frozenset({"foo"}),
+            silent=True,
+            modifiers=(UnchangedSince(5),),
+        ),
+    ),
+    (
+        b"UID STORE $ (UNCHANGEDSINCE 0 X (1 (2))) X-GM-LABELS (a)",
+        UIDStoreLabels(
+            UIDSet("$"),
+            StoreAction.REPLACE,
+            frozenset({"a"}),
+            modifiers=(UnchangedSince(0), UnknownParameter("X", (1, (2,)))),
+        ),
+    ),
     (b"STORE 1 +FLAGS (x)", Store(ONE, StoreAction.ADD, frozenset({"x"}))),
     (
         b"UID STORE 1 FLAGS (X-GM-LABELS)",
@@ -133,6 +158,10 @@ def test_what_cannot_be_read_is_a_defect(wire: bytes) -> None:
         b"STORE 1 +X-GM-LABELS (a",
         b"STORE 0 +X-GM-LABELS (a)",
         b"STORE 1 X-GM-LABELS.LOUD (a)",
+        b"STORE 1 X-GM-LABEL (a)",
+        b"STORE 1 () X-GM-LABELS (a)",
+        b"STORE 1 (UNCHANGEDSINCE) X-GM-LABELS (a)",
+        b"STORE 1 (UNCHANGEDSINCE 1 UNCHANGEDSINCE 2) X-GM-LABELS (a)",
         b"SEARCH X-GM-MSGID x",
         b"SEARCH X-GM-MSGID 99999999999999999999",
         b"SEARCH X-GM-LABELS",
@@ -158,6 +187,7 @@ ATTACKS: list[Callable[[], object]] = [
     lambda: StoreLabels(ONE, "+", frozenset()),  # type: ignore[arg-type]  # the mistake
     lambda: StoreLabels(UIDSet("1"), StoreAction.ADD, frozenset()),  # type: ignore[arg-type]  # the mistake
     lambda: UIDStoreLabels(UIDSet(), StoreAction.ADD, frozenset()),
+    lambda: StoreLabels(ONE, StoreAction.ADD, frozenset(), modifiers=(ChangedSince(5),)),
     lambda: store_action("+FLAGS", "X-GM-LABELS"),
 ]
 
@@ -190,6 +220,13 @@ def test_a_server_refuses_what_it_does_not_offer(command: Command) -> None:
     check_refused(command, "X-GM-EXT-1")
 
 
+@pytest.mark.parametrize(("offered", "is_refused"), [("X-GM-EXT-1", True), ("X-GM-EXT-1 CONDSTORE", False)])
+def test_a_server_refuses_modifiers_that_it_does_not_offer(offered: str, is_refused: bool) -> None:
+    server = selected_server(capabilities=["IMAP4rev1", *offered.split()])
+    (event,) = feed(server, command_octets(COMMANDS[3][1]))
+    assert isinstance(event, InvalidCommand) is is_refused
+
+
 def test_which_commands_may_be_in_flight_together() -> None:
     labels, silent = COMMANDS[0][1], StoreLabels(ONE, StoreAction.ADD, frozenset({"foo"}), silent=True)
     flags = Store(ONE, StoreAction.ADD, frozenset({"x"}))
@@ -212,3 +249,33 @@ def test_a_client_changes_labels() -> None:
     assert line.sent() == [b"A3 UID STORE 7:9 -X-GM-LABELS.SILENT (a b)"]
     line.feed(b"A3 OK done")
     assert task.result == ()
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_client_changes_labels_of_what_did_not_change(adapter: str) -> None:
+    stored, said = converse(
+        adapter,
+        "X-GM-EXT-1 CONDSTORE",
+        [b"* 2 FETCH (X-GM-LABELS (a) MODSEQ (9))\r\n{tag} OK [MODIFIED 3] some\r\n"],
+        lambda imap: imap.store_labels_unchanged("2:3", 5, "+X-GM-LABELS", "a"),
+    )
+    answer = FetchData(2, X_GM_LABELS.answer(frozenset({"a"})), MODSEQ.answer(9))
+    assert stored == Stored((answer,), SequenceSet("3"))
+    assert said == [b"STORE 2:3 (UNCHANGEDSINCE 5) +X-GM-LABELS (a)"]
+    stored, said = converse(
+        adapter,
+        "X-GM-EXT-1 CONDSTORE",
+        [b"* 2 FETCH (UID 20 MODSEQ (9))\r\n{tag} OK [MODIFIED 30] some\r\n"],
+        lambda imap: imap.uid_store_labels_unchanged([20, 30], 5, "-X-GM-LABELS", ["a"], silent=True),
+    )
+    assert stored.modified == UIDSet("30")
+    assert [message.uid for message in stored.messages] == [20]
+    assert said == [b"UID STORE 20,30 (UNCHANGEDSINCE 5) -X-GM-LABELS.SILENT (a)"]
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_client_sends_no_modifier_that_is_not_offered(adapter: str) -> None:
+    with pytest.raises(LocalProtocolError, match="needs CONDSTORE, which is not offered"):
+        converse(
+            adapter, "X-GM-EXT-1", [], lambda imap: imap.store_labels_unchanged(1, 5, "X-GM-LABELS", "a")
+        )

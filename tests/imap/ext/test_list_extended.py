@@ -269,6 +269,19 @@ def test_a_client_lists_with_what_it_wants(adapter: str) -> None:
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize(("offered", "rights"), [("", "lrkxtecd"), ("RIGHTS=kxte", "lrkxte")])
+def test_old_rights_are_left_out_as_of_myrights(adapter: str, offered: str, rights: str) -> None:
+    (one,), _ = converse(
+        adapter,
+        f"LIST-EXTENDED LIST-MYRIGHTS ACL {offered}",
+        [b'* LIST () "." x\r\n* MYRIGHTS x lrkxtecd\r\n{tag} OK done\r\n'],
+        lambda imap: imap.list_extended("x", returning=["MYRIGHTS"]),
+        selected=False,
+    )
+    assert one.get(MyRightsData) == MyRightsData("x", frozenset(rights))
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
 def test_a_client_lists_all(adapter: str) -> None:
     found, said = converse(
         adapter,

@@ -340,7 +340,7 @@ def test_large_values_stream_to_a_client() -> None:
 
 def test_no_value_streams_behind_much_text() -> None:
     long = b"/" + b"a" * 70_000
-    client = logged_in_client(limits=IMAPLimits(max_inline_literal=3, max_line=100_000))
+    client = logged_in_client(limits=IMAPLimits(max_inline_literal=3))
     (data,) = feed(client, b"* METADATA x (" + long + b" {5}\r\nabcde)\r\n")
     assert isinstance(data, MetadataData)
     assert data.values == ((long.decode(), Omitted(5)),)

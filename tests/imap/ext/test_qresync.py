@@ -254,6 +254,34 @@ def test_a_client_resynchronizes(adapter: str) -> None:
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
+def test_without_known_uids_all_that_is_told_counts(adapter: str) -> None:
+    answer = b"* OK [UIDVALIDITY 7] x\r\n* VANISHED (EARLIER) 2:5\r\n{tag} OK done\r\n"
+    call = enabled(lambda imap: imap.resync("INBOX", 7, 9, is_read_only=True))
+    found, said = converse(adapter, "ENABLE QRESYNC", [ENABLED, answer], call, selected=False)
+    assert said[1] == b"EXAMINE INBOX (QRESYNC (7 9))"
+    assert (found.vanished, found.changed) == (UIDSet("2:5"), ())
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_known_uids_that_are_too_many_for_a_line_are_asked_about_with_their_neighbours(adapter: str) -> None:
+    known = UIDSet.of((*range(1, 20_000, 2), *range(30_001, 30_009, 2)))
+    answer = (
+        b"* OK [UIDVALIDITY 7] x\r\n* VANISHED (EARLIER) 2:5,30002:30003\r\n"
+        b"* 1 FETCH (UID 7 FLAGS ())\r\n* 2 FETCH (UID 8 FLAGS ())\r\n{tag} OK done\r\n"
+    )
+    found, said = converse(
+        adapter,
+        "ENABLE QRESYNC",
+        [ENABLED, answer],
+        enabled(lambda imap: imap.resync("INBOX", 7, 9, known)),
+        selected=False,
+    )
+    assert said[1] == b"SELECT INBOX (QRESYNC (7 9 1:19999,30001:30007))"
+    assert found.vanished == UIDSet("3,5,30003")
+    assert [message.uid for message in found.changed] == [7]
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
 def test_a_client_is_told_what_vanished(adapter: str) -> None:
     answers = [
         ENABLED,

@@ -56,7 +56,7 @@ from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.server import IMAPServerConnection
 from mailproto.imap.session_flows import ENABLED_BY_DEFAULT
 from mailproto.imap.status import Bad, Ok
-from mailproto.imap.updates import FlagsChanged, NewMessages, Vanished
+from mailproto.imap.updates import AnnotationsChanged, FlagsChanged, NewMessages, Vanished
 from mailproto.imap.values import Streamed
 from mailproto.limits import IMAPLimits
 from support_imap import client_events, feed, logged_in_client, logged_in_server, now, sent
@@ -551,6 +551,26 @@ def test_updates_while_idling() -> None:
         Vanished(UIDSet("10")),
         NewMessages(UIDSet("14,17"), 4),
     ]
+
+
+def test_changed_annotations_are_told_by_uid() -> None:
+    line = line_by_uid()
+    line.conn.receive_data(b"* 11 UIDFETCH (ANNOTATION (/comment))\r\n")
+    line.session.pump()
+    task = line.start(poll(line.session))
+    line.feed(b"A3 OK done")
+    assert task.result == (AnnotationsChanged(None, 11, ("/comment",)),)
+
+
+def test_what_is_wanted_of_new_messages_is_fetched_by_uid() -> None:
+    line = line_by_uid()
+    line.session.wanted_of_new = (RFC822_SIZE,)
+    task = line.start(poll(line.session))
+    line.feed(b"* 4 EXISTS", b"A3 OK done")
+    line.feed(b"* SEARCH 14", b"A4 OK done")
+    assert line.sent()[-1] == b"A5 UID FETCH 14 (UID RFC822.SIZE)"
+    line.feed(b"* 14 UIDFETCH (RFC822.SIZE 5)", b"A5 OK done")
+    assert task.result == (NewMessages(UIDSet("14"), 4, (UIDFetchData(14, RFC822_SIZE.answer(5)),)),)
 
 
 def test_new_messages_are_told_once() -> None:

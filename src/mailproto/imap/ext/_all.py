@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailproto.imap.ext import (
     acl,
+    annotate,
     appendlimit,
     binary,
     catenate,
@@ -29,6 +30,7 @@ from mailproto.imap.ext import (
     multiappend,
     multisearch,
     namespace,
+    notify,
     objectid,
     partial,
     preview,
@@ -56,6 +58,7 @@ __all__ = ["EXTENSIONS"]
 
 EXTENSIONS = (
     acl,
+    annotate,
     appendlimit,
     binary,
     catenate,
@@ -81,6 +84,7 @@ EXTENSIONS = (
     multiappend,
     multisearch,
     namespace,
+    notify,
     objectid,
     partial,
     preview,

@@ -14,6 +14,7 @@ from typing import ClassVar, Final, Self, TypeAlias, final
 
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap._response import DataResponse, register_response
+from mailproto.imap.capability import Capabilities
 from mailproto.imap.command import Command, parse_text, register_command, text_octets
 from mailproto.imap.commands import MailboxCommand, StoreAction
 from mailproto.imap.cursor import Cursor
@@ -33,6 +34,7 @@ __all__ = [
     "MyRightsData",
     "Rights",
     "SetACL",
+    "known_rights",
     "right_set",
 ]
 
@@ -53,8 +55,9 @@ RIGHTS: Final = {
     "c": "create: k, at some servers of RFC 2086 with x",
     "d": "delete: e and t, at some servers of RFC 2086 with x",
     "a": "administer: SETACL, DELETEACL, GETACL, LISTRIGHTS",
+    "n": "set shared annotations of messages (RFC 5257 section 3.4)",
 }
-"""Each right of RFC 4314 section 2.1 and what it allows, in the order in which rights are written."""
+"""Each right of RFC 4314 section 2.1 and what it allows, and `n`, in the order in which they are written."""
 
 VIRTUAL_RIGHTS: Final[Rights] = frozenset("cd")
 """Rights of RFC 2086, to be ignored where there are those that they stand for (section 2.1.1)."""
@@ -72,6 +75,11 @@ _RIGHTS_CHANGED: Final = re.compile(rb"([+-]?)([a-z0-9]*)\Z")
 def right_set(rights: Iterable[str]) -> Rights:
     """Return *rights*, a string or single characters, as a set. Raises LocalProtocolError."""
     return frozenset(map(_checked_right, rights))
+
+
+def known_rights(rights: Rights, offered: Capabilities) -> Rights:
+    """Return *rights* without the two of RFC 2086, where there are those that they stand for (2.1.1)."""
+    return rights - VIRTUAL_RIGHTS if offered.values("RIGHTS") else rights
 
 
 def _checked_right(right: object) -> str:

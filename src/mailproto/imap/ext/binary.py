@@ -26,7 +26,7 @@ from mailproto.imap.fetch import (
 from mailproto.imap.fetch_data import DATA_READERS, parse_origin, parse_space
 from mailproto.imap.sections import Section, parse_section
 from mailproto.imap.streaming import ITEM_STREAMS
-from mailproto.imap.values import Content, Message, Omitted, Streamed
+from mailproto.imap.values import Content, Message, check_ncontent
 from mailproto.imap.writer import Writer
 
 __all__ = [
@@ -87,8 +87,7 @@ class BinarySection(FetchItem[bytes]):
 
     def answer(self, value: Content | None) -> Answer:
         """Return *value* as the octets of this part, NUL among them; None is NIL, for no such part."""
-        if value is not None and not isinstance(value, bytes | Streamed | Omitted):
-            raise LocalProtocolError(f"expected octets, got {type(value).__name__}")
+        check_ncontent(value)
         origin = None if self.partial is None else self.partial[0]
         return Answer(self.key, BinaryData(self.part, origin, value))
 
@@ -216,9 +215,9 @@ def _read_peek_data(cursor: Cursor) -> tuple[str, ItemData]:
     return _read_data(cursor)
 
 
-DATA_READERS["BINARY"] = _read_data
-DATA_READERS["BINARY.PEEK"] = _read_peek_data
-DATA_READERS["BINARY.SIZE"] = _read_size_data
+DATA_READERS["BINARY["] = _read_data
+DATA_READERS["BINARY.PEEK["] = _read_peek_data
+DATA_READERS["BINARY.SIZE["] = _read_size_data
 
 
 def _streamed(octets: bytes, literals: tuple[Content, ...], size: int) -> BodyItem | None:

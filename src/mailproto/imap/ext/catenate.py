@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, TypeAlias, final
 
 from mailproto.errors import LocalProtocolError
-from mailproto.imap.appending import APPEND_DATA, AppendData, check_content, parse_literal_octets
+from mailproto.imap.appending import APPEND_DATA, AppendData, check_content, parse_literal_octets, size_of
 from mailproto.imap.codes import ResponseCode, register_code
 from mailproto.imap.command import parse_text, text_octets
 from mailproto.imap.cursor import Cursor
@@ -96,6 +96,11 @@ class Catenate(AppendData):
         """The texts that travel in chunks, in order."""
         texts = (part.octets for part in self.parts if isinstance(part, TextLiteral))
         return tuple(octets for octets in texts if isinstance(octets, Streamed))
+
+    @property
+    def size(self) -> int:
+        """How many octets the texts have; the server knows how many the other parts have."""
+        return sum(size_of(part.octets) for part in self.parts if isinstance(part, TextLiteral))
 
     # append-data =/ "CATENATE" SP "(" cat-part *(SP cat-part) ")"
     @classmethod

@@ -6,6 +6,7 @@ is a field of `SearchData`, that of STATUS a property of `StatusData`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal, Self, TypeAlias, cast, final
 
@@ -68,8 +69,20 @@ def _check_or_zero(value: Value) -> None:
     check_mod_seq(value, least=0)
 
 
-def _parse_or_zero(cursor: Cursor) -> Value:
+_NEGATIVE: Final = re.compile(rb"-[0-9]{1,19}(?![0-9])")
+
+
+def _number(cursor: Cursor) -> int:
+    """Read a `mod-sequence-valzer`; a negative one is a defect, and is 0."""
+    start = cursor.position
+    if cursor.accept_match(_NEGATIVE):
+        cursor.defect("a mod-sequence that is not negative", start)
+        return 0
     return cursor.number64()
+
+
+def _parse_or_zero(cursor: Cursor) -> Value:
+    return _number(cursor)
 
 
 register_status_item(
@@ -86,9 +99,9 @@ def _checked(number: int) -> int:
 def _parse_mod_seq(cursor: Cursor) -> int:
     cursor.expect(b"(")
     start = cursor.position
-    number = cursor.number64()
+    number = _number(cursor)
     cursor.expect(b")")
-    if not number:
+    if not number and not cursor.text.startswith(b"-", start):
         cursor.defect("a mod-sequence of 1 or more", start)
     return number
 

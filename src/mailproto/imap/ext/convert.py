@@ -429,7 +429,7 @@ class ConvertedData(DataResponse):
     sequence_number: int
     tag: str
     items: tuple[tuple[str, object], ...]
-    defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+    defects: tuple[Defect, ...] = field(default=(), init=False, compare=False, repr=False)
 
     def __init__(
         self, sequence_number: int, tag: str, items: Iterable[tuple[ConvertItem | str, object]]

@@ -7,22 +7,20 @@ names, in modified UTF-7 on the wire, and system labels such as `\\\\Inbox`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import ClassVar, Final, Self, final
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self, cast, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap import utf7
-from mailproto.imap.command import COMMANDS, Command
-from mailproto.imap.commands import SetCommand, Store, StoreAction, UIDStore
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.fetch import NamedItem, register_item
 from mailproto.imap.flags import FLAG_EXTENSION
 from mailproto.imap.mailbox import name_octets, name_of
-from mailproto.imap.message_commands import SetT
-from mailproto.imap.needs import Need
+from mailproto.imap.message_commands import SetT, StoreActionCommand, register_store
+from mailproto.imap.parameters import Parameters
 from mailproto.imap.search import KeyReader, SearchKey, TextKey, register_key
-from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.sequence import NumberSet, SequenceSet, UIDSet
 from mailproto.imap.writer import Writer
 
 __all__ = [
@@ -192,48 +190,33 @@ class GmailRaw(TextKey):
     capability: ClassVar[str] = CAPABILITY
 
 
-_LABELS_ITEM: Final = re.compile(rb"([+-]?)X-GM-LABELS(\.SILENT)?(?= )", re.IGNORECASE)
-_LABELS_AHEAD: Final = re.compile(rb" [0-9:,*]+ [+-]?X-GM-LABELS[. ]", re.IGNORECASE)
-
-
 @dataclass(frozen=True, slots=True)
-class StoreLabelsCommand(SetCommand[SetT]):
-    """A STORE that changes labels; `silent` asks for no FETCH responses."""
+class StoreLabelsCommand(StoreActionCommand[SetT]):
+    """A STORE that changes labels."""
 
-    action: StoreAction
+    item: ClassVar[str] = X_GM_LABELS.name
+    capability: ClassVar[str] = CAPABILITY
     labels: frozenset[str]
-    silent: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        SetCommand.__post_init__(self)
-        if not isinstance(self.action, StoreAction):
-            raise LocalProtocolError(f"expected a StoreAction, got {type(self.action).__name__}")
+        StoreActionCommand.__post_init__(self)
         object.__setattr__(self, "labels", label_set(self.labels))
 
     @classmethod
-    def parse(cls, cursor: Cursor) -> Self:
-        """Read the set, the item, and one label or a list of them."""
-        numbers = cls._parse_set(cursor)
-        cursor.sp()
-        sign, silent = cursor.expect_match(_LABELS_ITEM, "X-GM-LABELS").groups()
-        cursor.sp()
+    def parse_item(cls, cursor: Cursor, numbers: NumberSet, modifiers: Parameters) -> Self:
+        """Read the item, and one label or a list of them."""
+        action, is_silent = cls._parse_action(cursor)
         labels = _parse_labels(cursor) if cursor.peek() == b"(" else frozenset((_parse_label(cursor),))
-        return cls(numbers, StoreAction(sign.decode("ascii")), labels, silent=silent is not None)
+        return cls(cast("SetT", numbers), action, labels, silent=is_silent, modifiers=modifiers)
 
-    def write(self, writer: Writer) -> None:
-        """Write the set, the item and the labels in parentheses."""
-        self._write_set(writer)
-        suffix = ".SILENT" if self.silent else ""
-        writer.write(f" {self.action.value}X-GM-LABELS{suffix} ".encode("ascii"))
+    def write_item(self, writer: Writer) -> None:
+        """Write the item, and the labels in parentheses."""
+        self._write_action(writer)
         _write_labels(writer, self.labels)
-
-    @property
-    def needs(self) -> tuple[Need, ...]:
-        """X-GM-EXT-1, and what the set needs."""
-        return (Need("X-GM-LABELS", (CAPABILITY,)), *self.sequence_set.needs)
 
 
 @final
+@register_store
 class StoreLabels(StoreLabelsCommand[SequenceSet]):
     """STORE with X-GM-LABELS: change labels."""
 
@@ -243,19 +226,10 @@ class StoreLabels(StoreLabelsCommand[SequenceSet]):
 
 
 @final
+@register_store
 class UIDStoreLabels(StoreLabelsCommand[UIDSet]):
     """UID STORE with X-GM-LABELS: change labels by UID."""
 
     __slots__ = ()
     name: ClassVar[str] = "UID STORE"
     _kind = UIDSet
-
-
-def _flags_or_labels(
-    labels: Callable[[Cursor], Command], flags: Callable[[Cursor], Command]
-) -> Callable[[Cursor], Command]:
-    return lambda cursor: (labels if _LABELS_AHEAD.match(cursor.text, cursor.position) else flags)(cursor)
-
-
-COMMANDS[Store.name] = _flags_or_labels(StoreLabels.parse, COMMANDS[Store.name])
-COMMANDS[UIDStore.name] = _flags_or_labels(UIDStoreLabels.parse, COMMANDS[UIDStore.name])

@@ -28,7 +28,7 @@ from mailproto.imap.command import STREAMED_COMMANDS, Command, register_command
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
 from mailproto.imap.needs import Need
-from mailproto.imap.values import Content, Omitted, Streamed, Value, check_value
+from mailproto.imap.values import Content, Streamed, Value, check_ncontent, check_value
 from mailproto.imap.writer import Writer
 
 __all__ = [
@@ -110,30 +110,15 @@ def _write_entry_values(writer: Writer, values: NamedContents) -> None:
         writer.write(b" " if index else b" (")
         _write_entry(writer, entry)
         writer.write(b" ")
-        _write_value(writer, value)
+        writer.ncontent(value)
     writer.write(b")")
 
 
-def _write_value(writer: Writer, value: Content | None) -> None:
-    if value is None:
-        writer.nstring(None)
-    elif isinstance(value, bytes) and b"\0" in value:
-        writer.message8(value)
-    else:
-        writer.content(value)
-
-
 def _checked_values(values: Iterable[tuple[str, Content | None]]) -> NamedContents:
-    checked = tuple((check_entry(entry), _checked_value(value)) for entry, value in values)
+    checked = tuple((check_entry(entry), check_ncontent(value)) for entry, value in values)
     if not checked:
         raise LocalProtocolError("expected an entry or more, got none")
     return checked
-
-
-def _checked_value(value: Content | None) -> Content | None:
-    if value is not None and not isinstance(value, bytes | Streamed | Omitted):
-        raise LocalProtocolError(f"expected a value as bytes, got {type(value).__name__}")
-    return value
 
 
 @final

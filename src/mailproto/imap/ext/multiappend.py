@@ -44,6 +44,11 @@ class MultiAppend(Command):
         return tuple(literal for message in self.messages for literal in message.streamed)
 
     @property
+    def message_sizes(self) -> tuple[int, ...]:
+        """How many octets each message has."""
+        return tuple(message.size for message in self.messages)
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """MULTIAPPEND, and what the forms of the messages need."""
         several = Need("an APPEND of several messages", (CAPABILITY,))

@@ -50,7 +50,7 @@ def _parse_in_list_or_nil(cursor: Cursor) -> str | None:
 
 
 def _write_in_list(writer: Writer, object_id: str | None) -> None:
-    writer.write(b"NIL" if object_id is None else f"({object_id})".encode("ascii"))
+    writer.write(b"NIL" if object_id is None else f"({check_object_id(object_id)})".encode("ascii"))
 
 
 def _check_object_id_or_none(object_id: str | None) -> str | None:

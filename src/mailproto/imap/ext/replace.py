@@ -42,6 +42,11 @@ class ReplaceCommand(Command):
         return self.message.streamed
 
     @property
+    def message_sizes(self) -> tuple[int, ...]:
+        """How many octets the message has."""
+        return (self.message.size,)
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """What the form of the message needs."""
         return self.message.needs

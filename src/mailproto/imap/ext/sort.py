@@ -1,12 +1,13 @@
 """SORT (RFC 5256), SORT=DISPLAY (RFC 5957) and ESORT (RFC 5267 section 3).
 
-What to sort by is in the table `SORT_KEYS`; with RETURN the answer is ESEARCH.
+What to sort by is in the table `SORT_KEYS`, and in `SORT_READERS` if it has arguments; with RETURN the answer
+is ESEARCH.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, TypeAlias, final
 
@@ -31,6 +32,7 @@ from mailproto.imap.writer import Writer
 
 __all__ = [
     "SORT_KEYS",
+    "SORT_READERS",
     "Sort",
     "SortCriteria",
     "SortCriterion",
@@ -56,10 +58,12 @@ for _name in ("DISPLAYFROM", "DISPLAYTO"):
     register_sort_key(_name, "SORT=DISPLAY")
 
 
-@final
 @dataclass(frozen=True, slots=True)
 class SortCriterion:
-    """One criterion: a name of `SORT_KEYS`, or one that no module knows, and whether greater comes first."""
+    """One criterion: a name of `SORT_KEYS`, or one that no module knows, and whether greater comes first.
+
+    A key with arguments has a class of its own, whose module adds it to `SORT_READERS`.
+    """
 
     name: str
     reverse: bool = False
@@ -68,6 +72,11 @@ class SortCriterion:
         object.__setattr__(self, "name", checked_atom(self.name, "a sort key"))
         if self.name == "REVERSE":
             raise LocalProtocolError("expected a sort key, got REVERSE, which stands before one")
+        if type(self) is SortCriterion and self.name in SORT_READERS:
+            raise LocalProtocolError(f"{self.name}: expected the criterion of this name")
+
+    def write_arguments(self, writer: Writer) -> None:
+        """Write what follows the name, with its leading space: nothing, unless the key has a class."""
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -75,10 +84,16 @@ class SortCriterion:
         return (Need(self.name, SORT_KEYS.get(self.name, ())),)
 
 
+SORT_READERS: Final[dict[str, Callable[[Cursor, bool], SortCriterion]]] = {}
+"""Name of a key with arguments -> what reads these, given whether greater comes first."""
+
+
 # sort-criterion  = ["REVERSE" SP] sort-key
 def _parse_criterion(cursor: Cursor) -> SortCriterion:
     reverse = cursor.accept_word(b"REVERSE ")
-    return SortCriterion(cursor.atom(), reverse)
+    name = cursor.word()
+    read = SORT_READERS.get(name)
+    return SortCriterion(name, reverse) if read is None else read(cursor, reverse)
 
 
 SortCriteria: TypeAlias = str | Iterable[SortCriterion]
@@ -117,8 +132,11 @@ def _parse_criteria(cursor: Cursor) -> tuple[SortCriterion, ...]:
 
 
 def _write_criteria(writer: Writer, criteria: tuple[SortCriterion, ...]) -> None:
-    words = (f"REVERSE {each.name}" if each.reverse else each.name for each in criteria)
-    writer.write(f"({' '.join(words)})".encode("ascii"))
+    for index, each in enumerate(criteria):
+        writer.write(b" " if index else b"(")
+        writer.atom(f"REVERSE {each.name}" if each.reverse else each.name)
+        each.write_arguments(writer)
+    writer.write(b")")
 
 
 # RFC 5267: ESORT and CONTEXT=SORT are for SORT what ESEARCH and CONTEXT=SEARCH are for SEARCH.

@@ -46,6 +46,11 @@ class UIDFetchData(FetchData):
         raise ItemMissing("sequence_number", "UIDFETCH has none; use uid (RFC 9586)")
 
     @property
+    def known_uid(self) -> int:
+        """The unique identifier, which the response begins with."""
+        return self.number
+
+    @property
     def told(self) -> tuple[str, ...]:
         """The names of all that it tells of the message: the UID is among them."""
         keys = self.keys

@@ -27,7 +27,7 @@ from mailproto.imap.command import Command, parse_text, register_command, text_o
 from mailproto.imap.cursor import Cursor
 from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
 from mailproto.imap.url import IMAPURL
-from mailproto.imap.values import Omitted, Streamed
+from mailproto.imap.values import Omitted, Streamed, check_ncontent
 from mailproto.imap.writer import Writer
 from mailproto.sasl import _base64
 
@@ -247,10 +247,7 @@ class URLFetchData(NamedValues):
     defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        for _, value in self.values:
-            if value is not None and not isinstance(value, bytes | Streamed | Omitted):
-                raise LocalProtocolError(f"expected a value as bytes, got {type(value).__name__}")
-        pairs = ((_checked_url(url), value) for url, value in self.values)
+        pairs = ((_checked_url(url), check_ncontent(value)) for url, value in self.values)
         object.__setattr__(self, "values", _one_or_more(pairs))
 
     def __repr__(self) -> str:
