@@ -18,7 +18,7 @@ from mailproto.imap.answers import Inbox
 from mailproto.imap.client_flows import noop, raise_refusal, uid_search
 from mailproto.imap.commands import Command, Fetch, UIDFetch, UIDSearch
 from mailproto.imap.ext.idle import Idle
-from mailproto.imap.ext.uidonly import UIDONLY, UIDFetchData
+from mailproto.imap.ext.uidonly import UIDONLY
 from mailproto.imap.fetch import UID
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
@@ -125,9 +125,7 @@ class _Reading:
 
     def _read_fetch(self, data: FetchData) -> None:
         """Take what the server tells of a new message by itself (RFC 5465 section 5.2), or flags."""
-        session, number = self._session, data.number
-        if isinstance(data, UIDFetchData):
-            number = self._number_of(data)
+        session, number = self._session, data.sequence_number
         if number == self._first:
             self._first += 1
             self._arrived.append(data)
@@ -136,14 +134,6 @@ class _Reading:
             self._arrived.append(data)
         elif (changed := flags_changed(data, session.conn.view)) is not None:
             self.updates.append(changed)
-
-    def _number_of(self, data: UIDFetchData) -> int:
-        """Return the number that a message has if it is new, else 0: new ones have the greatest UIDs."""
-        session = self._session
-        if not session.may_be_new(data):
-            return 0
-        session.newest_uid = data.uid
-        return session.known_exists + 1 if self._first is None else self._first
 
     def _tell_arrived(self) -> None:
         if self._arrived:

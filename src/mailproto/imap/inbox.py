@@ -47,7 +47,7 @@ from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.metadata import MetadataChangedData, MetadataData
 from mailproto.imap.ext.notify import NOTIFICATIONOVERFLOW, EventGroup, Notify, items_of_new
 from mailproto.imap.ext.qresync import VanishedData
-from mailproto.imap.ext.uidonly import UIDFetchData
+from mailproto.imap.ext.uidonly import UIDONLY, UIDFetchData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
@@ -727,7 +727,7 @@ class Inboxes:
             if inbox.offer(data, uid, is_alone=is_alone):
                 if inbox.waiting > self.limits.max_backlog:
                     self._let_go(inbox)
-                if self.is_told_of_new and self.may_be_new(data):
+                if UID in data and data.number > self.known_exists and self.is_told_of_new:
                     # It may be told of a new message as well.
                     self._note(data)
                 return inbox
@@ -840,7 +840,7 @@ class Inboxes:
         """Add to the news what *event* says, as the view stands now."""
         if isinstance(event, FetchData) and UID in event and self.is_told_of_new:
             self.news.append(self._fitting(event))
-        elif isinstance(event, ExistsData) and _tells_new(self.conn.notifications):
+        elif isinstance(event, ExistsData) and self._tells_new(self.conn.notifications):
             # A FETCH of each of them follows, unless they are our own (RFC 5465 section 5.2).
             return
         elif (news := news_of(event, self.conn.view)) is not None:
@@ -852,17 +852,17 @@ class Inboxes:
         view = self.conn.view
         return max(self.newest_uid + 1, (view.uid_next if view is not None else None) or 1)
 
-    def may_be_new(self, data: FetchData) -> bool:
-        """Whether *data* has the UID of a message of which no update has told yet."""
-        if isinstance(data, UIDFetchData):
-            return data.uid >= self.lowest_new_uid > 1
-        return UID in data and data.number > self.known_exists
-
     @property
     def is_told_of_new(self) -> bool:
-        """Whether the server may send FETCH with the UID of each new message, by itself (RFC 5465)."""
+        """Whether the server may send FETCH with the UID of each new message, by itself (RFC 5465).
+
+        Not under UIDONLY: a UIDFETCH does not say whether its message is new, so that is asked for.
+        """
         asked = [inbox.command.groups for inbox in self._open.values() if isinstance(inbox.command, Notify)]
-        return _tells_new(asked[-1] if asked else self.conn.notifications)
+        return self._tells_new(asked[-1] if asked else self.conn.notifications)
+
+    def _tells_new(self, groups: tuple[EventGroup, ...] | None) -> bool:
+        return UID in items_of_new(groups or ()) and UIDONLY not in self.conn.enabled
 
     def _fitting(self, data: FetchData) -> FetchData:
         """Return *data*, abridged if older news would be forgotten for it."""
@@ -874,11 +874,6 @@ class Inboxes:
             self.error = error
         for wait in self._waits:
             wait.waiter.set()
-
-
-def _tells_new(groups: tuple[EventGroup, ...] | None) -> bool:
-    """Return whether FETCH with the UID comes of each new message of the selected mailbox."""
-    return UID in items_of_new(groups or ())
 
 
 def _wants_value(inbox: Inbox, value: DataValue | ItemValue, start: LiteralStarted) -> bool:

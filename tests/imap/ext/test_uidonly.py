@@ -34,6 +34,7 @@ from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.message_limit import UIDAfter
 from mailproto.imap.ext.move import Move
+from mailproto.imap.ext.notify import MESSAGE_EXPUNGE, EventGroup, NotifyEvent
 from mailproto.imap.ext.qresync import QResync, VanishedData
 from mailproto.imap.ext.sort import Sort, sort_criteria
 from mailproto.imap.ext.thread import Thread, UIDThread
@@ -41,7 +42,9 @@ from mailproto.imap.ext.uidonly import UIDONLY, UIDREQUIRED, PreparedUIDFetch, U
 from mailproto.imap.fetch import FLAGS, RFC822_SIZE, UID, BodySection
 from mailproto.imap.fetch_data import FetchData, PreparedFetch, prepare
 from mailproto.imap.fetching import Fetching
-from mailproto.imap.idling import Idling, poll
+from mailproto.imap.idling import Idling, poll, take_news
+from mailproto.imap.mailbox_filter import MailboxFilter
+from mailproto.imap.notify_flows import notify
 from mailproto.imap.pipelining import conflict
 from mailproto.imap.responses import (
     EnabledData,
@@ -571,6 +574,26 @@ def test_what_is_wanted_of_new_messages_is_fetched_by_uid() -> None:
     assert line.sent()[-1] == b"A5 UID FETCH 14 (UID RFC822.SIZE)"
     line.feed(b"* 14 UIDFETCH (RFC822.SIZE 5)", b"A5 OK done")
     assert task.result == (NewMessages(UIDSet("14"), 4, (UIDFetchData(14, RFC822_SIZE.answer(5)),)),)
+
+
+@pytest.mark.parametrize("uid_next", [14, None])
+def test_new_messages_of_which_notify_tells_are_asked_for(uid_next: int | None) -> None:
+    """A UIDFETCH does not say that its message is new: no EXISTS is dropped for it (RFC 5465 section 5.2)."""
+    line = line_by_uid(uid_next)
+    events = (NotifyEvent("MessageNew", (UID,)), MESSAGE_EXPUNGE)
+    line.conn.receive_data(b"* CAPABILITY %b NOTIFY\r\n" % " ".join(OFFERED).encode())
+    line.session.pump()
+    line.start(notify(line.session, [EventGroup(MailboxFilter("selected"), events)]))
+    line.feed(b"A3 OK done")
+    line.sent()
+    line.conn.receive_data(b"* 4 EXISTS\r\n* 14 UIDFETCH (FLAGS (\\Seen))\r\n")
+    line.session.pump()
+    task = line.start(take_news(line.session))
+    first = b"1" if uid_next is None else b"14"
+    assert line.sent() == [b"A4 UID SEARCH UID %b:4294967295" % first]
+    line.feed(b"* SEARCH 3 9 12 14" if uid_next is None else b"* SEARCH 14", b"A4 OK done")
+    flags = FlagsChanged(None, 14, frozenset({"\\Seen"}))
+    assert task.result == [flags, NewMessages(UIDSet("14"), 4)]
 
 
 def test_new_messages_are_told_once() -> None:
