@@ -240,6 +240,13 @@ def test_notify_by_hand_without_uids() -> None:
     assert updates(line, b"* 4 EXISTS") == [NewMessages(UIDSet(), 4)]
 
 
+def test_uidfetch_that_nobody_has_enabled_is_no_new_message() -> None:
+    """It has no sequence number (RFC 9586), by which a new message would be known."""
+    line = told()
+    octets = b"* 14 UIDFETCH (UID 14 FLAGS (\\Seen))", b"* 4 EXISTS", b"* 4 FETCH (UID 14)"
+    assert updates(line, *octets) == [FlagsChanged(None, 14, SEEN), NewMessages(UIDSet("14"), 4)]
+
+
 def test_changed_annotations_are_told_too() -> None:
     line = told()
     assert updates(line, b"* 2 FETCH (UID 12 ANNOTATION (/comment))") == [

@@ -838,7 +838,8 @@ class Inboxes:
 
     def _note(self, event: ClientEvent) -> None:
         """Add to the news what *event* says, as the view stands now."""
-        if isinstance(event, FetchData) and UID in event and self.is_told_of_new:
+        if type(event) is FetchData and UID in event and self.is_told_of_new:
+            # A UIDFETCH, which nobody has enabled then, has no number by which it could be of a new message.
             self.news.append(self._fitting(event))
         elif isinstance(event, ExistsData) and self._tells_new(self.conn.notifications):
             # A FETCH of each of them follows, unless they are our own (RFC 5465 section 5.2).
