@@ -41,6 +41,25 @@ def making(flow: Callable[[LineConnection, Accepted], Flow[None]], **arguments: 
     return make
 
 
+@pytest.mark.parametrize("listens_at, dialled", [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.2")])
+@run_async
+async def test_a_connection_knows_both_its_ends(listens_at: str, dialled: str) -> None:
+    """What is accepted at one address is not asked for it; at all interfaces each connection has its own."""
+    ends: list[tuple[object, object]] = []
+
+    def note(_conn: LineConnection, accepted: Accepted) -> Flow[None]:
+        yield from ()
+        ends.append((accepted.peer, accepted.local))
+
+    async with Server(making(note), listens_at, 0) as server:
+        port = host_and_port(server.addresses[0])[1]
+        reader, writer = await asyncio.open_connection(dialled, port)
+        assert await reader.read() == b""
+        seen = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+        await hang_up((reader, writer))
+    assert ends == [seen]
+
+
 @run_async
 async def test_a_server_is_awaited_or_entered() -> None:
     server = Server(make_lines, "127.0.0.1")

@@ -711,11 +711,8 @@ class Inboxes:
 
     def _route_fetch(self, event: ClientEvent) -> Inbox | None:
         data: FetchData = event  # type: ignore[assignment]  # by the table; cast() is a call for each message
-        if self._collected:
-            data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
-        if self._values:
-            data = data.filled(self._values)
-        self._forget_literals()
+        if self._collected or self._values:
+            data = self._with_literals(data)
         fetching = self._fetching
         is_alone = len(fetching) == 1
         view = self.conn.view
@@ -732,6 +729,14 @@ class Inboxes:
                     self._note(data)
                 return inbox
         return self._route_named("FETCH", data)
+
+    def _with_literals(self, data: FetchData) -> FetchData:
+        """Return *data* with the octets that were streamed and kept."""
+        data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
+        if self._values:
+            data = data.filled(self._values)
+        self._forget_literals()
+        return data
 
     def _start_literal(self, event: ClientEvent) -> Inbox | None:
         start = cast(LiteralStarted, event)

@@ -60,7 +60,7 @@ __all__ = ["BATCH", "Mirroring"]
 BATCH: Final = 500
 """Messages of one step."""
 MAX_SEARCHED: Final = 4_000
-"""Known messages that one SEARCH is about, so that its answer fits into `IMAPLimits.max_line`."""
+"""Known messages that one SEARCH is about, so that its answer is a line of some 40 KiB."""
 MAX_CHANGED: Final = 20_000
 """Messages with changes that are kept while SELECT tells them; if it tells more, they are asked for again."""
 
