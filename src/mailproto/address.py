@@ -213,7 +213,10 @@ class Path:
         if octets.startswith((b"<", b"@")):
             return cls.parse(octets)
         try:
-            return cls.parse(b"<%b>" % octets)
+            path, end = match_path(b"<%b>" % octets, 0)
+            if end == len(octets) + 2:
+                return path
+            raise AddressError("expected the end of the path", offset=end)
         except AddressError as error:
             raise AddressError("expected a mailbox", offset=max(0, error.offset - 1)) from None
 

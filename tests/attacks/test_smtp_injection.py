@@ -257,7 +257,7 @@ def test_no_control_is_hidden_in_xtext(verb: bytes, name: bytes, hidden: bytes) 
 
 ARGUMENTS: dict[str, Callable[[str], Command]] = {
     "MAIL address": lambda bad: Mail(Path.of(f"a@b>{bad}")),
-    "MAIL raw parameter": lambda bad: Mail(ALICE, ((f"X{bad}", "y"),)),  # type: ignore[arg-type]  # a careless caller
+    "MAIL raw parameter": lambda bad: Mail(ALICE, ((f"X{bad}", "y"),)),
     "MAIL BODY": lambda bad: Mail(ALICE, Parameters.of(body=f"7BIT{bad}")),
     "RCPT address": lambda bad: Rcpt(Path.of(f"<a@b{bad}>")),
     "XCLIENT raw attribute": lambda bad: XClient(((f"NAME{bad}", "y"),)),  # type: ignore[arg-type]  # a careless caller

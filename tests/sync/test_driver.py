@@ -13,7 +13,7 @@ import pytest
 from mailproto.errors import ConnectionClosed, ConnectionTimeout, LocalProtocolError, RemoteProtocolError
 from mailproto.flow import Call, Flow, Flush, Receive, Received, Sleep, StartTLS, TLSInfo
 from mailproto.sync._driver import ClientDriver
-from mailproto.sync._wait import Signal
+from mailproto.sync._wait import Signal, waiter_of
 from support_lines import (
     LineConnection,
     ask,
@@ -448,7 +448,7 @@ def test_a_connection_is_used_after_an_interrupt_only_if_it_came_while_nothing_m
         with paired(is_shared=True) as (driver, conn, other):
             with monkeypatch.context() as patched:
                 if is_waiting:
-                    patched.setattr("mailproto.sync._driver.wait", interrupted)
+                    patched.setattr(type(waiter_of(-1)), "wait", interrupted)
                 else:
                     other.sendall(b"lost\r\n")
                     patched.setattr(LineConnection, "receive_data", interrupted)

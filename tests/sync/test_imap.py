@@ -27,7 +27,7 @@ from mailproto.imap.updates import FlagsChanged, NewMessages
 from mailproto.limits import IMAPLimits
 from mailproto.store import MemoryStore
 from mailproto.sync import IMAPClient, serve_imap
-from mailproto.sync._wait import wait
+from mailproto.sync._wait import waiter_of
 from support_imap_servers import MESSAGE, USER, imap_server
 from support_lines import client_context, server_context
 from support_servers import KINDS
@@ -413,15 +413,18 @@ def test_a_limit_of_waiting_is_not_moved_by_lines_that_say_nothing() -> None:
 def test_an_interrupt_while_waiting_leaves_the_connection_usable(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    waiter = type(waiter_of(-1))
+    wait = waiter.wait
+
     def interrupted(*arguments: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
-            return wait(*arguments)  # the blocking server waits by the same function
+            return wait(*arguments)  # the blocking server waits by the same method
         raise KeyboardInterrupt
 
     with logged_in(kind) as imap:
         messages = imap.uid_fetch("1:*", FLAGS)
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr("mailproto.sync._driver.wait", interrupted)
+            patched.setattr(waiter, "wait", interrupted)
             next(messages)
         assert messages.all() == []
         assert imap.uid_search() == UIDSet("1:3")

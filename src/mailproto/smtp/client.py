@@ -68,9 +68,13 @@ _BODY: Final = State.BODY
 _CLOSED: Final = State.CLOSED
 _GREETING: Final = State.GREETING
 _TLS: Final = State.TLS
+_VERDICTS: Final = State.VERDICTS
+_WANTS_CLOSED: Final = Wants.CLOSED
+_WANTS_DATA: Final = Wants.DATA
 
 _DEFAULT_LIMITS: Final = SMTPLimits()
 _SERVICE_CLOSING: Final = 421
+_MESSAGE: Final = MessageBody()
 
 
 def domain_of(rcpt: Rcpt) -> str | None:
@@ -211,12 +215,12 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
     def wants(self) -> Wants:
         """Why `next_event` returned None: BODY after a 354, REPLY when a challenge waits for `send_sasl`."""
         if self._failure is not None or self._state is _CLOSED:
-            return Wants.CLOSED
+            return _WANTS_CLOSED
         if self._owed:
             return Wants.BODY
         if self._pending and self._state is not _BODY:
-            return Wants.DATA
-        return _WANTS.get(self._state, Wants.DATA)
+            return _WANTS_DATA
+        return _WANTS.get(self._state, _WANTS_DATA)
 
     @property
     def timeout(self) -> float | None:
@@ -250,16 +254,28 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         octets that it announces are given to `send_body`, and nothing else may be sent before.
         """
         octets = command.serialize()
-        self._require_offered(command, self._require_legal(command))
-        limit = self.limits.max_auth_line if isinstance(command, Auth) else self.limits.max_command_line
+        kind = type(command)
+        row = self._require_legal(command)
+        if row.extensions:
+            self._require_extensions(command, row)
+        require = _REQUIRE.get(kind)
+        if require is not None:
+            require(self, command)
+        limit = self.limits.max_auth_line if kind is Auth else self.limits.max_command_line
         if len(octets) > limit:
             raise LocalProtocolError(f"{command.name}: expected at most {limit} octets, got {len(octets)}")
-        if isinstance(command, Bdat):
-            self._begin_chunk(command)
-        self._push(command, octets, octets if self.trace is None else command.shown())
-        if isinstance(command, Mail):
-            self._mail_count += 1
-        elif self._counts_domains and isinstance(command, Rcpt) and (domain := domain_of(command)):
+        note = _NOTES_SENT.get(kind)
+        if note is not None:
+            note(self, command)
+        self._push(command, octets, row.success)
+        if kind in _CHUNKS:
+            self._settle()
+
+    def _count_mail(self, mail: Mail) -> None:
+        self._mail_count += 1
+
+    def _count_domain(self, rcpt: Rcpt) -> None:
+        if self._counts_domains and (domain := domain_of(rcpt)):
             self._domains.add(domain)
 
     def _begin_chunk(self, chunk: Bdat) -> None:
@@ -292,7 +308,7 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             raise LocalProtocolError(
                 f"SASL response: expected at most {self.limits.max_auth_line} octets, got {len(octets)}"
             )
-        self._push(response, octets, response.shown())
+        self._push(response, octets, next_state(self._state, SASLResponse.name))
 
     def send_body(self, chunk: bytes) -> None:
         """Queue octets of the message, cut anywhere, uncopied but where dots are stuffed.
@@ -342,7 +358,8 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
 
     def _answers_to(self, row: Row) -> list[MessageBody]:
         """Return what the replies to a message answer: each recipient where there is one for each."""
-        return [MessageBody(path) for path in subjects_of(row, self._recipients, lmtp=self._lmtp)]
+        subjects = subjects_of(row, self._recipients, lmtp=self._lmtp)
+        return [_MESSAGE if path is None else MessageBody(path) for path in subjects]
 
     def send_unchecked(self, octets: bytes, replies: int = 1) -> None:
         """Queue *octets* exactly as they are, whatever the state is, for tests of the other end.
@@ -390,7 +407,15 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             return None
         if self._state is _TLS and self._input.size:
             raise _injection(self._input.size)
-        while self._input.size and (line := self._take_line()) is not None:
+        while self._input.size:
+            line = self._input.take_line()
+            size = len(line) or self._input.size
+            if size > self.limits.max_reply_line:
+                self._check_line(line or self._input.peek(4), size)
+            if not line:
+                break
+            if self.trace is not None:
+                self._show_received(line)
             reply = self._reader.read_line(line, self._awaited)
             if reply is not None:
                 return self._received(reply)
@@ -399,16 +424,6 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
     @property
     def _awaited(self) -> Request | None:
         return self._pending[0] if self._pending and self._state is not _GREETING else None
-
-    def _take_line(self) -> bytes | None:
-        line = self._input.take_line()
-        size = len(line) or self._input.size
-        if size > self.limits.max_reply_line:
-            self._check_line(line or self._input.peek(4), size)
-        if not line:
-            return None
-        self._show_received(line)
-        return line
 
     def _check_line(self, start: bytes, size: int) -> None:
         """Raise LimitExceeded, unless a challenge has begun, which may be longer (RFC 4954 section 4)."""
@@ -425,13 +440,13 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         return ConnectionLost(clean)
 
     def _received(self, reply: Reply) -> Reply:
-        if self._strict and reply.defects:
+        if reply.defects and self._strict:
             defect = reply.defects[0]
             raise RemoteProtocolError(f"{defect.rule}: {defect.excerpt!r}", offset=defect.offset)
         if reply.code == _SERVICE_CLOSING:
             self._close()
             return reply
-        if self._awaited is None:
+        if not self._pending or self._state is _GREETING:
             return self._received_unasked(reply)
         if self._is_early:
             self._check_early(reply)
@@ -440,9 +455,9 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             raise RemoteProtocolError(
                 f"expected no {reply.code}: {self._owed} octets of the BDAT are to come"
             )
-        if not isinstance(request, Unchecked):
-            self._apply(request, reply)
-        self._settle()
+        self._apply(request, reply)
+        if self._pending and isinstance(self._pending[0], _CHUNKS):
+            self._settle()
         return reply
 
     def _check_early(self, reply: Reply) -> None:
@@ -458,7 +473,7 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         (RFC 2033 section 4.3).
         """
         while self._pending and isinstance(request := self._pending[0], _CHUNKS) and request.last:
-            row = row_of(self._state, request.name)
+            row = TRANSITIONS.get((self._state, request.name))
             if row is None or row.replies is Replies.ONE or not (row.is_legal or self._lmtp):
                 return
             self._pending.popleft()
@@ -468,7 +483,7 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
     def _received_unasked(self, reply: Reply) -> Reply:
         """Take the greeting, or a refusal of the message while it is being sent."""
         name = "greeting" if self._state is _GREETING else "message"
-        row = row_of(self._state, name)
+        row = TRANSITIONS.get((self._state, name))
         state = None if row is None else row.after(reply.code)
         if state is None:
             raise _unasked(reply)
@@ -479,23 +494,24 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         return reply
 
     def _apply(self, request: Request, reply: Reply) -> None:
-        row = row_of(self._state, request.name, known=not isinstance(request, UnknownCommand))
+        row = TRANSITIONS.get((self._state, request.name)) or _row_of_unknown(self._state, request)
         if row is None:
-            # Sent behind a command that failed: the refusal is what was to be expected.
+            # Unchecked, or sent behind a command that failed: the refusal is what was to be expected.
             return
-        if row.intermediate_if is not None:
+        code = reply.code
+        if row.intermediate_if is not None and reply.is_intermediate:
             row = row.under(conditions_of(self._mail))
-        state = row.after(reply.code)
+        state = row.after(code)
         if state is None:
-            raise RemoteProtocolError(f"expected an answer to {request.name}, got {reply.code}")
+            raise RemoteProtocolError(f"expected an answer to {request.name}, got {code}")
         if state is not row.success:
             self._predicted = None
         note = _NOTES.get(type(request))
-        if note is not None and not reply.is_negative:
+        if note is not None and code < 400:
             note(self, request, reply)
         if not (request.name == "message" and self._pending and self._pending[0].name == "message"):
             self._state = state
-        if reply.is_intermediate and state is State.VERDICTS:
+        if state is _VERDICTS and reply.is_intermediate:
             self._pending.extendleft(reversed(self._answers_to(TRANSITIONS[state, MessageBody.name])))
         if self._state not in IN_TRANSACTION:
             self._recipients.clear()
@@ -527,16 +543,15 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         self._hello = None
         self._extensions = NO_EXTENSIONS
 
-    def _push(self, request: Request, octets: bytes, shown: bytes) -> None:
-        self._queue(octets, shown)
+    def _push(self, request: Request, octets: bytes, after: State) -> None:
+        """Queue *octets*, which are *request* and lead to the state *after* if it succeeds."""
+        self._queue(octets, None if self.trace is None else request.shown())
         if not self._pending:
             self._progress += 1
             self._note_early_reply()
-        predicted = self._predict()
         self._pending.append(request)
         self._last_sent = request.name
-        self._predicted = next_state(predicted, request.name)
-        self._settle()
+        self._predicted = after
 
     def _note_early_reply(self) -> None:
         """Note whether the server speaks before it was asked: what has begun to come answers nothing."""
@@ -561,8 +576,8 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             raise LocalProtocolError(f"{name}: {self._owed} octets of a BDAT are owed first")
         if len(self._pending) >= self.limits.max_pending:
             raise LocalProtocolError(f"{name}: {len(self._pending)} commands wait for their replies")
-        state = self._predict()
-        row = row_of(state, name, known=not isinstance(command, UnknownCommand))
+        state = self._predicted or self._predict()
+        row = TRANSITIONS.get((state, name)) or _row_of_unknown(state, command)
         if row is None or not row.is_legal or name in REFUSED_HELLO[self._lmtp]:
             raise LocalProtocolError(f"{name}: not legal in the state {state.value!r}")
         if row.unless is not None and self._holds(row.unless):
@@ -573,13 +588,10 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             raise LocalProtocolError(f"{name}: a reply is due that must be read first")
         return row
 
-    def _require_offered(self, command: Command, row: Row) -> None:
+    def _require_extensions(self, command: Command, row: Row) -> None:
         for keyword in row.extensions:
             if keyword not in self._extensions:
                 raise LocalProtocolError(f"{command.name}: the server does not offer {keyword}")
-        require = _REQUIRE.get(type(command))
-        if require is not None:
-            require(self, command)
 
     def _require_mechanism(self, command: Auth) -> None:
         if command.mechanism not in self._extensions.auth:
@@ -639,6 +651,12 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
 
 _CHUNKS: Final = (Bdat, Burl)
 
+
+def _row_of_unknown(state: State, request: Request) -> Row | None:
+    """Return the row of a command that the table does not know; None for any other request."""
+    return row_of(state, request.name, known=False) if isinstance(request, UnknownCommand) else None
+
+
 _NOTES: Final[dict[type, Callable[[SMTPClientConnection, Any, Reply], None]]] = {
     **dict.fromkeys((Ehlo, Helo, Lhlo), SMTPClientConnection._note_hello),
     **dict.fromkeys((Auth, SASLResponse), SMTPClientConnection._note_login),
@@ -648,6 +666,13 @@ _NOTES: Final[dict[type, Callable[[SMTPClientConnection, Any, Reply], None]]] = 
     XClient: SMTPClientConnection._note_xclient,
 }
 """What a reply that is not negative changes beside the state."""
+
+_NOTES_SENT: Final[dict[type, Callable[[SMTPClientConnection, Any], None]]] = {
+    Mail: SMTPClientConnection._count_mail,
+    Rcpt: SMTPClientConnection._count_domain,
+    Bdat: SMTPClientConnection._begin_chunk,
+}
+"""What is noted of a command that is about to be queued."""
 
 _REQUIRE: Final[dict[type, Callable[[SMTPClientConnection, Any], None]]] = {
     **dict.fromkeys((Mail, Rcpt), SMTPClientConnection._require_envelope),

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Final, Literal, NoReturn, TypeAlias, cast
 
 from mailproto.address import Mailbox, Path
@@ -20,7 +21,7 @@ from mailproto.errors import (
     SMTPRecipientsRefused,
     SMTPReplyError,
 )
-from mailproto.flow import Flow, Flush
+from mailproto.flow import Flow, Flush, Receive
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.commands import (
     Bdat,
@@ -38,7 +39,14 @@ from mailproto.smtp.ext.prdr import PRDR
 from mailproto.smtp.outgoing import Needs, Newlines
 from mailproto.smtp.parameters import Parameters
 from mailproto.smtp.reply import Reply
-from mailproto.smtp.session_flows import command, error_of, raise_if_closing, read_reply, send
+from mailproto.smtp.session_flows import (
+    command,
+    error_of,
+    raise_if_closing,
+    read_reply,
+    send,
+    take_reply,
+)
 from mailproto.smtp.sources import CHUNK, ChunksSource, FileSource, Message, OctetsSource, Pieces, source_of
 from mailproto.smtp.state import State
 from mailproto.smtp.transactions import transactions_of
@@ -66,6 +74,8 @@ Pairs: TypeAlias = Iterable[tuple[str, str | None]]
 _EIGHT_BIT: Final = frozenset({"8BITMIME", "BINARYMIME"})
 _NOT_SEVEN_BIT: Final = "expected a message of 7-bit octets, since body is not 8BITMIME"
 _FLUSH: Final = Flush()
+_RECEIVE: Final = Receive()
+_DATA: Final = Data()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +163,7 @@ def send_message(
         parameters = _with_smtputf8(parameters)
     mail, rcpts = _envelope(conn, reverse_path, recipients, parameters, rcpt_parameters)
     content = _Content(
-        () if is_chunked else (Data(),),
+        () if is_chunked else (_DATA,),
         partial(_send_source, conn, source, needed, is_chunked=is_chunked),
         source.is_repeatable,
     )
@@ -175,7 +185,7 @@ def _fit(
     return needs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Content:
     """What stands behind the envelope of each transaction: commands of its group, then the message."""
 
@@ -312,13 +322,14 @@ def _open_transaction(
 
     RFC 3030 section 2 sends BDAT only "after all MAIL and RCPT responses are collected and processed".
     """
-    replies = yield from _send_envelope(conn, list(requests))
+    replies = yield from _send_envelope(conn, requests)
     is_begun = replies[0].is_positive
     if is_begun:
         # Else what RCPT is answered says nothing of the recipient.
-        pairs = zip(recipients, replies[1:], strict=False)
-        verdicts |= {recipient: reply for recipient, reply in pairs if not reply.is_positive}
-    accepted = tuple(recipient for recipient in recipients if recipient not in verdicts)
+        for recipient, reply in zip(recipients, replies[1:], strict=False):
+            if not reply.is_positive:
+                verdicts[recipient] = reply
+    accepted = tuple([recipient for recipient in recipients if recipient not in verdicts])
     is_ready = not isinstance(requests[-1], Data) or replies[-1].is_intermediate
     if not (is_begun and accepted and is_ready):
         yield from _give_up(conn, replies, _refused(verdicts))
@@ -397,9 +408,11 @@ def _envelope(
     rcpt_parameters: Pairs | Mapping[Recipient, Pairs],
 ) -> tuple[Mail, dict[Recipient, Rcpt]]:
     """Return MAIL, and RCPT by recipient. Raises LocalProtocolError for parameters that cannot be sent."""
-    first, *others = [_sendable(conn, Path.of(path)) for path in (reverse_path, *forward_paths)]
-    if not all(path.is_ascii for path in (first, *others)):
-        parameters = _with_smtputf8(parameters)
+    first, *others = paths = [Path.of(path) for path in (reverse_path, *forward_paths)]
+    if not all(map(_IS_ASCII, paths)):
+        first, *others = paths = [_sendable(conn, path) for path in paths]
+        if not all(map(_IS_ASCII, paths)):
+            parameters = _with_smtputf8(parameters)
     each = _parameters_of_each(forward_paths, rcpt_parameters)
     rcpts = [Rcpt(path, own) for path, own in zip(others, each, strict=True)]
     for rcpt in rcpts:
@@ -407,6 +420,9 @@ def _envelope(
         if rcpt.parameters:
             conn.require_parameters(rcpt)
     return Mail(first, parameters), dict(zip(forward_paths, rcpts, strict=True))
+
+
+_IS_ASCII: Final = attrgetter("is_ascii")
 
 
 def _parameters_of_each(
@@ -420,7 +436,7 @@ def _parameters_of_each(
     return [Parameters(parameters.get(recipient, ())) for recipient in forward_paths]
 
 
-def _send_envelope(conn: SMTPClientConnection, requests: list[Command]) -> Flow[list[Reply]]:
+def _send_envelope(conn: SMTPClientConnection, requests: Sequence[Command]) -> Flow[list[Reply]]:
     """Send MAIL, the RCPTs and DATA, in one group if the server offers PIPELINING (RFC 2920).
 
     Return the replies in order. Without pipelining it stops where going on makes no sense.
@@ -429,14 +445,19 @@ def _send_envelope(conn: SMTPClientConnection, requests: list[Command]) -> Flow[
     replies: list[Reply] = []
     sent = 0
     for request in requests:
-        if sent - len(replies) >= window:
-            replies.append((yield from read_reply(conn)))
-        if len(replies) == sent and _is_hopeless(replies, request):
-            break
+        if sent >= window:
+            if sent - len(replies) >= window:
+                replies.append((yield from read_reply(conn)))
+            if len(replies) == sent and _is_hopeless(replies, request):
+                break
         send(conn, request)
         sent += 1
     while len(replies) < sent:
-        replies.append((yield from read_reply(conn)))
+        reply = take_reply(conn)
+        if reply is None:
+            yield _RECEIVE
+        else:
+            replies.append(reply)
     return replies
 
 
@@ -564,7 +585,11 @@ def _read_outcome(
     replies: list[Reply] = []
     try:
         while conn.pending:
-            replies.append((yield from read_reply(conn)))
+            reply = take_reply(conn)
+            if reply is None:
+                yield _RECEIVE
+            else:
+                replies.append(reply)
     except MailProtoError as error:
         error.is_outcome_unknown = True
         if conn.is_lmtp:
@@ -576,7 +601,8 @@ def _read_outcome(
         raise error_of(next(reply for reply in replies if reply.is_negative))
     # A server may answer PRDR as if it was not asked: that counts for all.
     of_each = [reply for reply in replies if _is_of_one_recipient(reply)]
-    own = dict.fromkeys(accepted, replies[-1]) | dict(zip(accepted, of_each, strict=False))
+    own = dict.fromkeys(accepted, replies[-1])
+    own.update(zip(accepted, of_each, strict=False))
     if not conn.is_lmtp and not replies[-1].is_positive:
         # Nobody gets it, whatever PRDR said of each.
         own = {to: replies[-1] if reply.is_positive else reply for to, reply in own.items()}

@@ -102,7 +102,7 @@ class Extensions:
     @property
     def pipelining(self) -> bool:
         """PIPELINING (RFC 2920)."""
-        return "PIPELINING" in self
+        return "PIPELINING" in self._texts
 
     @property
     def start_tls(self) -> bool:

@@ -6,7 +6,7 @@ RFC 5321 section 2.3.8 (only CRLF ends a line), RFC 1870 (size), RFC 6152 (8-bit
 
 from __future__ import annotations
 
-from codecs import getincrementaldecoder
+from codecs import IncrementalDecoder, getincrementaldecoder
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
@@ -27,9 +27,10 @@ A message that keeps one needs BINARYMIME. An EmailMessage has line ends of its 
 
 MAX_TEXT_LINE: Final = 998
 """Octets of a line of text without its CRLF (RFC 5322 section 2.1.1); longer ones need BINARYMIME."""
+_EMPTY_LINE: Final = b"\r\n\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Needs:
     """What a message asks of the server: room for `size` octets, dots not counted, 8BITMIME, BINARYMIME.
 
@@ -106,11 +107,10 @@ def newlines_of(policy: Newlines) -> NewlineNormalizer | Refuser | AsItIs:
 class _HeaderSurvey:
     """Finds out whether a header has UTF-8 beyond ASCII, which makes the message SMTPUTF8 (RFC 6532)."""
 
-    __slots__ = ("_decoder", "_is_ascii", "_is_over", "_is_utf8", "_last")
+    __slots__ = ("_decoder", "_is_over", "_is_utf8", "_last")
 
     def __init__(self) -> None:
-        self._decoder = getincrementaldecoder("utf-8")()
-        self._is_ascii = True
+        self._decoder: IncrementalDecoder | None = None
         self._is_utf8 = True
         self._is_over = False
         self._last = b"\r\n"
@@ -119,14 +119,17 @@ class _HeaderSurvey:
         """Look at *chunk* as far as the header goes, to the first empty line."""
         if self._is_over:
             return
-        octets = self._last + chunk
-        end = octets.find(b"\r\n\r\n")
-        self._is_over = end >= 0
-        self._decode(chunk[: max(0, end + 2 - len(self._last))] if self._is_over else chunk)
-        self._last = octets[-3:]
+        last = self._last
+        at_edge = (last + chunk[:3]).find(_EMPTY_LINE)
+        end = at_edge - len(last) if at_edge >= 0 else chunk.find(_EMPTY_LINE)
+        self._is_over = at_edge >= 0 or end >= 0
+        header = chunk[: max(0, end + 2)] if self._is_over else chunk
+        if self._decoder is not None or not header.isascii():
+            self._decode(header)
+        self._last = (last + chunk[-3:])[-3:]
 
     def _decode(self, octets: bytes) -> None:
-        self._is_ascii = self._is_ascii and octets.isascii()
+        self._decoder = self._decoder or getincrementaldecoder("utf-8")()
         try:
             self._decoder.decode(octets)
         except UnicodeDecodeError:
@@ -135,7 +138,7 @@ class _HeaderSurvey:
 
     def has_utf8(self) -> bool:
         """Return what was found; a character that is cut off at the end is no UTF-8."""
-        return self._is_utf8 and not self._is_ascii and self._decoder.getstate()[0] == b""
+        return self._is_utf8 and self._decoder is not None and self._decoder.getstate()[0] == b""
 
 
 @final
@@ -186,8 +189,9 @@ class Survey:
     def _is_line_too_long(self, chunk: bytes) -> bool:
         """Return whether a line is; leaps from line end to line end, each as far as a line may reach."""
         at = -self._line
-        while len(chunk) - at > MAX_TEXT_LINE + 1:
-            end = chunk.rfind(b"\n", max(at, 0), at + MAX_TEXT_LINE + 2)
+        farthest = len(chunk) - MAX_TEXT_LINE - 1
+        while at < farthest:
+            end = chunk.rfind(b"\n", at if at > 0 else 0, at + MAX_TEXT_LINE + 2)
             if end < 0:
                 return True
             at = end + 1

@@ -55,6 +55,8 @@ class Parameters(tuple[tuple[str, str | None], ...]):
 
     def __new__(cls, pairs: Iterable[tuple[str, str | None]] = ()) -> Parameters:
         """Validate *pairs*."""
+        if isinstance(pairs, Parameters):
+            return pairs
         upper = [(key.upper() if key.isascii() else key, value) for key, value in pairs]
         for keyword, value in upper:
             _require_parameter(keyword, value)

@@ -59,6 +59,7 @@ __all__ = [
     "raise_if_closing",
     "read_reply",
     "send",
+    "take_reply",
     "upgrade_to_tls",
     "xclient",
     "xforward",
@@ -79,23 +80,35 @@ _RECEIVE: Final = Receive()
 
 def next_reply(conn: SMTPClientConnection) -> Flow[Reply]:
     """Return the next reply, whatever it says. Raises ConnectionClosed if none comes."""
-    while True:
-        event = conn.next_event()
-        if event is None:
-            if conn.wants is Wants.CLOSED:
-                raise ConnectionClosed("the connection is closed", phase="read")
-            yield _RECEIVE
-        elif isinstance(event, ConnectionLost):
-            raise ConnectionClosed("the server closed the connection", phase="read")
-        else:
-            return event
+    while (reply := _take_any_reply(conn)) is None:
+        yield _RECEIVE
+    return reply
 
 
 def read_reply(conn: SMTPClientConnection) -> Flow[Reply]:
     """Return the next reply, negative ones too. Raises ConnectionClosed at a 421."""
-    reply = yield from next_reply(conn)
-    raise_if_closing(reply)
+    while (reply := take_reply(conn)) is None:
+        yield _RECEIVE
     return reply
+
+
+def take_reply(conn: SMTPClientConnection) -> Reply | None:
+    """Return the next reply as `read_reply` does, if it has come; else None."""
+    reply = _take_any_reply(conn)
+    if reply is not None:
+        raise_if_closing(reply)
+    return reply
+
+
+def _take_any_reply(conn: SMTPClientConnection) -> Reply | None:
+    event = conn.next_event()
+    if event is None:
+        if conn.wants is Wants.CLOSED:
+            raise ConnectionClosed("the connection is closed", phase="read")
+        return None
+    if isinstance(event, ConnectionLost):
+        raise ConnectionClosed("the server closed the connection", phase="read")
+    return event
 
 
 def raise_if_closing(reply: Reply) -> None:

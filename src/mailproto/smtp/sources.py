@@ -182,8 +182,9 @@ class FileSource(_Streamed):
             return Needs()
         survey = Survey(self._policy)
         while (chunk := (yield from self._read_file())) is not None:
-            survey.see(chunk)
-            self._kept = [*self._kept, chunk] if self._offset < CHUNK else []
+            if chunk:
+                survey.see(chunk)
+                self._kept = [*self._kept, chunk] if self._offset < CHUNK else []
         # Each bare CR or LF that is converted makes a message longer.
         self._is_clean = survey.size == self._offset
         self.is_repeatable = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -80,6 +80,9 @@ class Condition(enum.Enum):
     BINARY_MIME = "the message is BINARYMIME"
     PRDR = "MAIL has asked for PRDR"
 
+    if not TYPE_CHECKING:  # as of State
+        __hash__ = object.__hash__
+
 
 class Replies(enum.Enum):
     """How many replies an event is due."""
@@ -111,11 +114,12 @@ class Row:
     intermediate_if: Condition | None = None
     replies: Replies = Replies.ONE
     is_legal: bool = True
+    # Asked for at each command and each reply, so it is no property.
+    success: State = field(init=False, repr=False, compare=False)
+    """The state to expect when commands are sent ahead of their replies."""
 
-    @property
-    def success(self) -> State:
-        """The state to expect when commands are sent ahead of their replies."""
-        return self.positive or self.intermediate or self.negative
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "success", self.positive or self.intermediate or self.negative)
 
     def under(self, conditions: Container[Condition]) -> Row:
         """Return the row for when *conditions* hold: without the 3yz that needs another one."""

@@ -48,7 +48,7 @@ from mailproto.flow import (
 )
 from mailproto.proxy_protocol import ProxyHeader, ProxyProtocolReader
 from mailproto.sync._stores import call_in_turn
-from mailproto.sync._wait import Ready, Signal, wait
+from mailproto.sync._wait import Ready, Signal, waiter_of
 from mailproto.wants import Wants
 
 __all__ = ["ClientDriver", "Driver"]
@@ -85,6 +85,7 @@ class Driver:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tls: TLSInfo | None = None
         self._sock = sock
+        self._waiter = waiter_of(sock.fileno())
         self._server_side = server_side
         self._context = context
         self._certificate = certificate
@@ -305,11 +306,10 @@ class Driver:
         return self._clock + (most if granted is None else min(granted, most))
 
     def _wait(self, is_reading: bool, is_writing: bool, deadline: float, *signals: Signal | None) -> Ready:
-        number = self._sock.fileno() if is_reading or is_writing else -1
         seconds = inf if deadline == inf else max(0.0, deadline - time.monotonic())
         self._is_waiting = True
         asked = [signal for signal in signals if signal is not None]
-        ready = wait(number, is_reading, is_writing, asked, seconds)
+        ready = self._waiter.wait(is_reading, is_writing, asked, seconds)
         self._is_waiting = False
         return ready
 
@@ -524,7 +524,7 @@ class Driver:
             self._sock.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + LINGER_SECONDS
             left = LINGER_OCTETS
-            while left > 0 and wait(self._sock.fileno(), True, False, (), deadline - time.monotonic()).read:
+            while left > 0 and self._wait(True, False, deadline).read:
                 data = self._recv()
                 if data == b"":
                     break

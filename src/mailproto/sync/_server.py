@@ -29,7 +29,7 @@ from mailproto._tls import certificate_in
 from mailproto.errors import ConnectionClosed, LocalProtocolError, MailProtoError
 from mailproto.flow import Connection, Flow, ServerStopping
 from mailproto.sync._driver import Driver
-from mailproto.sync._wait import Signal, wait, wait_for_signal
+from mailproto.sync._wait import Signal, wait_for_signal, waiter_of
 
 __all__ = ["Factory", "Server"]
 
@@ -149,8 +149,9 @@ class Server:
 
     def _accept_all(self, listener: socket.socket) -> None:
         with listener:
+            waiter = waiter_of(listener.fileno())
             while self._wait_for_room():
-                if wait(listener.fileno(), True, False, (self._stopping,), inf).read:
+                if waiter.wait(True, False, (self._stopping,), inf).read:
                     self._accept(listener)
 
     def _wait_for_room(self) -> bool:

@@ -8,13 +8,13 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from math import ceil, inf
-from typing import Final, NamedTuple, final
+from typing import Final, NamedTuple, TypeAlias, final
 
-__all__ = ["Ready", "Signal", "wait", "wait_for_signal"]
+__all__ = ["Ready", "Signal", "Waiter", "wait_for_signal", "waiter_of"]
 
 
 class Ready(NamedTuple):
-    """What `wait` found: whether the socket can be read and written, and whether a signal is set."""
+    """What a wait has found: whether the socket can be read and written, and whether a signal is set."""
 
     read: bool
     write: bool
@@ -72,47 +72,72 @@ class Signal:
     __del__ = close
 
 
-def _poll(sock: int, is_reading: bool, is_writing: bool, signals: Sequence[Signal], seconds: float) -> Ready:
-    poll = select.poll()
-    wanted = (_POLL_IN if is_reading else 0) | (_POLL_OUT if is_writing else 0)
-    if sock >= 0:
-        poll.register(sock, wanted)
-    for signal in signals:
-        poll.register(signal.fileno(), _POLL_IN)
-    is_readable = is_writable = is_set = False
-    for number, found in poll.poll(None if seconds == inf else ceil(seconds * 1000)):
-        if number != sock:
-            is_set = True
-        else:
-            is_readable = bool(found & ~_POLL_OUT) and is_reading
-            is_writable = bool(found & ~_POLL_IN) and is_writing
-    return Ready(is_readable, is_writable, is_set)
+@final
+class _Polled:
+    """Waits by poll(); as long as it waits for the same, the object that the system asks for is kept."""
+
+    __slots__ = ("_awaited", "_number", "_poll")
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._poll = select.poll()
+        self._awaited: tuple[object, ...] = ()
+
+    def wait(self, is_reading: bool, is_writing: bool, signals: Sequence[Signal], seconds: float) -> Ready:
+        awaited = (is_reading, is_writing, *signals)
+        if awaited != self._awaited:
+            self._register(is_reading, is_writing, signals)
+            self._awaited = awaited
+        is_readable = is_writable = is_set = False
+        for number, found in self._poll.poll(None if seconds == inf else ceil(seconds * 1000)):
+            if number != self._number:
+                is_set = True
+            else:
+                is_readable = is_reading and found & ~_POLL_OUT != 0
+                is_writable = is_writing and found & ~_POLL_IN != 0
+        return Ready(is_readable, is_writable, is_set)
+
+    def _register(self, is_reading: bool, is_writing: bool, signals: Sequence[Signal]) -> None:
+        self._poll = select.poll()
+        if is_reading or is_writing:
+            self._poll.register(self._number, is_reading * _POLL_IN | is_writing * _POLL_OUT)
+        for signal in signals:
+            self._poll.register(signal.fileno(), _POLL_IN)
 
 
-def _select(
-    sock: int, is_reading: bool, is_writing: bool, signals: Sequence[Signal], seconds: float
-) -> Ready:
-    reading: list[int] = [signal.fileno() for signal in signals]
-    if is_reading and sock >= 0:
-        reading.append(sock)
-    writing = [sock] if is_writing and sock >= 0 else []
-    found = select.select(reading, writing, writing, None if seconds == inf else seconds)
-    is_set = any(signal.fileno() in found[0] for signal in signals)
-    return Ready(sock in found[0], sock in found[1] or sock in found[2], is_set)
+@final
+class _Selected:
+    """Waits by select(), where there is no poll()."""
+
+    __slots__ = ("_number",)
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def wait(self, is_reading: bool, is_writing: bool, signals: Sequence[Signal], seconds: float) -> Ready:
+        number = self._number
+        reading: list[int] = [signal.fileno() for signal in signals]
+        if is_reading:
+            reading.append(number)
+        writing = [number] if is_writing else []
+        found = select.select(reading, writing, writing, None if seconds == inf else seconds)
+        is_set = any(signal.fileno() in found[0] for signal in signals)
+        return Ready(number in found[0], number in found[1] or number in found[2], is_set)
 
 
 _POLL_IN: Final = getattr(select, "POLLIN", 0)
 _POLL_OUT: Final = getattr(select, "POLLOUT", 0)
 
-wait: Final[Callable[[int, bool, bool, Sequence[Signal], float], Ready]] = (
-    _poll if hasattr(select, "poll") else _select
-)
-"""Wait for one socket, by number, and any signals, for so many seconds; a number below 0 is no socket.
+Waiter: TypeAlias = _Polled | _Selected
+"""Waits for one socket and any signals, for so many seconds.
 
 An error of the socket counts as readiness: reading or writing will tell.
 """
 
+waiter_of: Final[Callable[[int], Waiter]] = _Polled if hasattr(select, "poll") else _Selected
+"""Make what waits for the socket of this number, as long as that is open."""
+
 
 def wait_for_signal(signal: Signal) -> None:
     """Wait until *signal* is set."""
-    wait(-1, False, False, (signal,), inf)
+    waiter_of(-1).wait(False, False, (signal,), inf)
