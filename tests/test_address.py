@@ -242,6 +242,25 @@ def test_path_of_nonsense(value: str | bytes) -> None:
         Path.of(value)
 
 
+def outcome_of(value: str | bytes) -> Path | str:
+    try:
+        return Path.of(value)
+    except AddressError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("local_part", ["a", "a.b", "a.", "a" * 64, "a" * 65, '"a b"', "é", "Postmaster"])
+@pytest.mark.parametrize("domain", ["", "@", "@b", "@b" * 2, "@[127.0.0.1]", "@" + "b" * 63, "@" + "b" * 64])
+def test_text_and_octets_are_the_same_path(local_part: str, domain: str) -> None:
+    text = local_part + domain
+    assert outcome_of(text) == outcome_of(text.encode())
+
+
+@given(st.text(alphabet='aZ0.-_@<>" \\[]:é\n', max_size=12))
+def test_any_text_and_its_octets_are_the_same_path(text: str) -> None:
+    assert outcome_of(text) == outcome_of(text.encode())
+
+
 def test_long_addresses_are_read_but_not_built() -> None:
     octets = b"<" + b"a" * 65 + b"@b.example>"
     assert Path.parse(octets).serialize() == octets

@@ -83,6 +83,8 @@ _MATCH_DOMAIN = _pattern(f"{_DOMAIN}|{_LITERAL}").match
 _MATCH_ROUTE = _pattern(_ROUTE).match
 # Path = "<" [ A-d-l ":" ] Mailbox ">", as nearly every path is: no route, nothing quoted, a domain
 _MATCH_PLAIN_PATH = _pattern(f"<({_DOT_STRING})@({_DOMAIN})>").match
+# Mailbox, as callers nearly always give it: text of which nothing is quoted, and a domain
+_MATCH_PLAIN_MAILBOX = re.compile(f"({_DOT_STRING})@({_DOMAIN})").fullmatch
 _IS_DOT_STRING = re.compile(_DOT_STRING.replace(r"\xff", r"\U0010ffff")).fullmatch
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _TO_QUOTE = re.compile(r'["\\]')
@@ -199,6 +201,10 @@ class Path:
         Raises AddressError for anything else, also for a local part of more than 64 octets or a path of more
         than 256.
         """
+        if isinstance(value, str) and value.isascii():
+            found = _MATCH_PLAIN_MAILBOX(value)
+            if found is not None and found.end(1) <= MAX_LOCAL_PART and len(found[2]) <= MAX_LABEL:
+                return _plain_path(found[1], found[2])
         if isinstance(value, Path):
             return value
         path = Path(value) if isinstance(value, Mailbox) else cls._of_text(_octets(value))
@@ -213,10 +219,7 @@ class Path:
         if octets.startswith((b"<", b"@")):
             return cls.parse(octets)
         try:
-            path, end = match_path(b"<%b>" % octets, 0)
-            if end == len(octets) + 2:
-                return path
-            raise AddressError("expected the end of the path", offset=end)
+            return cls.parse(b"<%b>" % octets)
         except AddressError as error:
             raise AddressError("expected a mailbox", offset=max(0, error.offset - 1)) from None
 
@@ -247,6 +250,19 @@ class Path:
 
 _set_mailbox: Final = Path.__dict__["mailbox"].__set__
 
+
+def _plain_path(local_part: str, domain: str) -> Path:
+    """Build the path of parts that the grammar has accepted.
+
+    Two calls less than by the methods: it is a tenth of what a command costs a server.
+    """
+    mailbox, path = _new(Mailbox), _new(Path)
+    _set_local_part(mailbox, local_part)
+    _set_domain(mailbox, domain)
+    _set_mailbox(path, mailbox)
+    return path
+
+
 NULL_PATH: Final = Path(None)
 """`<>`, the reverse-path of notifications (RFC 5321 section 4.5.5)."""
 
@@ -260,12 +276,7 @@ def match_path(octets: bytes, start: int) -> tuple[Path, int]:
     if found is not None:
         local_part, domain = found.groups()
         if octets.isascii() and len(domain) <= MAX_LABEL:
-            # Two calls less than by the methods: it is a tenth of what a command costs a server.
-            mailbox, path = _new(Mailbox), _new(Path)
-            _set_local_part(mailbox, local_part.decode("ascii"))
-            _set_domain(mailbox, domain.decode("ascii"))
-            _set_mailbox(path, mailbox)
-            return path, found.end()
+            return _plain_path(local_part.decode("ascii"), domain.decode("ascii")), found.end()
     return _match_any_path(octets, start)
 
 

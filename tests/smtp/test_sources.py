@@ -82,7 +82,7 @@ def test_a_file_with_right_line_ends_is_sent_as_it_is(octets: bytes) -> None:
     assert run(source.survey()) == Needs(len(octets), False)
     chunks = read_all(source)
     assert b"".join(chunks) == octets
-    assert {len(chunk) for chunk in chunks[:-2]} == {CHUNK}
+    assert {len(chunk) for chunk in chunks[:-1]} == {CHUNK}
 
 
 @pytest.mark.parametrize("last", [b"\r", b"\n", b"\n\r"], ids=repr)
@@ -108,6 +108,41 @@ def test_a_small_file_is_read_once() -> None:
     assert file.reads == 2
     assert b"".join(read_all(source)) == b"text"
     assert file.reads == 2
+
+
+class Trickle(io.RawIOBase):
+    """A raw file that gives ten octets at a time; `ends` counts how often it was found to be at its end."""
+
+    def __init__(self, octets: bytes, *, can_seek: bool) -> None:
+        self.rest = octets
+        self.can_seek = can_seek
+        self.ends = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self.can_seek
+
+    def tell(self) -> int:
+        return 0
+
+    def readinto(self, buffer: Any) -> int:
+        given, self.rest = self.rest[:10], self.rest[10:]
+        buffer[: len(given)] = given
+        self.ends += not given
+        return len(given)
+
+
+@pytest.mark.parametrize("can_seek, ends", [(True, 1), (False, 2)])
+def test_a_buffered_file_is_read_to_its_end_and_where_it_can_seek_not_again(
+    can_seek: bool, ends: int
+) -> None:
+    raw = Trickle(b"text\r\n" * 10, can_seek=can_seek)
+    source = source_of(io.BufferedReader(raw), "convert")
+    run(source.survey())
+    assert b"".join(read_all(source)) == b"text\r\n" * 10
+    assert raw.ends == ends
 
 
 def test_chunks_are_read_once_and_not_before() -> None:

@@ -232,8 +232,9 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             return None
         if self._owed:
             return _TIMEOUTS[_BODY]
-        awaited = self._awaited
-        return _TIMEOUTS.get(self._state) if awaited is None else timeout_of(awaited.name)
+        if self._pending and self._state is not _GREETING:
+            return timeout_of(self._pending[0].name)
+        return _TIMEOUTS.get(self._state)
 
     @property
     def max_buffered(self) -> int:
@@ -409,25 +410,23 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             raise _injection(self._input.size)
         while self._input.size:
             line = self._input.take_line()
-            size = len(line) or self._input.size
-            if size > self.limits.max_reply_line:
-                self._check_line(line or self._input.peek(4), size)
             if not line:
+                self._check_line(self._input.peek(4), self._input.size)
                 break
+            if len(line) > self.limits.max_reply_line:
+                self._check_line(line, len(line))
             if self.trace is not None:
                 self._show_received(line)
-            reply = self._reader.read_line(line, self._awaited)
+            awaited = self._pending[0] if self._pending and self._state is not _GREETING else None
+            reply = self._reader.read_line(line, awaited)
             if reply is not None:
                 return self._received(reply)
         return self._lost() if self._eof else None
 
-    @property
-    def _awaited(self) -> Request | None:
-        return self._pending[0] if self._pending and self._state is not _GREETING else None
-
     def _check_line(self, start: bytes, size: int) -> None:
         """Raise LimitExceeded, unless a challenge has begun, which may be longer (RFC 4954 section 4)."""
-        is_challenge = isinstance(self._awaited, Auth | SASLResponse) and start.startswith(b"334 ")
+        is_awaited = bool(self._pending) and isinstance(self._pending[0], Auth | SASLResponse)
+        is_challenge = is_awaited and start.startswith(b"334 ")
         name = "max_auth_line" if is_challenge else "max_reply_line"
         maximum = self.limits.max_auth_line if is_challenge else self.limits.max_reply_line
         if size > maximum:
@@ -578,7 +577,7 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             raise LocalProtocolError(f"{name}: {len(self._pending)} commands wait for their replies")
         state = self._predicted or self._predict()
         row = TRANSITIONS.get((state, name)) or _row_of_unknown(state, command)
-        if row is None or not row.is_legal or name in REFUSED_HELLO[self._lmtp]:
+        if row is None or not row.is_legal:
             raise LocalProtocolError(f"{name}: not legal in the state {state.value!r}")
         if row.unless is not None and self._holds(row.unless):
             raise LocalProtocolError(f"{name}: not legal when {row.unless.value}")
@@ -592,6 +591,11 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         for keyword in row.extensions:
             if keyword not in self._extensions:
                 raise LocalProtocolError(f"{command.name}: the server does not offer {keyword}")
+
+    def _require_hello(self, command: Ehlo | Helo | Lhlo) -> None:
+        if command.name in REFUSED_HELLO[self._lmtp]:
+            protocol = "LMTP" if self._lmtp else "SMTP"
+            raise LocalProtocolError(f"{command.name}: not legal in {protocol}")
 
     def _require_mechanism(self, command: Auth) -> None:
         if command.mechanism not in self._extensions.auth:
@@ -626,8 +630,10 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
     @property
     def _last_mail(self) -> Mail | None:
         """The MAIL that was sent last, if it was not refused."""
-        sent = (request for request in reversed(self._pending) if isinstance(request, Mail))
-        return next(sent, self._mail)
+        for request in reversed(self._pending):
+            if isinstance(request, Mail):
+                return request
+        return self._mail
 
     def _require_parameter(self, command: Mail | Rcpt, row: Parameter[object]) -> None:
         if not any(keyword in self._extensions for keyword in row.extensions):
@@ -675,6 +681,7 @@ _NOTES_SENT: Final[dict[type, Callable[[SMTPClientConnection, Any], None]]] = {
 """What is noted of a command that is about to be queued."""
 
 _REQUIRE: Final[dict[type, Callable[[SMTPClientConnection, Any], None]]] = {
+    **dict.fromkeys((Ehlo, Helo, Lhlo), SMTPClientConnection._require_hello),
     **dict.fromkeys((Mail, Rcpt), SMTPClientConnection._require_envelope),
     **dict.fromkeys((Vrfy, Expn), SMTPClientConnection._require_question),
     **dict.fromkeys((XClient, XForward), SMTPClientConnection._require_attributes),

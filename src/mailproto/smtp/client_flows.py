@@ -154,11 +154,14 @@ def send_message(
         reverse_path = envelope.reverse_path if reverse_path is None else reverse_path
         forward_paths = envelope.forward_paths if forward_paths is None else forward_paths
         needs = yield from source.survey()
-    needs = yield from _fit(conn, source, needs, smtputf8)
+    if needs.has_utf8_header or needs.is_eight_bit:
+        needs = yield from _fit(conn, source, needs, smtputf8)
     recipients = _recipients_of(forward_paths)
     needed = _body_of(conn, needs, body, chunking)
     is_chunked = needed == "BINARYMIME" or (chunking is True and conn.extensions.chunking)
-    parameters = Parameters((*_checked(conn, needs, needed), *mail_parameters))
+    parameters = _checked(conn, needs, needed)
+    if mail_parameters:
+        parameters = Parameters((*parameters, *mail_parameters))
     if smtputf8 or (smtputf8 is None and _is_utf8(conn, needs)):
         parameters = _with_smtputf8(parameters)
     mail, rcpts = _envelope(conn, reverse_path, recipients, parameters, rcpt_parameters)
@@ -245,7 +248,7 @@ def _send_transactions(
             raise
     if reply is None:
         raise _failure(failed, verdicts, is_one=len(transactions) == 1)
-    accepted = tuple(to for to in rcpts if verdicts[to].is_positive)
+    accepted = tuple([to for to in rcpts if verdicts[to].is_positive])
     return SendResult(accepted, _refused(verdicts), reply)
 
 
@@ -278,7 +281,7 @@ def _transact(
     verdicts: dict[Recipient, Reply],
 ) -> Flow[Reply]:
     """Send the message to some recipients; *verdicts* gets the reply that each has, as soon as it has one."""
-    if conn.extensions.prdr and len(rcpts) > 1 and not conn.is_lmtp and not mail.parameters.has("PRDR"):
+    if len(rcpts) > 1 and conn.extensions.prdr and not conn.is_lmtp and not mail.parameters.has("PRDR"):
         mail = Mail(mail.reverse_path, Parameters((*mail.parameters, PRDR.pair(True))))
     requests = (mail, *rcpts.values(), *content.commands)
     accepted = yield from _open_transaction(conn, tuple(rcpts), requests, verdicts)
@@ -452,6 +455,8 @@ def _send_envelope(conn: SMTPClientConnection, requests: Sequence[Command]) -> F
                 break
         send(conn, request)
         sent += 1
+    if len(replies) < sent and not conn.buffered:
+        yield _RECEIVE
     while len(replies) < sent:
         reply = take_reply(conn)
         if reply is None:
@@ -584,6 +589,8 @@ def _read_outcome(
     """
     replies: list[Reply] = []
     try:
+        if conn.pending and not conn.buffered:
+            yield _RECEIVE
         while conn.pending:
             reply = take_reply(conn)
             if reply is None:

@@ -107,34 +107,37 @@ def newlines_of(policy: Newlines) -> NewlineNormalizer | Refuser | AsItIs:
 class _HeaderSurvey:
     """Finds out whether a header has UTF-8 beyond ASCII, which makes the message SMTPUTF8 (RFC 6532)."""
 
-    __slots__ = ("_decoder", "_is_over", "_is_utf8", "_last")
+    __slots__ = ("_decoder", "_is_utf8", "_last", "is_over")
 
     def __init__(self) -> None:
         self._decoder: IncrementalDecoder | None = None
         self._is_utf8 = True
-        self._is_over = False
         self._last = b"\r\n"
+        self.is_over: bool = False
+        """Whether nothing more is looked at."""
 
-    def see(self, chunk: bytes) -> None:
+    def see(self, chunk: bytes, is_ascii: bool) -> None:
         """Look at *chunk* as far as the header goes, to the first empty line."""
-        if self._is_over:
-            return
         last = self._last
-        at_edge = (last + chunk[:3]).find(_EMPTY_LINE)
-        end = at_edge - len(last) if at_edge >= 0 else chunk.find(_EMPTY_LINE)
-        self._is_over = at_edge >= 0 or end >= 0
-        header = chunk[: max(0, end + 2)] if self._is_over else chunk
-        if self._decoder is not None or not header.isascii():
-            self._decode(header)
+        end = (last + chunk[:3]).find(_EMPTY_LINE) - len(last)
+        if end < -len(last):
+            end = chunk.find(_EMPTY_LINE)
+            self.is_over = end >= 0
+        else:
+            self.is_over = True
+        if self._decoder is not None or not is_ascii:
+            self._decode(chunk[: max(0, end + 2)] if self.is_over else chunk)
         self._last = (last + chunk[-3:])[-3:]
 
     def _decode(self, octets: bytes) -> None:
+        if octets.isascii() and self._decoder is None:
+            return
         self._decoder = self._decoder or getincrementaldecoder("utf-8")()
         try:
             self._decoder.decode(octets)
         except UnicodeDecodeError:
             self._is_utf8 = False
-            self._is_over = True
+            self.is_over = True
 
     def has_utf8(self) -> bool:
         """Return what was found; a character that is cut off at the end is no UTF-8."""
@@ -170,9 +173,11 @@ class Survey:
     def see(self, chunk: bytes) -> None:
         """Count *chunk*."""
         if chunk:
-            self._header.see(chunk)
+            is_ascii = chunk.isascii()
+            if not self._header.is_over:
+                self._header.see(chunk, is_ascii)
             self.size += len(chunk)
-            self._is_eight_bit = self._is_eight_bit or not chunk.isascii()
+            self._is_eight_bit = self._is_eight_bit or not is_ascii
             self._is_binary = self._is_binary or b"\0" in chunk or self._is_line_too_long(chunk)
             if self._may_be_bare and is_bare_newline_in(chunk, after_cr=self._last[-1:] == b"\r"):
                 self._has_bare_newline = True

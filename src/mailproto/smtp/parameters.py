@@ -57,6 +57,8 @@ class Parameters(tuple[tuple[str, str | None], ...]):
         """Validate *pairs*."""
         if isinstance(pairs, Parameters):
             return pairs
+        if not pairs:
+            return tuple.__new__(cls)
         upper = [(key.upper() if key.isascii() else key, value) for key, value in pairs]
         for keyword, value in upper:
             _require_parameter(keyword, value)

@@ -76,13 +76,15 @@ MAX_AUTH_COMMAND: Final = 512
 """Octets of an AUTH command with its initial response (RFC 4954 section 4, RFC 5321 section 4.5.3.1.4)."""
 
 _RECEIVE: Final = Receive()
+_SERVICE_CLOSING: Final = 421
 
 
 def next_reply(conn: SMTPClientConnection) -> Flow[Reply]:
     """Return the next reply, whatever it says. Raises ConnectionClosed if none comes."""
-    while (reply := _take_any_reply(conn)) is None:
+    while (event := conn.next_event()) is None or isinstance(event, ConnectionLost):
+        _raise_if_lost(conn, event)
         yield _RECEIVE
-    return reply
+    return event
 
 
 def read_reply(conn: SMTPClientConnection) -> Flow[Reply]:
@@ -94,26 +96,25 @@ def read_reply(conn: SMTPClientConnection) -> Flow[Reply]:
 
 def take_reply(conn: SMTPClientConnection) -> Reply | None:
     """Return the next reply as `read_reply` does, if it has come; else None."""
-    reply = _take_any_reply(conn)
-    if reply is not None:
-        raise_if_closing(reply)
-    return reply
-
-
-def _take_any_reply(conn: SMTPClientConnection) -> Reply | None:
     event = conn.next_event()
-    if event is None:
-        if conn.wants is Wants.CLOSED:
-            raise ConnectionClosed("the connection is closed", phase="read")
+    if event is None or isinstance(event, ConnectionLost):
+        _raise_if_lost(conn, event)
         return None
-    if isinstance(event, ConnectionLost):
-        raise ConnectionClosed("the server closed the connection", phase="read")
+    if event.code == _SERVICE_CLOSING:
+        raise_if_closing(event)
     return event
+
+
+def _raise_if_lost(conn: SMTPClientConnection, event: ConnectionLost | None) -> None:
+    if event is not None:
+        raise ConnectionClosed("the server closed the connection", phase="read")
+    if conn.wants is Wants.CLOSED:
+        raise ConnectionClosed("the connection is closed", phase="read")
 
 
 def raise_if_closing(reply: Reply) -> None:
     """Raise ConnectionClosed at a 421."""
-    if reply.code == 421:
+    if reply.code == _SERVICE_CLOSING:
         error = ConnectionClosed(f"the server ends the session: 421 {reply.text}", phase="read")
         raise error from error_of(reply)
 

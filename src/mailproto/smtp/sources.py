@@ -7,6 +7,7 @@ Files and iterators are read through `Call`, so that they may be async; nothing 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator
+from io import BufferedReader, BytesIO
 from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 
 from mailproto.errors import LocalProtocolError
@@ -39,6 +40,8 @@ __all__ = [
 
 CHUNK: Final = 65_536
 """Octets that are read, and given on, at once."""
+_WHOLE: Final = (BufferedReader, BytesIO)
+"""Files that give less than is asked for only at their end, if they can seek."""
 
 
 class SupportsAsBytes(Protocol):
@@ -158,7 +161,7 @@ class _Streamed:
             return None
         if chunk == end:
             self._is_at_end = True
-            return self._newlines.finish()
+            return self._newlines.finish() or None
         if not isinstance(chunk, bytes):
             raise LocalProtocolError(f"message: expected bytes, got {type(chunk).__name__}")
         return self._newlines.convert(chunk)
@@ -172,6 +175,8 @@ class FileSource(_Streamed):
         super().__init__(newlines)
         self._file = file
         self._offset = 0
+        self._is_read = False
+        self._whole = 0
         self._is_clean = False
         self._kept: list[bytes] = []
         self._next_kept = 0
@@ -180,11 +185,11 @@ class FileSource(_Streamed):
         """Read the file to its end, and go back; nothing is known of one that cannot seek."""
         if not (yield Call(self._file.seekable)):
             return Needs()
+        self._whole = CHUNK if type(self._file) in _WHOLE else 0
         survey = Survey(self._policy)
         while (chunk := (yield from self._read_file())) is not None:
-            if chunk:
-                survey.see(chunk)
-                self._kept = [*self._kept, chunk] if self._offset < CHUNK else []
+            survey.see(chunk)
+            self._kept = [*self._kept, chunk] if self._offset < CHUNK else []
         # Each bare CR or LF that is converted makes a message longer.
         self._is_clean = survey.size == self._offset
         self.is_repeatable = True
@@ -198,6 +203,7 @@ class FileSource(_Streamed):
             return
         yield Call(self._file.seek, (-self._offset, 1))
         self._offset = 0
+        self._is_read = False
         self._newlines = AsItIs() if self._is_clean else newlines_of(self._policy)
         self._is_at_end = False
 
@@ -209,9 +215,10 @@ class FileSource(_Streamed):
         return self._kept[self._next_kept - 1]
 
     def _read_file(self) -> Flow[bytes | None]:
-        chunk = b"" if self._is_at_end else (yield Call(self._file.read, (CHUNK,)))
+        chunk = b"" if self._is_read or self._is_at_end else (yield Call(self._file.read, (CHUNK,)))
         converted = self._converted(chunk, b"")
         self._offset += len(chunk)
+        self._is_read = len(chunk) < self._whole
         return converted
 
 

@@ -127,20 +127,21 @@ class Driver:
 
     def _receive(self, instruction: Receive) -> Received:
         self._send()
-        if self._unsent > self.conn.max_unsent:
+        if self._unsent and self._unsent > self.conn.max_unsent:
             # To a peer that takes nothing, what it asks for would pile up.
             self._flush()
         if self._stopping is not None:
             self._check_stopping()
-        result = self._received_already(instruction)
-        if result is not None:
-            return result
+        wake = instruction.wake if isinstance(instruction.wake, Signal) else None
+        if self._is_fed or self._is_eof or wake is not None:
+            result = self._received_already(wake)
+            if result is not None:
+                return result
         own = instruction.timeout
         own_deadline = inf if own is None else time.monotonic() + own
         is_on_purpose = own is not None and self.conn.timeout is not None
         deadline = self._deadline(inf if is_on_purpose else self._max_timeout)
-        wake = instruction.wake if isinstance(instruction.wake, Signal) else None
-        until = min(own_deadline, deadline)
+        until = deadline if deadline < own_deadline else own_deadline
         while not self._is_fed:
             ready = self._wait(True, bool(self._output), until, self._stopping, wake)
             if wake is not None and wake.is_set:
@@ -154,14 +155,13 @@ class Driver:
         self._is_fed = False
         return Received.RECEIVED
 
-    def _received_already(self, instruction: Receive) -> Received | None:
+    def _received_already(self, wake: Signal | None) -> Received | None:
         if self._is_fed:
             self._is_fed = False
             return Received.RECEIVED
         if self._is_eof:
             raise self._failure or closed(None, "read")
-        wake = instruction.wake
-        if isinstance(wake, Signal) and wake.is_set:
+        if wake is not None and wake.is_set:
             wake.clear()
             return Received.WOKEN
         return None
@@ -308,7 +308,7 @@ class Driver:
     def _wait(self, is_reading: bool, is_writing: bool, deadline: float, *signals: Signal | None) -> Ready:
         seconds = inf if deadline == inf else max(0.0, deadline - time.monotonic())
         self._is_waiting = True
-        asked = [signal for signal in signals if signal is not None]
+        asked = tuple(filter(None, signals))
         ready = self._waiter.wait(is_reading, is_writing, asked, seconds)
         self._is_waiting = False
         return ready
@@ -413,8 +413,8 @@ class Driver:
                 self._tls.write(chunks)
                 self._enqueue(self._tls.data_to_send())
             else:
-                for chunk in chunks:
-                    self._enqueue(chunk)
+                self._output.extend(filter(None, chunks))
+                self._unsent += size
         if self._output:
             self._send_output()
 
@@ -427,7 +427,8 @@ class Driver:
         output = self._output
         try:
             while output:
-                sent = self._send_some()
+                one = len(output) == 1
+                sent = self._sock.send(output[0]) if one else self._send_some()
                 self._unsent -= sent
                 while output and sent >= len(output[0]):
                     sent -= len(output.popleft())
@@ -440,7 +441,7 @@ class Driver:
 
     def _send_some(self) -> int:
         output = self._output
-        if len(output) == 1 or not hasattr(self._sock, "sendmsg"):
+        if not hasattr(self._sock, "sendmsg"):
             return self._sock.send(output[0])
         return self._sock.sendmsg([output[i] for i in range(min(len(output), _BATCH))])
 

@@ -6,7 +6,7 @@ import contextlib
 import select
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import ceil, inf
 from typing import Final, NamedTuple, TypeAlias, final
 
@@ -83,13 +83,16 @@ class _Polled:
         self._poll = select.poll()
         self._awaited: tuple[object, ...] = ()
 
-    def wait(self, is_reading: bool, is_writing: bool, signals: Sequence[Signal], seconds: float) -> Ready:
-        awaited = (is_reading, is_writing, *signals)
+    def wait(self, is_reading: bool, is_writing: bool, signals: tuple[Signal, ...], seconds: float) -> Ready:
+        awaited = (is_reading, is_writing, signals)
         if awaited != self._awaited:
             self._register(is_reading, is_writing, signals)
             self._awaited = awaited
+        ready = self._poll.poll(None if seconds == inf else ceil(seconds * 1000))
+        if not ready:
+            return _NOTHING
         is_readable = is_writable = is_set = False
-        for number, found in self._poll.poll(None if seconds == inf else ceil(seconds * 1000)):
+        for number, found in ready:
             if number != self._number:
                 is_set = True
             else:
@@ -97,7 +100,7 @@ class _Polled:
                 is_writable = is_writing and found & ~_POLL_IN != 0
         return Ready(is_readable, is_writable, is_set)
 
-    def _register(self, is_reading: bool, is_writing: bool, signals: Sequence[Signal]) -> None:
+    def _register(self, is_reading: bool, is_writing: bool, signals: tuple[Signal, ...]) -> None:
         self._poll = select.poll()
         if is_reading or is_writing:
             self._poll.register(self._number, is_reading * _POLL_IN | is_writing * _POLL_OUT)
@@ -114,7 +117,7 @@ class _Selected:
     def __init__(self, number: int) -> None:
         self._number = number
 
-    def wait(self, is_reading: bool, is_writing: bool, signals: Sequence[Signal], seconds: float) -> Ready:
+    def wait(self, is_reading: bool, is_writing: bool, signals: tuple[Signal, ...], seconds: float) -> Ready:
         number = self._number
         reading: list[int] = [signal.fileno() for signal in signals]
         if is_reading:
@@ -127,6 +130,7 @@ class _Selected:
 
 _POLL_IN: Final = getattr(select, "POLLIN", 0)
 _POLL_OUT: Final = getattr(select, "POLLOUT", 0)
+_NOTHING: Final = Ready(False, False, False)
 
 Waiter: TypeAlias = _Polled | _Selected
 """Waits for one socket and any signals, for so many seconds.
