@@ -50,15 +50,15 @@ class ReceiveBuffer:
 
     def feed(self, data: bytes) -> None:
         """Append *data*, which is kept as the object it is if nothing else is buffered."""
-        if not data:
-            return
-        if not self.size:
+        size = self.size
+        if size:
+            if data:
+                self._pending.append(data)
+        else:
             self._data = data
             self._offset = 0
             self._needle = b""
-        else:
-            self._pending.append(data)
-        self.size += len(data)
+        self.size = size + len(data)
 
     def find(self, needle: bytes, start: int = 0) -> int:
         """Return the distance from the front to the first *needle* at or after *start*, or -1.

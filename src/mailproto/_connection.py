@@ -76,17 +76,15 @@ class Connection(Protocol[EventT_co]):
 class Endpoint(ABC, Generic[EventT]):
     """The half of a connection that does not depend on the protocol.
 
-    A subclass implements `next_event`, `wants` and the sends. It counts `_progress` up by one whenever the
-    clock of `timeout` starts again, as it does with each event.
+    A subclass implements `next_event`, `wants`, `progress` and the sends.
     """
 
-    __slots__ = ("_eof", "_input", "_output", "_progress", "trace", "unsent")
+    __slots__ = ("_eof", "_input", "_output", "trace", "unsent")
 
     def __init__(self) -> None:
         self._input = ReceiveBuffer()
         self._output: list[bytes] = []
         self._eof = False
-        self._progress = 0
         # Drivers ask for it at each step, so it is no property.
         self.unsent: int = 0
         """Octets queued and not drained."""
@@ -99,9 +97,9 @@ class Endpoint(ABC, Generic[EventT]):
         """Why `next_event` returned None."""
 
     @property
+    @abstractmethod
     def progress(self) -> int:
-        """A number that changes whenever the clock of `timeout` starts again."""
-        return self._progress
+        """A number that changes whenever the clock of `timeout` starts again, as it does with each event."""
 
     @property
     def buffered(self) -> int:
@@ -141,13 +139,21 @@ class Endpoint(ABC, Generic[EventT]):
 
 
 class FallibleEndpoint(Endpoint[EventT]):
-    """An `Endpoint` that can lose framing or order: then the error sticks. A subclass has `_next_event`."""
+    """An `Endpoint` that can lose framing or order: then the error sticks.
 
-    __slots__ = ("_failure",)
+    A subclass has `_next_event`, and counts `_progress` up for what starts the clock again beside events.
+    """
+
+    __slots__ = ("_failure", "_progress")
 
     def __init__(self) -> None:
         super().__init__()
         self._failure: RemoteProtocolError | None = None
+        self._progress = 0
+
+    @property
+    def progress(self) -> int:
+        return self._progress
 
     def receive_data(self, data: bytes) -> None:
         """Buffer *data*; never raises for its content. After the end, or an error, it is dropped."""

@@ -252,10 +252,7 @@ _set_mailbox: Final = Path.__dict__["mailbox"].__set__
 
 
 def _plain_path(local_part: str, domain: str) -> Path:
-    """Build the path of parts that the grammar has accepted.
-
-    Two calls less than by the methods: it is a tenth of what a command costs a server.
-    """
+    """Build the path of parts that the grammar has accepted, in fewer calls than by the methods."""
     mailbox, path = _new(Mailbox), _new(Path)
     _set_local_part(mailbox, local_part)
     _set_domain(mailbox, domain)
@@ -276,7 +273,12 @@ def match_path(octets: bytes, start: int) -> tuple[Path, int]:
     if found is not None:
         local_part, domain = found.groups()
         if octets.isascii() and len(domain) <= MAX_LABEL:
-            return _plain_path(local_part.decode("ascii"), domain.decode("ascii")), found.end()
+            # As `_plain_path`, at a call less.
+            mailbox, path = _new(Mailbox), _new(Path)
+            _set_local_part(mailbox, local_part.decode("ascii"))
+            _set_domain(mailbox, domain.decode("ascii"))
+            _set_mailbox(path, mailbox)
+            return path, found.end()
     return _match_any_path(octets, start)
 
 

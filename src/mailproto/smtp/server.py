@@ -196,6 +196,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "dropped",
         "hostname",
         "limits",
+        "progress",
         "start_tls",
     )
 
@@ -225,6 +226,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """Whether the next EHLO reply offers STARTTLS; it never does when TLS is active."""
         self.dropped: int = 0
         """Octets that came in the clear before a TLS handshake and were dropped: most likely an attack."""
+        # Drivers ask for it at each step, so it is no property.
+        self.progress: int = 0
+        """A number that changes whenever the clock of `timeout` starts again."""
         self._lmtp = lmtp
         self._strict = strict
         self._newlines: NewlinePolicy = newlines
@@ -356,7 +360,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if self._input.size or self._rest is not None or self._state is _ENDED:
             event = _READERS[self._state](self)
             if event is not None:
-                self._progress += 1
+                self.progress += 1
                 return event
         # Most often: all that has come is answered.
         return self._lost() if self._eof and self._state is not _CLOSED else None
@@ -377,9 +381,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         if state is None:
             raise LocalProtocolError(f"{self._name_of_pending()}: {code} is no answer to it")
         octets = reply.serialize()
-        if len(octets) > self.limits.max_reply_line:
+        size = len(octets)
+        if size > self.limits.max_reply_line:
             self._check_long_reply(octets)
-        self._queue(octets)
+        # What `_queue` does, at a call less.
+        self._output.append(octets)
+        self.unsent += size
+        if self.trace is not None:
+            self.trace("sent", octets)
         pending = self._pending
         _NOTES[type(pending)](self, pending, reply)
         self._answered(state)
@@ -432,7 +441,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             raise LocalProtocolError("TLS: no handshake is due")
         self.dropped += self._input.clear()
         self._tls_active = True
-        self._progress += 1
+        self.progress += 1
 
     def abort(self) -> None:
         """End the connection at once: `wants` is CLOSED and no event comes any more."""
@@ -452,16 +461,18 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _answered(self, state: State) -> None:
         """Count one reply and go on to *state* after the last."""
-        self._progress += 1
-        due = self._replies_due = 0 if state is _CLOSED else self._replies_due - 1
-        if due:
+        self.progress += 1
+        due = self._replies_due - 1
+        if due > 0 and state is not _CLOSED:
+            self._replies_due = due
             return
+        self._replies_due = 0
         self._pending = None
         self._state = state
         if state not in IN_TRANSACTION:
             self._recipients = 0
-        if state is _TLS:
-            self.dropped += self._input.clear()
+            if state is _TLS:
+                self.dropped += self._input.clear()
 
     def _note_greeting(self, greeting: None, reply: Reply) -> None:
         # "the server MAY [...] continue sending 521 reply codes" (RFC 7504 section 3); else it is 503.
@@ -534,7 +545,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _lost(self) -> ConnectionLost:
         clean = not self._input.size and self._rest is None and self._state in (State.START, State.READY)
         self.abort()
-        self._progress += 1
+        self.progress += 1
         return ConnectionLost(clean)
 
     def _next_of_line(self) -> ServerEvent | None:
@@ -743,6 +754,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _check_data(self, command: Data) -> Reply | None:
         # "BINARYMIME cannot be used with the DATA command" (RFC 3030 section 3)
+        mail = self._mail
+        if mail is None or not mail.parameters:
+            return None
         return refusals.BAD_SEQUENCE if self._holds(Condition.BINARY_MIME) else None
 
     def _check_bdat(self, command: Bdat) -> Reply | None:
@@ -808,9 +822,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             chunk.left -= len(data)
             is_progress = chunk.body.is_progress(len(data))
             if chunk.refusal is None:
-                self._progress -= not is_progress
+                self.progress -= not is_progress
                 return ChunkData(chunk.body.take_chunk(data))
-            self._progress += is_progress
+            self.progress += is_progress
         return None if chunk.left else self._end_bdat(chunk)
 
     def _end_bdat(self, chunk: _Chunk) -> ServerEvent:
@@ -868,9 +882,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 return BodyData(data) if data else self._end_body()
             if data:
                 # Each event starts the clock again, but one octet at a time must not.
-                self._progress -= not is_progress
+                self.progress -= not is_progress
                 return BodyData(data)
-            self._progress += is_progress
+            self.progress += is_progress
         return None
 
     def _end_body(self) -> ServerEvent:
