@@ -166,6 +166,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     _body: Body
     """The message that is being received; there is none before the first DATA."""
+    unsent: int
+    """Octets queued and not drained."""
 
     __slots__ = (
         "_authenticated",
