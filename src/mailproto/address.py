@@ -242,7 +242,7 @@ class Path:
 
     def serialize(self) -> bytes:
         """Return the wire form with its angle brackets, in UTF-8 if it is not ASCII."""
-        return str(self).encode()
+        return b"<>" if self.mailbox is None else f"<{self.mailbox}>".encode()
 
     def __str__(self) -> str:
         return f"<{self.mailbox}>" if self.mailbox is not None else "<>"

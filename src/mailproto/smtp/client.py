@@ -92,6 +92,9 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
     reply a RemoteProtocolError.
     """
 
+    unsent: int
+    """Octets queued and not drained."""
+
     __slots__ = (
         "_authenticated",
         "_body_progress",
@@ -500,7 +503,7 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         code = reply.code
         if row.intermediate_if is not None and reply.is_intermediate:
             row = row.under(conditions_of(self._mail))
-        state = row.after(code)
+        state = row.positive if code < 300 else row.after(code)
         if state is None:
             raise RemoteProtocolError(f"expected an answer to {request.name}, got {code}")
         if state is not row.success:
@@ -544,7 +547,11 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
 
     def _push(self, request: Request, octets: bytes, after: State) -> None:
         """Queue *octets*, which are *request* and lead to the state *after* if it succeeds."""
-        self._queue(octets, None if self.trace is None else request.shown())
+        # What `_queue` does, at a call less.
+        self._output.append(octets)
+        self.unsent += len(octets)
+        if self.trace is not None:
+            self.trace("sent", request.shown())
         if not self._pending:
             self._progress += 1
             self._note_early_reply()
@@ -652,7 +659,8 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             return self._tls_active
         if condition is Condition.AUTHENTICATED:
             return self._authenticated
-        return condition in conditions_of(self._last_mail)
+        mail = self._last_mail
+        return mail is not None and bool(mail.parameters) and condition in conditions_of(mail)
 
 
 _CHUNKS: Final = (Bdat, Burl)

@@ -37,7 +37,7 @@ from mailproto.smtp.events import ConnectionLost
 from mailproto.smtp.ext.burl import can_fetch
 from mailproto.smtp.ext.prdr import PRDR
 from mailproto.smtp.outgoing import Needs, Newlines
-from mailproto.smtp.parameters import Parameters
+from mailproto.smtp.parameters import NO_PARAMETERS, Parameters
 from mailproto.smtp.reply import Reply
 from mailproto.smtp.session_flows import (
     command,
@@ -73,6 +73,7 @@ Pairs: TypeAlias = Iterable[tuple[str, str | None]]
 
 _EIGHT_BIT: Final = frozenset({"8BITMIME", "BINARYMIME"})
 _NOT_SEVEN_BIT: Final = "expected a message of 7-bit octets, since body is not 8BITMIME"
+_ONE_RECIPIENT: Final = (str, bytes, Mailbox, Path)
 _FLUSH: Final = Flush()
 _RECEIVE: Final = Receive()
 _DATA: Final = Data()
@@ -340,7 +341,7 @@ def _open_transaction(
 
 
 def _recipients_of(forward_paths: Recipient | Iterable[Recipient]) -> tuple[Recipient, ...]:
-    if isinstance(forward_paths, str | bytes | Mailbox | Path):
+    if isinstance(forward_paths, _ONE_RECIPIENT):
         forward_paths = (forward_paths,)
     recipients = tuple(dict.fromkeys(forward_paths))
     if not recipients:
@@ -431,6 +432,8 @@ _IS_ASCII: Final = attrgetter("is_ascii")
 def _parameters_of_each(
     forward_paths: tuple[Recipient, ...], parameters: Pairs | Mapping[Recipient, Pairs]
 ) -> Sequence[Parameters]:
+    if not parameters:
+        return [NO_PARAMETERS] * len(forward_paths)
     if not isinstance(parameters, Mapping):
         return [Parameters(parameters)] * len(forward_paths)
     unknown = [recipient for recipient in parameters if recipient not in forward_paths]
@@ -448,12 +451,14 @@ def _send_envelope(conn: SMTPClientConnection, requests: Sequence[Command]) -> F
     replies: list[Reply] = []
     sent = 0
     for request in requests:
-        if sent >= window:
-            if sent - len(replies) >= window:
-                replies.append((yield from read_reply(conn)))
-            if len(replies) == sent and _is_hopeless(replies, request):
-                break
-        send(conn, request)
+        if sent - len(replies) >= window:
+            replies.append((yield from read_reply(conn)))
+        if len(replies) < sent:
+            conn.send_command(request)
+        elif _is_hopeless(replies, request):
+            break
+        else:
+            send(conn, request)
         sent += 1
     if len(replies) < sent and not conn.buffered:
         yield _RECEIVE

@@ -105,6 +105,8 @@ class Parameters(tuple[tuple[str, str | None], ...]):
 
     def serialize(self) -> bytes:
         """Return the wire form, with a space in front of each parameter."""
+        if not self:
+            return b""
         return "".join(f" {key}" if value is None else f" {key}={value}" for key, value in self).encode()
 
     def value(self, row: Parameter[T]) -> T | None:

@@ -91,6 +91,8 @@ class _Polled:
         ready = self._poll.poll(None if seconds == inf else ceil(seconds * 1000))
         if not ready:
             return _NOTHING
+        if is_reading and not (is_writing or signals):
+            return _READABLE
         is_readable = is_writable = is_set = False
         for number, found in ready:
             if number != self._number:
@@ -131,6 +133,7 @@ class _Selected:
 _POLL_IN: Final = getattr(select, "POLLIN", 0)
 _POLL_OUT: Final = getattr(select, "POLLOUT", 0)
 _NOTHING: Final = Ready(False, False, False)
+_READABLE: Final = Ready(True, False, False)
 
 Waiter: TypeAlias = _Polled | _Selected
 """Waits for one socket and any signals, for so many seconds.
