@@ -417,7 +417,8 @@ class Driver:
                 self._enqueue(self._tls.data_to_send())
             else:
                 self._output.extend(filter(None, chunks))
-                self._unsent += size
+                # Deflate may have made less of it, or more.
+                self._unsent += sum(map(len, chunks))
         if self._output:
             self._send_output()
 
