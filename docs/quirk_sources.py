@@ -27,6 +27,7 @@ SOURCES: Final[dict[str, dict[str, str]]] = {
     "the end of the response": {"Exchange": f"{NET_IMAP}, which is not sure of it"},
     "flags that are atoms": {
         "Gmail": f"Geary 46.0, imap-quirks.vala; {NET_IMAP}",
+        "MailSite": f"{ETPAN} (in quotes)",
     },
     "a delimiter of one character": {"Courier": "libetpan 1.9.4, imap/namespace_parser.c"},
     "a mailbox name in quotes": {
@@ -41,6 +42,7 @@ SOURCES: Final[dict[str, dict[str, str]]] = {
     "a body structure as the grammar has it": {"mBox Mail": f"{ETPAN} (NIL for a size)"},
     "a media type and a subtype": {"mBox Mail": f"{ETPAN} (NIL)"},
     "a transfer encoding": {"Exchange": JAVAMAIL, "maddy": IMAP_CODEC},
+    "a number of lines only of text": {"Gmail": f"{ETPAN} (twice)", "Lavabit": ETPAN},
     "a multipart with a part": {"Gmail": f"{EVOLUTION}, camel-imapx-utils.c"},
     "a message with its envelope and its body": {
         "Domino": f"{JAVAMAIL} and {ETPAN} (no body)",

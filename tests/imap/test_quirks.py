@@ -295,6 +295,25 @@ CASES: dict[str, Case] = {
         [FlagsData(frozenset({"\\Seen", "a"}))],
         ["flags with one space between them"],
     ),
+    "flags without a space between them": (
+        b"* FLAGS (\\Seen\\Answered \\Seenless)",
+        [FlagsData(frozenset({"\\Seen", "\\Answered", "\\Seenless"}))],
+        ["flags with one space between them"],
+    ),
+    "flags without a space in a message": (
+        *fetched(b"FLAGS (\\seen\\Deleted)", FLAGS.answer(frozenset({"\\Seen", "\\Deleted"}))),
+        ["flags with one space between them"],
+    ),
+    "flags in quotes": (
+        *fetched(
+            b'FLAGS (\\Seen "Junk" "\\\\Flagged")', FLAGS.answer(frozenset({"\\Seen", "Junk", "\\Flagged"}))
+        ),
+        ["flags that are atoms"],
+    ),
+    "an origin with a length": (
+        *fetched(b"BODY[]<7.3> {3}\r\nabc", BodySection(partial=(7, 3)).answer(b"abc")),
+        ["an origin without a length"],
+    ),
     "spaces in NAMESPACE": (
         b'* NAMESPACE (("" "/")) NIL  NIL',
         [NamespaceData((NamespacePrefix("", "/"),))],
@@ -430,6 +449,20 @@ CASES: dict[str, Case] = {
         ),
         ["an envelope of ten fields"],
     ),
+    "an envelope with two lists of addresses": (
+        *with_envelope(
+            b'("d" "s" (("n" NIL "m" "h")) NIL "r" "i")',
+            Envelope(date=b"d", subject=b"s", from_=(ADDRESS,), in_reply_to=b"r", message_id=b"i"),
+        ),
+        ["an envelope of ten fields"],
+    ),
+    "an envelope with a message-id behind one list": (
+        *with_envelope(
+            b'("d" "s" (("n" NIL "m" "h")) NIL "i")',
+            Envelope(date=b"d", subject=b"s", from_=(ADDRESS,), message_id=b"i"),
+        ),
+        ["an envelope of ten fields"],
+    ),
     "an atom in an envelope": (
         *with_envelope(b"(NIL s NIL NIL NIL NIL NIL NIL NIL NIL)", Envelope(subject=b"s")),
         ["a string or NIL"],
@@ -523,6 +556,30 @@ CASES: dict[str, Case] = {
             TextPart(type=b"text", subtype=b"plain", encoding=b"7bit", size=5),
         ),
         ["a number of lines"],
+    ),
+    "lines of an image": (
+        *with_body(
+            b'("image" "png" NIL NIL NIL "base64" 5 3)',
+            BasicPart(type=b"image", subtype=b"png", encoding=b"base64", size=5),
+        ),
+        ["a number of lines only of text"],
+    ),
+    "lines of an image, and its disposition": (
+        *with_body(
+            b'("image" "png" NIL NIL NIL "base64" 5 3 "md5" ("inline" NIL) NIL NIL)',
+            BasicPart(
+                type=b"image",
+                subtype=b"png",
+                encoding=b"base64",
+                size=5,
+                extension=SinglePartExtension(md5=b"md5", disposition=Disposition(b"inline")),
+            ),
+        ),
+        ["a number of lines only of text"],
+    ),
+    "lines of a text twice": (
+        *with_extension(b'1 NIL ("inline" NIL) NIL', SinglePartExtension(disposition=Disposition(b"inline"))),
+        ["a number of lines only of text"],
     ),
     "a multipart without parts": (
         *with_body(

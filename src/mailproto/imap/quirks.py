@@ -119,9 +119,17 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     ),
     Quirk("the end of the response", "Exchange", "What follows the last value, mostly a space, is dropped."),
     Quirk("no space but those of the grammar", SEVERAL, "Spaces between the lists of NAMESPACE."),
-    Quirk("flags with one space between them", SEVERAL, "Flags joined with a space behind each."),
+    Quirk(
+        "flags with one space between them",
+        SEVERAL,
+        "Flags joined with a space behind each, or system flags with none.",
+    ),
     # Mailboxes and numbers
-    Quirk("flags that are atoms", "Gmail", "Keywords with brackets or in UTF-8; they are kept as they came."),
+    Quirk(
+        "flags that are atoms",
+        "Gmail, MailSite",
+        "Keywords with brackets or in UTF-8, or in quotes; they are kept as they came.",
+    ),
     Quirk(
         "a delimiter of one character", "Courier", "An empty string in place of NIL: there is no delimiter."
     ),
@@ -150,6 +158,7 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "The item is left out, those behind it are read.",
         is_left_out=True,
     ),
+    Quirk("an origin without a length", SEVERAL, "The length that was asked for is dropped."),
     Quirk("BINARY without .PEEK in a response", "pymap 0.36", "The item is named as it was asked for."),
     Quirk(
         "a size of 0 or more",
@@ -173,7 +182,11 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     ),
     # ENVELOPE
     Quirk("an envelope as the grammar has it", "Yahoo", "Spaces are missing or repeated."),
-    Quirk("an envelope of ten fields", "QQ Mail", "What is missing is NIL, what is too much is dropped."),
+    Quirk(
+        "an envelope of ten fields",
+        "QQ Mail",
+        "What is missing is NIL, what is too much is dropped; a string at the end is the Message-ID.",
+    ),
     Quirk("an address of four fields", SEVERAL, "What is missing is NIL, what is too much is dropped."),
     Quirk("addresses in two pairs of parentheses", SEVERAL, "One pair is missing, or there are more."),
     Quirk("addresses, not NIL, in a list of addresses", SEVERAL, "An address that could not be parsed."),
@@ -192,6 +205,11 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "NIL where there is no header field: it is 7BIT (RFC 2045 section 6.1).",
     ),
     Quirk("a number of lines", SEVERAL, "It is 0."),
+    Quirk(
+        "a number of lines only of text",
+        "Gmail, Lavabit",
+        "Of another part, or twice: it is dropped, what follows is read.",
+    ),
     Quirk(
         "a multipart with a part", "Gmail", "A message whose boundary never comes: a part without content."
     ),
