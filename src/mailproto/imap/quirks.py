@@ -240,7 +240,9 @@ SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
         is_allowed=True,
     ),
     Quirk(
-        "a tagged answer to LOGOUT", SEVERAL, "BYE, once or twice, and the end: the session is over as asked."
+        "a tagged answer to LOGOUT",
+        SEVERAL,
+        "The end without a word, or after two BYEs: it is over as asked.",
     ),
     Quirk(
         "ESEARCH in answer to a search with RETURN",
@@ -270,6 +272,16 @@ SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
         "During a FETCH, what waits for its rest moves with the messages.",
     ),
     Quirk("an EXPUNGE only of messages that exist", "Exchange", "The view does not count below 0."),
+    Quirk(
+        "FETCH, not UIDFETCH, before ENABLE UIDONLY",
+        SEVERAL,
+        "It is about the message with that UID, as it says.",
+    ),
+    Quirk(
+        "UIDFETCH, not FETCH, after ENABLE UIDONLY",
+        SEVERAL,
+        "It is about the message with its UID if it has one; numbers are not known.",
+    ),
     Quirk(
         "a FETCH response only once for each message",
         "UW IMAP",
