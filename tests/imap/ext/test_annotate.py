@@ -54,6 +54,7 @@ from mailproto.imap.ext.annotate import (
     UIDStoreAnnotations,
 )
 from mailproto.imap.ext.binary import BinaryMessage
+from mailproto.imap.ext.catenate import Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.condstore import MODSEQ, ChangedSince, UnchangedSince
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
@@ -154,6 +155,15 @@ COMMANDS: list[tuple[bytes, Command]] = [
         ),
     ),
     (
+        b'APPEND x (\\Seen) ANNOTATION (/comment (value.priv "mine")) CATENATE (URL /u TEXT {1}\r\na)',
+        Append(
+            "x",
+            Catenate((URLPart("/u"), TextLiteral(b"a"))),
+            frozenset({"\\Seen"}),
+            options=(AppendAnnotations(COMMENT),),
+        ),
+    ),
+    (
         b'REPLACE 4 x ANNOTATION (/comment (value.priv "mine")) {1}\r\na',
         Replace(4, "x", AppendMessage(b"a", options=(AppendAnnotations(COMMENT),))),
     ),
@@ -244,7 +254,7 @@ CODES: list[tuple[bytes, ResponseCode]] = [
 
 def offering(**limits: int) -> Any:
     """Return a server that offers all that the commands here need, with a mailbox selected."""
-    names = f"IMAP4rev1 {CAPABILITY} CONDSTORE SORT BINARY MULTIAPPEND REPLACE SEARCHRES LITERAL+ X"
+    names = f"IMAP4rev1 {CAPABILITY} CONDSTORE SORT BINARY CATENATE MULTIAPPEND REPLACE SEARCHRES LITERAL+ X"
     return selected_server(IMAPLimits(**limits), capabilities=names.split())
 
 
@@ -934,6 +944,31 @@ def test_a_client_sets_annotations_of_what_did_not_change(adapter: str) -> None:
             b'APPEND x ANNOTATION (/a (value.shared "b")) {0+}',
         ),
         (
+            lambda imap: imap.catenate("x", [URLPart("/u")], annotations={"/a": {"value.shared": "b"}}),
+            b'APPEND x ANNOTATION (/a (value.shared "b")) CATENATE (URL /u)',
+        ),
+        (
+            lambda imap: imap.catenate(
+                "x",
+                [URLPart("/u")],
+                ["\\Seen"],
+                datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC),
+                annotations={"/a": {"value.priv": None}},
+            ),
+            b'APPEND x (\\Seen) "17-Jul-1996 09:44:25 +0000" '
+            b"ANNOTATION (/a (value.priv NIL)) CATENATE (URL /u)",
+        ),
+        (
+            lambda imap: imap.replace(2, "x", b"", annotations={"/a": {"value.shared": "b"}}),
+            b'REPLACE 2 x ANNOTATION (/a (value.shared "b")) {0+}',
+        ),
+        (
+            lambda imap: imap.uid_replace(
+                20, "x", b"", ["\\Seen"], binary=True, annotations={"/a": {"value.shared": "b"}}
+            ),
+            b'UID REPLACE 20 x (\\Seen) ANNOTATION (/a (value.shared "b")) ~{0+}',
+        ),
+        (
             lambda imap: imap.uid_sort("REVERSE ANNOTATION /a value.priv"),
             b"UID SORT (REVERSE ANNOTATION /a value.priv) UTF-8 ALL",
         ),
@@ -944,10 +979,11 @@ def test_a_client_sets_annotations_of_what_did_not_change(adapter: str) -> None:
     ],
 )
 def test_methods(adapter: str, call: Callable[[Any], Any], said: bytes) -> None:
-    _, lines = converse(adapter, f"{CAPABILITY} CONDSTORE SORT LITERAL+", [b"{tag} OK done\r\n"], call)
+    others = "BINARY CATENATE CONDSTORE SORT LITERAL+ REPLACE"
+    _, lines = converse(adapter, f"{CAPABILITY} {others}", [b"{tag} OK done\r\n"], call)
     assert lines == [said]
     with pytest.raises(LocalProtocolError, match=f"needs {CAPABILITY}, which is not offered"):
-        converse(adapter, "CONDSTORE SORT LITERAL+", [], call)
+        converse(adapter, others, [], call)
 
 
 def test_a_message_of_several_has_its_annotations() -> None:
