@@ -210,8 +210,8 @@ def streamed_value(
         return None
     for closing in (b"", b")"):
         data = parse_response(Message(text + closing, (*literals, Streamed(size))), utf8=utf8)
-        if isinstance(data, NamedValues) and isinstance(data.values[-1][1], Streamed):
-            return DataValue(data.name, data.values[-1][0])
+        if isinstance(data, NamedValues) and isinstance(data.last[1], Streamed):
+            return DataValue(data.name, data.last[0])
     return None
 
 

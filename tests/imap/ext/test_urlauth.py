@@ -110,7 +110,7 @@ def test_urls_as_values() -> None:
         b"URLFETCH",
         b"URLFETCH ",
         b"URLFETCH a  b",
-        b"URLFETCH (a)",
+        b"URLFETCH ((a))",
         b"URLFETCH {3}\r\na\0b",
     ],
 )
@@ -220,7 +220,7 @@ def test_no_error_shows_a_token() -> None:
     assert isinstance(event, InvalidCommand)
     assert TOKEN[:8] not in repr(event)
     with pytest.raises(ParseError) as caught:
-        parse_command(frame(b"a URLFETCH a (" + TOKEN.encode() + b")\r\n"))
+        parse_command(frame(b"a URLFETCH a ((" + TOKEN.encode() + b"))\r\n"))
     assert TOKEN[:8] not in str(caught.value)
     with pytest.raises(LocalProtocolError) as failed:
         URLFetch((f"{TOKEN}\0",))
