@@ -34,6 +34,9 @@ SOURCES: Final[dict[str, dict[str, str]]] = {
         "Gmail": f"{ETPAN} (STATUS)",
         "Strato": "JavaMail 1.6.5, StratoImapBugfixTest.java (STATUS)",
     },
+    "each item of URLFETCH in its own parentheses": {
+        "Dovecot 2.3": f"Dovecot 2.3.19.1, imap/cmd-urlfetch.c; {SEEN}",
+    },
     "BINARY without .PEEK in a response": {"pymap 0.36": SEEN},
     "a size of 0 or more": {"Dovecot": IMAP_CODEC, "Exchange": ETPAN},
     "an envelope as the grammar has it": {"Yahoo": "JavaMail 1.6.5, imap/protocol/ENVELOPE.java"},

@@ -32,6 +32,8 @@ from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.notify import BadEventCode
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import CopyUIDCode
+from mailproto.imap.ext.urlauth import URLFetchData
+from mailproto.imap.ext.urlauth_binary import URLMetadata
 from mailproto.imap.ext.xlist import XListData
 from mailproto.imap.fetch import (
     BODYSTRUCTURE,
@@ -344,6 +346,28 @@ CASES: dict[str, Case] = {
         b"* STATUS a (HIGHESTMODSEQ -1 MESSAGES 2)",
         [StatusData("a", (("HIGHESTMODSEQ", 0), ("MESSAGES", 2)))],
         ["a mod-sequence that is not negative"],
+    ),
+    "items of a URL in one pair of parentheses": (
+        b'* URLFETCH a (BODYPARTSTRUCTURE ("image" "png" NIL NIL NIL "7bit" 5) BODY "abcde")',
+        [
+            URLFetchData(
+                (
+                    (
+                        "a",
+                        URLMetadata(
+                            (
+                                (
+                                    "BODYPARTSTRUCTURE",
+                                    BasicPart(type=b"image", subtype=b"png", encoding=b"7bit", size=5),
+                                ),
+                                ("BODY", b"abcde"),
+                            )
+                        ),
+                    ),
+                )
+            )
+        ],
+        ["each item of URLFETCH in its own parentheses"],
     ),
     "the least of nothing": (
         b'* ESEARCH (TAG "a") MIN 0 COUNT 0',

@@ -148,6 +148,11 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "MIN 0 or an empty ALL where nothing was found, an empty CHILDINFO: it is left out.",
         is_left_out=True,
     ),
+    Quirk(
+        "each item of URLFETCH in its own parentheses",
+        "Dovecot 2.3",
+        "All that was asked for of a URL stands in one pair of them.",
+    ),
     Quirk("a thread that splits into two or more", SEVERAL, "A single branch goes on with its line."),
     Quirk("parameters within the limits of RFC 2971", SEVERAL, "Longer values and more of them are kept."),
     # Items of FETCH

@@ -114,7 +114,8 @@ def test_what_is_no_command(wire: bytes) -> None:
         b"URLFETCH a ()",
         b"URLFETCH a (BINARY)",
         b'URLFETCH a (BINARY "x"',
-        b'URLFETCH a (BINARY "x" BODY "y")',
+        b'URLFETCH a (BINARY "x" BODY)',
+        b'URLFETCH a (BINARY "x" )',
         b'URLFETCH a ("BINARY" "x")',
         b'URLFETCH a (BINARY "x") (b)',
     ],
@@ -128,6 +129,14 @@ BROKEN = {
         b'a (BODYPARTSTRUCTURE 5) (BINARY "x") b "y"',
         (("a", URLMetadata((("BINARY", b"x"),))), ("b", b"y")),
         ["a value as its name has it"],
+    ),
+    "items in one pair of parentheses": (
+        b'a (BODYPARTSTRUCTURE ("IMAGE" "PNG" NIL NIL NIL "BINARY" 3) BINARY ~{3}\r\na\0b X 5) b NIL',
+        (
+            ("a", URLMetadata((("BODYPARTSTRUCTURE", PNG), ("BINARY", b"a\0b"), ("X", 5)))),
+            ("b", None),
+        ),
+        ["each item of URLFETCH in its own parentheses"] * 2,
     ),
     "an item twice": (
         b'a (BINARY "x") (BINARY "y")',
@@ -250,6 +259,14 @@ def test_large_values_stream_to_a_client() -> None:
             )
         ),
     ]
+
+
+def test_large_values_stream_that_stand_beside_a_structure() -> None:
+    octets = b"* URLFETCH a " + STRUCTURE[:-1] + b" BINARY ~{5}\r\nab\0de) b NIL\r\n"
+    *_, response = client_events(octets, small_client)
+    assert response == URLFetchData(
+        (("a", URLMetadata((("BODYPARTSTRUCTURE", PNG), ("BINARY", Streamed(5))))), ("b", None))
+    )
 
 
 def test_a_large_string_of_a_structure_does_not_stream() -> None:

@@ -208,13 +208,21 @@ class URLMetadata:
 
 
 def _parse_element(cursor: Cursor, items: dict[str, object]) -> None:
+    """Read an item in its parentheses, or several of them."""
     cursor.expect(b"(")
+    _parse_item(cursor, items)
+    while cursor.accept(b" "):
+        cursor.defect("each item of URLFETCH in its own parentheses", cursor.position - 1)
+        _parse_item(cursor, items)
+    cursor.expect(b")")
+
+
+def _parse_item(cursor: Cursor, items: dict[str, object]) -> None:
     start = cursor.position
     name = cursor.word()
     cursor.sp()
     row = _ROWS.get(name, _GENERIC)
-    value = read_or_leave_out(cursor, lambda cursor: (row.parse(cursor),), (b")",))
-    cursor.expect(b")")
+    value = read_or_leave_out(cursor, lambda cursor: (row.parse(cursor),), (b")", b" "))
     if name in items:
         cursor.defect("each item only once", start)
     if value is not None:
