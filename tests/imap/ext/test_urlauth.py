@@ -22,7 +22,7 @@ from mailproto.imap.ext.urlauth import (
     URLFetchData,
     URLMechCode,
 )
-from mailproto.imap.responses import DataValue, Response
+from mailproto.imap.responses import DataValue, Response, UnreadResponse
 from mailproto.imap.status import Ok
 from mailproto.imap.url import IMAPURL
 from mailproto.imap.values import Streamed
@@ -183,6 +183,13 @@ def test_round_trip(response: Response) -> None:
 def test_no_repr_shows_a_token(value: object) -> None:
     assert TOKEN not in repr(value)
     assert "submit+fred:***" in repr(value)
+
+
+def test_no_repr_shows_a_token_of_what_cannot_be_read() -> None:
+    (response,) = parse_responses(b'* URLFETCH "%b"\r\n' % FULL.encode())
+    assert isinstance(response, UnreadResponse)
+    assert TOKEN not in repr(response)
+    assert repr(response).startswith("UnreadResponse(text=b'* URLFETCH \"imap://joe@example.com/")
 
 
 def test_no_repr_shows_the_data_of_a_mechanism() -> None:
