@@ -19,6 +19,7 @@ SOURCES: Final[dict[str, dict[str, str]]] = {
         "Exchange": f"{ETPAN} (empty lines); ImapFlow 2.10.2, parser-instance.js (Server Unavailable.)",
     },
     "a literal within the limit": {"all": "IMAPLimits: the limit is the client's"},
+    "a backslash escaped inside a quoted string": {"QQ Mail": f"{ETPAN} (a domain)"},
     "quotes escaped inside a quoted string": {"Domino": f"{ETPAN} (a charset)"},
     "a string or NIL": {"Exchange 2010": f"{JAVAMAIL} and {ETPAN} (a transfer encoding)"},
     "a string, not NIL": {"Exchange": f"{JAVAMAIL} and {ETPAN} (a parameter)"},

@@ -498,6 +498,26 @@ CASES: dict[str, Case] = {
         ),
         ["quotes escaped inside a quoted string"],
     ),
+    "a backslash at the end of a domain": (
+        b'* 1 FETCH (ENVELOPE ("d" "a \\"b\\"" (("n" NIL "m" "qq.com\\")) NIL NIL (("n" NIL "m" "h\\"))'
+        b' NIL NIL NIL "i") UID 9)',
+        [
+            FetchData(
+                1,
+                ENVELOPE.answer(
+                    Envelope(
+                        date=b"d",
+                        subject=b'a "b"',
+                        from_=(EnvelopeAddress(b"n", None, b"m", b"qq.com\\"),),
+                        to=(EnvelopeAddress(b"n", None, b"m", b"h\\"),),
+                        message_id=b"i",
+                    )
+                ),
+                UID.answer(9),
+            )
+        ],
+        ["a backslash escaped inside a quoted string"],
+    ),
     "quotes in a name, beside a literal": (
         *with_envelope(
             b'("d" {3}\r\na"b (("n "q" n" NIL "m" "h")) NIL NIL NIL NIL NIL NIL "i")',

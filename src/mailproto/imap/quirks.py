@@ -78,7 +78,11 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         SEVERAL,
         "Backslashes of a header field are not doubled.",
     ),
-    Quirk("a backslash escaped inside a quoted string", SEVERAL, "The delimiter of a server on Windows."),
+    Quirk(
+        "a backslash escaped inside a quoted string",
+        "QQ Mail",
+        "The delimiter of a server on Windows, or the end of a domain.",
+    ),
     Quirk(
         "quotes escaped inside a quoted string",
         "Domino",
