@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from mailproto._connection import Endpoint
 from mailproto.imap.client import ClientEvent, IMAPClientConnection
-from mailproto.imap.commands import Authenticate, Logout, Select, TaggedCommand
+from mailproto.imap.commands import Authenticate, Examine, Logout, Select, TaggedCommand
 from mailproto.imap.events import IdleDone, InvalidCommand, LiteralOffered, SASLResponse
+from mailproto.imap.ext.annotate import AnnotationsCode
 from mailproto.imap.ext.idle import Idle
 from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection, ServerEvent
 from mailproto.imap.status import Ok, PreAuth
@@ -18,6 +19,7 @@ from support_split import for_every_split
 __all__ = [
     "client_events",
     "complete",
+    "complete_select",
     "feed",
     "greeted_client",
     "greeted_server",
@@ -126,9 +128,19 @@ def selected_server(
     """Return a server with a selected mailbox."""
     server = logged_in_server(limits, capabilities=capabilities)
     feed(server, b"s SELECT INBOX\r\n")
-    server.complete("s", Ok())
+    complete_select(server, "s")
     sent(server)
     return server
+
+
+DONE: Final = Ok()
+
+
+def complete_select(server: IMAPServerConnection, tag: str, status: Ok = DONE) -> None:
+    """Complete SELECT with OK, and with how large annotations may be if there can be any (RFC 5257)."""
+    if "ANNOTATE-EXPERIMENT-1" in server.capabilities:
+        server.send(Ok("told", AnnotationsCode(20_480)))
+    server.complete(tag, status)
 
 
 def client_events(
@@ -165,6 +177,8 @@ def complete(server: IMAPServerConnection, event: ServerEvent) -> None:
             server.complete(event.tag, event.status)
         case LiteralOffered():
             server.accept_literal()
+        case TaggedCommand(command=Select() | Examine()):
+            complete_select(server, event.tag)
         case TaggedCommand():
             server.complete(event.tag, Ok())
 

@@ -73,6 +73,7 @@ COMMAND_LINES = [
     b"a RESETKEY {3}\r\na b INTERNAL XSAMPLE\r\n",
     b'a GENURLAUTH "imap://joe@h/m/;uid=20;urlauth=submit+fred" INTERNAL {3+}\r\na b X\r\n',
     b'a URLFETCH "imap://joe@h/m/;uid=20;urlauth=submit+fred:internal:0123" {3}\r\na b\r\n',
+    b"a URLFETCH (a BODYPARTSTRUCTURE BINARY) ({3}\r\na b) c\r\n",
     b"a UNAUTHENTICATE\r\n",
     b'a RLIST {1+}\r\nx "*"\r\n',
     b'a RLSUB "" {1}\r\n%\r\n',

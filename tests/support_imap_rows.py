@@ -6,6 +6,7 @@ what the client has no method for, goes by `exchange`; what has no command at al
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import time
 from collections.abc import Callable
@@ -61,7 +62,6 @@ from mailproto.imap import (
     SortData,
     StatusData,
     ThreadBranch,
-    UnreadResponse,
     URLPart,
     Younger,
 )
@@ -461,16 +461,17 @@ def metadata(at: Connection) -> None:
 
 @offered_by("DC", "URLAUTH=BINARY")
 def urlauth_binary(at: Connection) -> None:
-    """RFC 5524, which goes by octets: the server undoes the transfer encoding of what a URL names."""
+    """The server undoes the transfer encoding of what a URL names (RFC 5524)."""
     imap = filled(at)
     url = IMAPURL.of("localhost", at.mailbox, user=at.user, uid=at.uids[2], section="1", access="authuser")
     (authorized,) = imap.generate_urlauth(url)
-    found = by_hand(at, b'URLFETCH ("%s" BINARY)' % authorized.text.encode())
-    (fetched,) = found
-    assert isinstance(fetched, UnreadResponse)
-    assert fetched.text.startswith(b"* URLFETCH ")
-    assert fetched.text.endswith(b" (BINARY ~{6}\r\n)")
-    assert fetched.literals == (bytes(range(6)),)
+    (decoded,) = imap.url_fetch_items(authorized)
+    assert decoded.octets == bytes(range(6))
+    assert decoded.structure.size == 6
+    (as_it_is,) = imap.url_fetch_items(authorized, items=["BODY"])
+    assert base64.b64decode(as_it_is.octets) == bytes(range(6))
+    imap.reset_key(at.mailbox)
+    assert imap.url_fetch_items(authorized) == (None,)
 
 
 @offered_by("DC", "URLAUTH")

@@ -173,6 +173,7 @@ from mailproto.imap.ext.urlauth import (
     URLFetchData,
     URLMechCode,
 )
+from mailproto.imap.ext.urlauth_binary import URLMetadata, URLRequest
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList
@@ -183,6 +184,7 @@ from mailproto.imap.parameters import Parameters, UnknownParameter
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import STAR, SequenceSet, UIDSet
 from mailproto.imap.values import Value
+from mailproto.mime.body_structure import BasicPart
 
 ATOM_CHARS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '(){%*"\\]')
 
@@ -443,11 +445,38 @@ url_texts = st.one_of(
     texts, texts.map("imap://h/m/;UID=1;URLAUTH=anonymous:INTERNAL:{}".format), st.just("imap://h/m/;UID=1")
 )
 mechanisms = st.text("abcXYZ019.-", min_size=1, max_size=8).filter(lambda name: name.upper() != "INTERNAL")
+url_items = st.one_of(
+    st.lists(st.sampled_from(["BINARY", "BODYPARTSTRUCTURE", "X-NEW"]), unique=True),
+    st.lists(st.sampled_from(["BODY", "BODYPARTSTRUCTURE"]), unique=True),
+).map(tuple)
+url_fetch_commands = st.builds(
+    URLFetch,
+    st.lists(url_texts | st.builds(URLRequest, url_texts, url_items), min_size=1, max_size=3).map(tuple),
+)
+_url_structures = st.builds(
+    BasicPart, type=st.just(b"IMAGE"), subtype=octets, encoding=octets, size=numbers, description=octets
+)
+url_metadata = st.builds(
+    URLMetadata,
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("BINARY"), st.none() | st.binary(max_size=20)),
+            st.tuples(st.just("BODY"), st.none() | octets),
+            st.tuples(st.just("BODYPARTSTRUCTURE"), _url_structures),
+            st.tuples(st.just("X-NEW"), values),
+        ),
+        min_size=1,
+        max_size=3,
+        unique_by=lambda pair: pair[0],
+    ).map(tuple),
+)
+url_fetch_responses = st.builds(
+    URLFetchData,
+    st.lists(st.tuples(url_texts, st.none() | octets | url_metadata), min_size=1, max_size=3).map(tuple),
+)
 urlauth_responses: st.SearchStrategy[DataResponse] = st.one_of(
     st.builds(GenURLAuthData, st.lists(url_texts, min_size=1, max_size=3).map(tuple)),
-    st.builds(
-        URLFetchData, st.lists(st.tuples(url_texts, st.none() | octets), min_size=1, max_size=3).map(tuple)
-    ),
+    url_fetch_responses,
 )
 urlmech_codes = st.builds(
     URLMechCode,
@@ -558,7 +587,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(ResetKey),
     st.builds(ResetKey, mailboxes, st.lists(mechanisms, max_size=3).map(tuple)),
     st.builds(GenURLAuth, st.lists(st.tuples(url_texts, mechanisms), min_size=1, max_size=3).map(tuple)),
-    st.builds(URLFetch, st.lists(url_texts, min_size=1, max_size=3).map(tuple)),
+    url_fetch_commands,
     metadata_commands,
     st.builds(SetACL, mailboxes, texts, rights, st.sampled_from(StoreAction)),
     st.builds(DeleteACL, mailboxes, texts),

@@ -10,6 +10,7 @@ from mailproto.flow import Call, Flow, Receive, Received
 from mailproto.imap import search
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import IMAPClientConnection
+from mailproto.imap.client_flows import enable
 from mailproto.imap.codes import (
     CANNOT,
     UNAVAILABLE,
@@ -43,8 +44,9 @@ from mailproto.imap.ext.condstore import (
 from mailproto.imap.ext.enable import Enable
 from mailproto.imap.ext.move import UIDMove
 from mailproto.imap.ext.qresync import VANISHED, QResync, VanishedData
+from mailproto.imap.ext.uidonly import UIDONLY, UIDFetchData
 from mailproto.imap.ext.uidplus import AppendUIDCode, CopyUIDCode, UIDExpunge
-from mailproto.imap.fetch import FLAGS, UID
+from mailproto.imap.fetch import FLAGS, UID, Answer
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.mirror import Changed, MirrorState, MirrorStep, New, Reset, Vanished
@@ -107,7 +109,8 @@ class Server:
     """One connection to a mailbox; `before` is called with each command before it is carried out.
 
     `said` are the names of the commands. *more* is offered beside what is of its kind. A name that is not
-    INBOX stands for the mailbox *archive*.
+    INBOX stands for the mailbox *archive*. Under UIDONLY a UIDFETCH says the UID in its items only if
+    *has_uid_item*.
     """
 
     def __init__(
@@ -118,8 +121,10 @@ class Server:
         *,
         more: tuple[str, ...] = (),
         archive: Mailbox | None = None,
+        has_uid_item: bool = False,
     ) -> None:
         self.mailbox = mailbox
+        self.has_uid_item = has_uid_item
         self.archive = archive or Mailbox(uid_validity=8)
         self.before = before
         self.said: list[str] = []
@@ -171,7 +176,15 @@ class Server:
         for number, uid in enumerate(self.numbers, 1):
             if uid in uids and box.mod_seqs.get(uid, 0) > since:
                 mod_seq = (MODSEQ.answer(box.mod_seqs[uid]),) if since else ()
-                self.conn.send(FetchData(number, UID.answer(uid), FLAGS.answer(box.flags[uid]), *mod_seq))
+                self.send_message(number, uid, FLAGS.answer(box.flags[uid]), *mod_seq)
+
+    def send_message(self, number: int, uid: int, *answers: Answer) -> None:
+        if UIDONLY not in self.conn.enabled:
+            self.conn.send(FetchData(number, UID.answer(uid), *answers))
+        elif self.has_uid_item:
+            self.conn.send(UIDFetchData(uid, UID.answer(uid), *answers))
+        else:
+            self.conn.send(UIDFetchData(uid, *answers))
 
     def fetch(self, command: UIDFetch) -> None:
         since = next((each.mod_seq for each in command.modifiers if isinstance(each, ChangedSince)), 0)
@@ -247,10 +260,12 @@ class Server:
     def report(self) -> None:
         """Say what happened meanwhile: what is gone, and how many messages there are now."""
         gone = [uid for uid in self.numbers if uid not in self.mailbox.flags]
-        if gone and "QRESYNC" in self.conn.enabled and self.mailbox.has_mod_seqs:
+        is_qresync = "QRESYNC" in self.conn.enabled and self.mailbox.has_mod_seqs
+        is_by_uid = is_qresync or UIDONLY in self.conn.enabled
+        if gone and is_by_uid:
             self.conn.send(VanishedData(UIDSet.of(gone)))
         for uid in gone:
-            if "QRESYNC" not in self.conn.enabled or not self.mailbox.has_mod_seqs:
+            if not is_by_uid:
                 self.conn.send(ExpungeData(self.numbers.index(uid) + 1))
             self.numbers.remove(uid)
         if new := sorted(self.mailbox.flags.keys() - set(self.numbers)):
@@ -356,14 +371,17 @@ def synchronize(
     is_last_lost: bool = False,
     piece: int = 65_536,
     limits: IMAPLimits | None = None,
+    enabled: tuple[str, ...] = (),
     **options: Any,
 ) -> list[MirrorStep]:
     """Bring *copy* in sync over a new connection, and return the steps.
 
-    With *stop_after* the connection is lost after so many steps; with *is_last_lost* the last one is not
-    stored any more.
+    What *enabled* names is enabled before. With *stop_after* the connection is lost after so many steps; with
+    *is_last_lost* the last one is not stored any more.
     """
     link = Link(server, piece, limits)
+    if enabled:
+        link.run(enable(link.session, enabled))
     mirroring = Mirroring(link.session, "INBOX", copy.mirrored(), **options)
     steps: list[MirrorStep] = []
     while not mirroring.is_finished and len(steps) != stop_after:

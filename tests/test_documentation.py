@@ -388,6 +388,19 @@ def test_the_tables_of_quirks_have_every_quirk(name: str) -> None:
     assert f".. quirks-table:: {name}\n" in (ROOT / "docs" / "topics" / "quirks.rst").read_text()
 
 
+@pytest.mark.parametrize("quirk", [*quirks.QUIRKS, *quirks.SESSION_QUIRKS], ids=lambda quirk: quirk.rule)
+def test_each_product_of_a_quirk_is_known_from_somewhere(quirk: quirks.Quirk) -> None:
+    known = docs_module("quirk_sources").SOURCES.get(quirk.rule, {"several": "no name is known"})
+    assert quirk.products == ", ".join(known)
+    assert all(known.values())
+    assert docs_module("quirks_table").sources_of(quirk)
+
+
+def test_the_products_of_quirks_are_those_of_quirks() -> None:
+    rules = {quirk.rule for quirk in (*quirks.QUIRKS, *quirks.SESSION_QUIRKS)}
+    assert set(docs_module("quirk_sources").SOURCES) <= rules
+
+
 def limits_table() -> Any:
     """Return the module of the directive that draws the tables of limits."""
     return docs_module("limits_table")

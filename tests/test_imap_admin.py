@@ -18,13 +18,14 @@ from mailproto.imap import (
     QuotaData,
     QuotaResource,
     URLMechCode,
+    URLMetadata,
 )
 from mailproto.sync._imap_admin import AdminMethods
 from support_imap_scripts import ADAPTERS, converse
 
 CAPABILITIES = (
-    "QUOTA QUOTASET ACL METADATA URLAUTH UNAUTHENTICATE LANGUAGE I18NLEVEL=2 MAILBOX-REFERRALS JMAPACCESS "
-    "LITERAL+"
+    "QUOTA QUOTASET ACL METADATA URLAUTH URLAUTH=BINARY UNAUTHENTICATE LANGUAGE I18NLEVEL=2 "
+    "MAILBOX-REFERRALS JMAPACCESS LITERAL+"
 )
 RUMP = "imap://joe@h/m/;UID=1;URLAUTH=anonymous"
 FULL = f"{RUMP}:INTERNAL:91354a473744909de610943775f92038"
@@ -91,6 +92,12 @@ ROWS: dict[str, Row] = {
         [f'URLFETCH "{FULL}" y'.encode()],
         [f'* URLFETCH "{FULL}" {{3}}\r\nabc y NIL\r\n'.encode()],
         (b"abc", None),
+    ),
+    "url_fetch_items": (
+        lambda imap: imap.url_fetch_items(IMAPURL(FULL), "y", items=["BODY"]),
+        [f'URLFETCH ("{FULL}" BODY) (y BODY)'.encode()],
+        [f'* URLFETCH "{FULL}" (BODY {{3}}\r\nabc) y NIL\r\n'.encode()],
+        (URLMetadata((("BODY", b"abc"),)), None),
     ),
     "reset_key": (
         lambda imap: imap.reset_key("x", "A"),

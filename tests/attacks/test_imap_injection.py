@@ -118,6 +118,7 @@ from mailproto.imap.ext.urlauth import (
     URLFetchData,
     URLMechCode,
 )
+from mailproto.imap.ext.urlauth_binary import URLMetadata, URLRequest
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.xlist import XList, XListData
 from mailproto.imap.fetch import BodySection, OtherItem
@@ -223,6 +224,8 @@ COMMANDS: dict[str, Callable[[str], Command]] = {
     "RESETKEY mechanism": lambda evil: ResetKey("x", (evil,)),
     "GENURLAUTH url": lambda evil: GenURLAuth(((evil, "INTERNAL"),)),
     "GENURLAUTH mechanism": lambda evil: GenURLAuth((("imap://h/", evil),)),
+    "URLFETCH request": lambda evil: URLFetch((URLRequest(evil, ("BODY",)),)),
+    "URLFETCH item": lambda evil: URLFetch((URLRequest("x", (evil,)),)),
     "URLFETCH": lambda evil: URLFetch((evil, f"imap://h/m/;UID=1;URLAUTH=anonymous:INTERNAL:{evil}")),
     "RLIST": lambda evil: RList(evil, evil),
     "RLSUB": lambda evil: RLSub(evil, evil),
@@ -328,6 +331,11 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     "annotation changed": lambda evil: FetchData(1, CHANGED_ANNOTATIONS.answer((f"/{evil}",))),
     "genurlauth": lambda evil: GenURLAuthData((f";URLAUTH=anonymous:INTERNAL:{evil}",)),
     "urlfetch": lambda evil: URLFetchData(((evil, evil.encode()),)),
+    "urlfetch items": lambda evil: URLFetchData(
+        ((evil, URLMetadata((("BINARY", evil.encode()), ("BODY", evil.encode()), ("X", evil.encode())))),)
+    ),
+    "urlfetch item name": lambda evil: URLFetchData((("x", URLMetadata(((evil, b"y"),))),)),
+    "urlfetch atom": lambda evil: URLFetchData((("x", URLMetadata((("X", evil),))),)),
     "urlmech": lambda evil: Ok("x", URLMechCode(((evil, None),))),
     "language": lambda evil: LanguageData((evil,)),
     "comparator": lambda evil: ComparatorData(evil, (evil,)),

@@ -54,6 +54,11 @@ def test_system_flags_have_one_spelling_and_keywords_keep_theirs() -> None:
         (b"( \\Seen )", {SEEN}),
         (b"( )", set()),
         (b"([Gmail] x)", {"[Gmail]", "x"}),
+        (b"(\\Seen\\deleted a)", {SEEN, DELETED, "a"}),
+        (b"(a\\Seen)", {"a", SEEN}),
+        (b"(a\\x \\Seenx)", {"a\\x", "\\Seenx"}),
+        (b'("a" "\\\\Seen")', {"a", SEEN}),
+        (b'("")', set()),
         (b"(caf\xc3\xa9 caf\xe9 a\xc2\xa0b)", {"café", "caf\udce9", "a\xa0b"}),
     ],
 )
@@ -68,7 +73,7 @@ def test_odd_lists_are_kept_with_a_defect(wire: bytes, value: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wire", [b"", b"\\Seen", b"(\\Seen", b'("a")', b"((a))", b"(a\r\n)", b"(a\0)", b"({1}\r\na)"]
+    "wire", [b"", b"\\Seen", b"(\\Seen", b'("a)', b'("\\a")', b"((a))", b"(a\r\n)", b"(a\0)", b"({1}\r\na)"]
 )
 def test_what_is_no_list(wire: bytes) -> None:
     with pytest.raises(ParseError):
@@ -104,6 +109,12 @@ def test_what_is_no_flag_is_a_local_error(flag: str) -> None:
         flag_set(["\\Seen", flag])
     with pytest.raises(LocalProtocolError):
         keyword(flag)
+
+
+@pytest.mark.parametrize("flags", [["\\Seen\\Deleted"], ['"a"'], ['a"'], ["a b"], ["(a"], ["{1}"]], ids=repr)
+def test_what_would_be_read_as_other_flags_is_not_written(flags: list[str]) -> None:
+    with pytest.raises(LocalProtocolError):
+        written(lambda writer: write_flag_list(writer, flags))
 
 
 @pytest.mark.parametrize("flags", ["\\Seen", [5], [WILDCARD]], ids=repr)

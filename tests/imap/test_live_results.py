@@ -58,10 +58,15 @@ CONTRADICTIONS = {
 }
 
 
-def started(command: Search | UIDSearch | Sort | UIDSort, found: bytes, **limits: int) -> tuple[Line, Any]:
+def started(
+    command: Search | UIDSearch | Sort | UIDSort, found: bytes, enabled: bytes = b"", **limits: int
+) -> tuple[Line, Any]:
     """Return a client whose search found that, and its live results."""
     line = Line(IMAPLimits(**limits))
     line.conn.receive_data(OFFERED)
+    if enabled:
+        line.conn.receive_data(b"* ENABLED %b\r\n" % enabled)
+        line.session.pump()
     task = line.start(live(line.session, command))
     line.sent()
     line.feed(b'* ESEARCH (TAG "A2")' + found, b"A2 OK will notify")
@@ -166,6 +171,46 @@ def test_vanished_does_not_say_sequence_numbers(
     line.conn.receive_data(b"* VANISHED 1:2\r\n")
     line.session.pump()
     assert (results.numbers, results.is_live) == ((1, 2, 3), is_live)
+
+
+@pytest.mark.parametrize(
+    ("command", "found", "said", "numbers"),
+    [
+        (UIDSearch(Deleted()), b" UID ALL 11:13", b"REMOVEFROM (0 12) ADDTO (0 20)", (11, 13, 20)),
+        (
+            UIDSort(sort_criteria("DATE"), All()),
+            b" UID ALL 13,11:12",
+            b"REMOVEFROM (2 11) ADDTO (1 20)",
+            (20, 13, 12),
+        ),
+    ],
+    ids=["UID SEARCH", "UID SORT"],
+)
+def test_without_sequence_numbers_uids_are_kept_right(
+    command: UIDSearch | UIDSort, found: bytes, said: bytes, numbers: tuple[int, ...]
+) -> None:
+    def run(pieces: list[bytes]) -> list[tuple[object, ...]]:
+        line, results = started(command, found, enabled=b"UIDONLY")
+        for piece in pieces:
+            line.conn.receive_data(piece)
+            line.session.pump()
+        return [(results.numbers, results.is_live, line.conn.view and line.conn.view.exists)]
+
+    octets = b'* ESEARCH (TAG "A2") UID %b\r\n* VANISHED 12\r\n* 4 EXISTS\r\n' % said
+    octets += b"* 20 UIDFETCH (FLAGS (\\Deleted))\r\n"
+    assert for_every_split(octets, run) == [(numbers, True, 4)]
+
+
+@pytest.mark.parametrize("command", [Search(Deleted()), Sort(sort_criteria("DATE"), All())], ids=repr)
+def test_without_sequence_numbers_there_is_no_search_for_them(command: Search | Sort) -> None:
+    line = Line(IMAPLimits(max_contexts=1))
+    line.conn.receive_data(OFFERED + b"* ENABLED UIDONLY\r\n")
+    line.session.pump()
+    task = line.start(live(line.session, command))
+    assert isinstance(task.error, LocalProtocolError)
+    assert "UIDONLY" in str(task.error)
+    assert line.sent() == []
+    line.session.searches.check_room()
 
 
 def test_what_comes_before_the_ok_counts_too() -> None:

@@ -605,3 +605,63 @@ def test_a_synchronization_that_another_task_closes_while_one_waits(lines_before
     line.feed(said.partition(b" ")[0] + b" OK done")
     assert task.is_done
     assert task.error is None
+
+
+# Without sequence numbers (RFC 9586): UIDFETCH for FETCH, VANISHED for EXPUNGE.
+
+UID_ONLY = ("IMAP4rev1", "ENABLE", "UIDONLY")
+
+
+def by_uid(box: Mailbox, kind: str, *, has_uid_item: bool) -> Server:
+    return Server(box, kind, more=UID_ONLY, has_uid_item=has_uid_item)
+
+
+@pytest.mark.parametrize("piece", [1, 7, 65_536])
+@pytest.mark.parametrize("has_uid_item", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_without_sequence_numbers(kind: str, has_uid_item: bool, piece: int) -> None:
+    box, copy = filled(), Copy()
+    asked: dict[str, Any] = {"enabled": ("UIDONLY",), "piece": piece}
+    assert names(synchronize(by_uid(box, kind, has_uid_item=has_uid_item), copy, **asked)) == [
+        "New",
+        "InSync",
+    ]
+    assert copy.flags == box.flags
+    change(box)
+    server = by_uid(box, kind, has_uid_item=has_uid_item)
+    steps = synchronize(server, copy, **asked)
+    assert sorted(names(steps)) == ["Changed", "InSync", "New", "Vanished"]
+    assert server.said == ["ENABLE", *SAID[kind]]
+    assert copy.flags == box.flags
+    assert names(synchronize(by_uid(box, kind, has_uid_item=has_uid_item), copy, **asked)) == ["InSync"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stop_after_each_step_without_sequence_numbers(kind: str) -> None:
+    for stop in range(6):
+        box, copy = filled(), Copy()
+        for stop_after in (stop, None):
+            server = by_uid(box, kind, has_uid_item=False)
+            synchronize(server, copy, batch=2, stop_after=stop_after, enabled=("UIDONLY",))
+            change(box)
+        synchronize(by_uid(box, kind, has_uid_item=False), copy, enabled=("UIDONLY",))
+        assert copy.flags == box.flags
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_others_change_the_mailbox_meanwhile_without_sequence_numbers(kind: str) -> None:
+    for moment in range(6):
+        box, copy = filled(), Copy()
+        synchronize(by_uid(box, kind, has_uid_item=False), copy, enabled=("UIDONLY",))
+        change(box)
+        left = iter(range(moment, -10, -1))
+
+        def before(_command: Command, box: Mailbox = box, left: Iterator[int] = left) -> None:
+            if next(left) == 0:
+                change(box)
+                box.expunge(max(box.flags), min(box.flags))
+
+        steps = synchronize(Server(box, kind, before, more=UID_ONLY), copy, batch=2, enabled=("UIDONLY",))
+        assert isinstance(steps[-1], InSync)
+        synchronize(by_uid(box, kind, has_uid_item=False), copy, enabled=("UIDONLY",))
+        assert copy.flags == box.flags

@@ -32,6 +32,8 @@ from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.notify import BadEventCode
 from mailproto.imap.ext.thread import ThreadBranch, ThreadData
 from mailproto.imap.ext.uidplus import CopyUIDCode
+from mailproto.imap.ext.urlauth import URLFetchData
+from mailproto.imap.ext.urlauth_binary import URLMetadata
 from mailproto.imap.ext.xlist import XListData
 from mailproto.imap.fetch import (
     BODYSTRUCTURE,
@@ -295,6 +297,25 @@ CASES: dict[str, Case] = {
         [FlagsData(frozenset({"\\Seen", "a"}))],
         ["flags with one space between them"],
     ),
+    "flags without a space between them": (
+        b"* FLAGS (\\Seen\\Answered \\Seenless)",
+        [FlagsData(frozenset({"\\Seen", "\\Answered", "\\Seenless"}))],
+        ["flags with one space between them"],
+    ),
+    "flags without a space in a message": (
+        *fetched(b"FLAGS (\\seen\\Deleted)", FLAGS.answer(frozenset({"\\Seen", "\\Deleted"}))),
+        ["flags with one space between them"],
+    ),
+    "flags in quotes": (
+        *fetched(
+            b'FLAGS (\\Seen "Junk" "\\\\Flagged")', FLAGS.answer(frozenset({"\\Seen", "Junk", "\\Flagged"}))
+        ),
+        ["flags that are atoms"],
+    ),
+    "an origin with a length": (
+        *fetched(b"BODY[]<7.3> {3}\r\nabc", BodySection(partial=(7, 3)).answer(b"abc")),
+        ["an origin without a length"],
+    ),
     "spaces in NAMESPACE": (
         b'* NAMESPACE (("" "/")) NIL  NIL',
         [NamespaceData((NamespacePrefix("", "/"),))],
@@ -325,6 +346,28 @@ CASES: dict[str, Case] = {
         b"* STATUS a (HIGHESTMODSEQ -1 MESSAGES 2)",
         [StatusData("a", (("HIGHESTMODSEQ", 0), ("MESSAGES", 2)))],
         ["a mod-sequence that is not negative"],
+    ),
+    "items of a URL in one pair of parentheses": (
+        b'* URLFETCH a (BODYPARTSTRUCTURE ("image" "png" NIL NIL NIL "7bit" 5) BODY "abcde")',
+        [
+            URLFetchData(
+                (
+                    (
+                        "a",
+                        URLMetadata(
+                            (
+                                (
+                                    "BODYPARTSTRUCTURE",
+                                    BasicPart(type=b"image", subtype=b"png", encoding=b"7bit", size=5),
+                                ),
+                                ("BODY", b"abcde"),
+                            )
+                        ),
+                    ),
+                )
+            )
+        ],
+        ["each item of URLFETCH in its own parentheses"],
     ),
     "the least of nothing": (
         b'* ESEARCH (TAG "a") MIN 0 COUNT 0',
@@ -430,6 +473,20 @@ CASES: dict[str, Case] = {
         ),
         ["an envelope of ten fields"],
     ),
+    "an envelope with two lists of addresses": (
+        *with_envelope(
+            b'("d" "s" (("n" NIL "m" "h")) NIL "r" "i")',
+            Envelope(date=b"d", subject=b"s", from_=(ADDRESS,), in_reply_to=b"r", message_id=b"i"),
+        ),
+        ["an envelope of ten fields"],
+    ),
+    "an envelope with a message-id behind one list": (
+        *with_envelope(
+            b'("d" "s" (("n" NIL "m" "h")) NIL "i")',
+            Envelope(date=b"d", subject=b"s", from_=(ADDRESS,), message_id=b"i"),
+        ),
+        ["an envelope of ten fields"],
+    ),
     "an atom in an envelope": (
         *with_envelope(b"(NIL s NIL NIL NIL NIL NIL NIL NIL NIL)", Envelope(subject=b"s")),
         ["a string or NIL"],
@@ -440,6 +497,26 @@ CASES: dict[str, Case] = {
             Envelope(date=b"d", subject=b'say "no" to "me"', from_=(ADDRESS,), message_id=b"i"),
         ),
         ["quotes escaped inside a quoted string"],
+    ),
+    "a backslash at the end of a domain": (
+        b'* 1 FETCH (ENVELOPE ("d" "a \\"b\\"" (("n" NIL "m" "qq.com\\")) NIL NIL (("n" NIL "m" "h\\"))'
+        b' NIL NIL NIL "i") UID 9)',
+        [
+            FetchData(
+                1,
+                ENVELOPE.answer(
+                    Envelope(
+                        date=b"d",
+                        subject=b'a "b"',
+                        from_=(EnvelopeAddress(b"n", None, b"m", b"qq.com\\"),),
+                        to=(EnvelopeAddress(b"n", None, b"m", b"h\\"),),
+                        message_id=b"i",
+                    )
+                ),
+                UID.answer(9),
+            )
+        ],
+        ["a backslash escaped inside a quoted string"],
     ),
     "quotes in a name, beside a literal": (
         *with_envelope(
@@ -523,6 +600,30 @@ CASES: dict[str, Case] = {
             TextPart(type=b"text", subtype=b"plain", encoding=b"7bit", size=5),
         ),
         ["a number of lines"],
+    ),
+    "lines of an image": (
+        *with_body(
+            b'("image" "png" NIL NIL NIL "base64" 5 3)',
+            BasicPart(type=b"image", subtype=b"png", encoding=b"base64", size=5),
+        ),
+        ["a number of lines only of text"],
+    ),
+    "lines of an image, and its disposition": (
+        *with_body(
+            b'("image" "png" NIL NIL NIL "base64" 5 3 "md5" ("inline" NIL) NIL NIL)',
+            BasicPart(
+                type=b"image",
+                subtype=b"png",
+                encoding=b"base64",
+                size=5,
+                extension=SinglePartExtension(md5=b"md5", disposition=Disposition(b"inline")),
+            ),
+        ),
+        ["a number of lines only of text"],
+    ),
+    "lines of a text twice": (
+        *with_extension(b'1 NIL ("inline" NIL) NIL', SinglePartExtension(disposition=Disposition(b"inline"))),
+        ["a number of lines only of text"],
     ),
     "a multipart without parts": (
         *with_body(

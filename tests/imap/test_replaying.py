@@ -113,6 +113,25 @@ def test_changes_are_carried_out_in_order_and_the_copy_is_in_sync_after_it(
     assert at.archive.octets == {1: b"message 3"}
 
 
+@pytest.mark.parametrize("more", MORE.values(), ids=MORE.keys())
+@pytest.mark.parametrize("kind", KINDS)
+def test_changes_are_carried_out_without_sequence_numbers(kind: str, more: tuple[str, ...]) -> None:
+    """It is the same with UIDFETCH and VANISHED, wherever it is stopped (RFC 9586)."""
+    plain = Offline(kind, more, *CHANGES)
+    others_change(plain.box)
+    steps = [type(step).__name__ for step in plain.online()]
+    for stop in range(len(steps) + 1):
+        at = Offline(kind, ("IMAP4rev1", "ENABLE", "UIDONLY", *more), *CHANGES)
+        others_change(at.box)
+        said = at.online(enabled=("UIDONLY",), stop_after=stop)
+        assert [type(step).__name__ for step in said] == steps[:stop]
+        at.online(enabled=("UIDONLY",))
+        assert at.copy.mirrored().changes == ()
+        assert at.copy.flags == at.box.flags
+        assert at.box.flags == plain.box.flags
+        assert at.archive.octets == plain.archive.octets
+
+
 @pytest.mark.parametrize("event", [nothing, others_change])
 @pytest.mark.parametrize("is_last_lost", [False, True], ids=["stored", "not stored"])
 @pytest.mark.parametrize("more", MORE.values(), ids=MORE.keys())

@@ -40,6 +40,7 @@ from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.partial import PartialResults
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.sort import Sort, SortData, sort_criteria
+from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.ext.uidplus import CopyUIDCode
 from mailproto.imap.fetch import FLAGS, INTERNALDATE, BodySection
 from mailproto.imap.fetch_data import FetchData
@@ -53,7 +54,7 @@ from mailproto.imap.search import All
 from mailproto.imap.search_flows import esearch, search_command
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.session_flows import logout, open_session
-from mailproto.imap.status import Ok
+from mailproto.imap.status import Bye, Ok
 from mailproto.imap.updates import Expunged, FlagsChanged
 from mailproto.wants import Wants
 from support_flows import run_script
@@ -75,6 +76,8 @@ TESTS = {
     "ENABLED in answer to ENABLE": "test_enable_without_enabled",
     "EXPUNGE only while a command is in progress that allows it": "test_an_expunge_during_fetch",
     "an EXPUNGE only of messages that exist": "test_more_expunges_than_messages",
+    "FETCH, not UIDFETCH, before ENABLE UIDONLY": "test_uid_fetch_before_uid_only",
+    "UIDFETCH, not FETCH, after ENABLE UIDONLY": "test_fetch_by_number_after_uid_only",
     "a FETCH response only once for each message": "test_flags_that_nobody_asked_for_between_the_answers",
     "a response code that says why": "test_a_refusal_for_a_while",
 }
@@ -89,19 +92,20 @@ def test_each_row_has_a_test() -> None:
 # deviation, which is the last one, and the rule.
 
 
-CAPABILITIES = "IMAP4rev1 ENABLE ESEARCH ESORT SORT LIST-EXTENDED MOVE NAMESPACE QRESYNC SPECIAL-USE UIDPLUS"
+CAPABILITIES = (
+    "IMAP4rev1 ENABLE ESEARCH ESORT SORT LIST-EXTENDED MOVE NAMESPACE QRESYNC SPECIAL-USE UIDONLY UIDPLUS"
+)
 ONE = SequenceSet("1")
 COUNTED = SEARCH_RETURNS.of(["COUNT"])
 ENDS = SEARCH_RETURNS.of(["MIN", "MAX", "ALL"])
 DATE = sort_criteria("DATE")
+UID_ONLY = Enable(Capabilities(["UIDONLY"]))
 SPECIAL = list_command("", (), ["SPECIAL-USE"], ())
 
 DEFECTS: list[tuple[Sequence[Command], bytes, type, str]] = [
-    ([Logout()], b"* BYE x\r\n", ConnectionLost, "a tagged answer to LOGOUT"),
     ([Logout()], b"* BYE x\r\n* BYE y\r\n", ConnectionLost, "a tagged answer to LOGOUT"),
     ([Logout()], b"", ConnectionLost, "a tagged answer to LOGOUT"),
     ([Namespace()], b"", ConnectionLost, "an answer to NAMESPACE"),
-    ([Namespace()], b"* BYE x\r\n", ConnectionLost, "an answer to NAMESPACE"),
     (
         [Search(All(), returning=COUNTED)],
         b"* SEARCH 1\r\n",
@@ -143,12 +147,32 @@ DEFECTS: list[tuple[Sequence[Command], bytes, type, str]] = [
             [Search(All())],
         )
     ),
+    *(
+        (commands, b"* 7 UIDFETCH (FLAGS ())\r\n", UIDFetchData, "FETCH, not UIDFETCH, before ENABLE UIDONLY")
+        for commands in ([], [Noop()], [UIDFetch(UIDSet("7"), (FLAGS,))])
+    ),
+    (
+        [UID_ONLY],
+        b"* 7 UIDFETCH (FLAGS ())\r\n",
+        UIDFetchData,
+        "FETCH, not UIDFETCH, before ENABLE UIDONLY",
+    ),
+    (
+        [UID_ONLY],
+        b"* ENABLED UIDONLY\r\n* 1 FETCH (UID 7 FLAGS ())\r\n",
+        FetchData,
+        "UIDFETCH, not FETCH, after ENABLE UIDONLY",
+    ),
     ([Noop()], b"* 4 EXPUNGE\r\n", ExpungeData, "an EXPUNGE only of messages that exist"),
     ([Noop()], b"* 4294967295 EXPUNGE\r\n", ExpungeData, "an EXPUNGE only of messages that exist"),
 ]
 
 VALID: list[tuple[Sequence[Command], bytes]] = [
     ([Logout()], b"* BYE x\r\nA1 OK x\r\n"),
+    ([Logout()], b"* BYE idle for too long\r\n* BYE x\r\nA1 OK x\r\n"),
+    ([Logout()], b"* BYE x\r\nA1 BAD x\r\n"),
+    ([UID_ONLY], b"* ENABLED UIDONLY\r\n* 7 UIDFETCH (FLAGS ())\r\nA1 OK x\r\n"),
+    ([UID_ONLY], b"* 1 FETCH (UID 7 FLAGS ())\r\n* ENABLED UIDONLY\r\nA1 OK x\r\n"),
     ([Namespace()], b"* NAMESPACE NIL NIL NIL\r\nA1 OK x\r\n"),
     ([Search(All())], b"* SEARCH 1\r\nA1 OK x\r\n"),
     ([Search(All(), returning=COUNTED)], b'* ESEARCH (TAG "A1") COUNT 1\r\nA1 OK x\r\n'),
@@ -231,6 +255,16 @@ def test_what_is_allowed_is_no_deviation(commands: Sequence[Command], octets: by
     assert events == session_events(commands, octets, strict=False, ends=False)
 
 
+@pytest.mark.parametrize("command", [Logout(), Namespace(), Noop()], ids=lambda command: command.name)
+def test_the_end_that_one_bye_announces_is_no_deviation(command: Command) -> None:
+    """A BYE of autologout, or of a server that stops, may cross with any command (RFC 3501 section 7.1.5)."""
+    events = session_events([command], b"* BYE idle for too long\r\n", strict=True, ends=True)
+    bye, lost = events
+    assert bye == Bye("idle for too long")
+    assert isinstance(lost, ConnectionLost)
+    assert (lost.is_clean, lost.defects) == (True, ())
+
+
 def test_each_row_is_a_rule_or_allowed() -> None:
     assert {quirk.rule for quirk in SESSION_QUIRKS if not quirk.is_allowed} == {rule for *_, rule in DEFECTS}
     assert all(quirk_of(Defect(quirk.rule, 0)) is quirk for quirk in SESSION_QUIRKS)
@@ -279,6 +313,24 @@ def test_a_logout_without_its_tagged_answer(octets: bytes) -> None:
     assert not task.is_done
     line.feed_eof()
     assert (task.is_done, task.error) == (True, None)
+    assert line.conn.wants is Wants.CLOSED
+
+
+@pytest.mark.parametrize("ends", [(b"* BYE idle for too long",), (b"* BYE idle for too long", b"A2 OK bye")])
+def test_a_logout_that_crosses_with_the_end_under_strict(ends: tuple[bytes, ...]) -> None:
+    line = Line(strict=True)
+    task = answered(line, logout(line.session), *ends)
+    line.feed_eof()
+    assert (task.is_done, task.error) == (True, None)
+    assert line.conn.wants is Wants.CLOSED
+
+
+def test_a_logout_after_the_end_that_was_announced() -> None:
+    line = Line(strict=True)
+    line.feed(b"* BYE idle for too long")
+    line.session.pump()
+    task = line.start(logout(line.session))
+    assert (task.is_done, task.error, line.sent()) == (True, None, [])
     assert line.conn.wants is Wants.CLOSED
 
 
@@ -642,6 +694,28 @@ def test_unasked_flags_with_spaces_are_news() -> None:
     )
     assert [data.uid for data in found] == [11]
     assert [type(news) for news in line.session.news] == [FlagsChanged]
+
+
+def test_uid_fetch_before_uid_only() -> None:
+    """It is news of the message all the same."""
+    line = Line()
+    found = fetched(line, UIDSet("11"), FLAGS, b"* 11 UIDFETCH (FLAGS (\\Seen))", b"A2 OK done")
+    assert [(data.uid, data.flags) for data in found] == [(11, frozenset({"\\Seen"}))]
+    assert [defect.rule for data in found for defect in data.defects] == [
+        "FETCH, not UIDFETCH, before ENABLE UIDONLY"
+    ]
+
+
+def test_fetch_by_number_after_uid_only() -> None:
+    line = Line()
+    line.feed(b"* ENABLED UIDONLY")
+    line.session.pump()
+    answer = b"* 1 FETCH (UID 11 FLAGS (\\Seen))"
+    found = fetched(line, UIDSet("11"), FLAGS, answer, b"A2 OK done")
+    assert [(data.uid, data.flags) for data in found] == [(11, frozenset({"\\Seen"}))]
+    assert [defect.rule for data in found for defect in data.defects] == [
+        "UIDFETCH, not FETCH, after ENABLE UIDONLY"
+    ]
 
 
 # Refusals for a while

@@ -10,7 +10,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client import IMAPClientConnection
 from mailproto.imap.codec import parse_commands
-from mailproto.imap.commands import COMMANDS, Command, TaggedCommand
+from mailproto.imap.commands import COMMANDS, Command, Examine, Select, TaggedCommand
 from mailproto.imap.events import CommandCompleted, InvalidCommand
 from mailproto.imap.ext import _all
 from mailproto.imap.offering import CARRIED_CAPABILITIES
@@ -18,6 +18,7 @@ from mailproto.imap.server import DEFAULT_CAPABILITIES, IMAPServerConnection
 from mailproto.imap.state import ANYTIME, COMMAND_ROWS, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
 from mailproto.testing import ConnectionPair
+from support_imap import complete_select
 
 LINES = (
     "CAPABILITY",
@@ -118,7 +119,10 @@ def test_both_ends_agree_on_the_state(is_logged_in: bool, steps: list[tuple[str,
             status = Bad()
         if line == "LOGOUT" and isinstance(status, Ok):
             server.send(Bye())
-        server.complete(tag, status)
+        if isinstance(command, Select | Examine) and isinstance(status, Ok):
+            complete_select(server, tag, status)
+        else:
+            server.complete(tag, status)
         assert pair.client_events()[-1] == CommandCompleted(tag=tag, command=command, status=status)
         assert client.state is client.next_state is server.state
 
@@ -132,7 +136,7 @@ def test_a_server_refuses_what_the_table_does_not_have(line: str, state: State) 
     if state is State.SELECTED:
         server.receive_data(b"s SELECT x\r\n")
         server.next_event()
-        server.complete("s", Ok())
+        complete_select(server, "s")
     server.receive_data(f"a {line}\r\n".encode())
     event = server.next_event()
     expected = TaggedCommand if state in row_of(command_of(line).name).legal else InvalidCommand

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailproto.errors import IMAPStatusError, LocalProtocolError
-from mailproto.flow import Receive, Received
+from mailproto.flow import Flow, Receive, Received
 from mailproto.imap.client_flows import noop
 from mailproto.imap.ext.notify import MESSAGE_EXPUNGE, MESSAGE_NEW, EventGroup
 from mailproto.imap.ext.preview import PREVIEW
@@ -409,6 +409,49 @@ def test_closing_leaves_it_as_it_was() -> None:
     said = at.answer((b"* 4 EXISTS", b"A5 OK done"), (b"* 4 FETCH (UID 14)", b"A6 OK done"))
     assert said == [b"NOOP", b"FETCH 4 UID"]
     assert poll_task.result == (NewMessages(UIDSet("14"), 4),)
+
+
+def test_an_opening_that_fails_leaves_it_as_it_was() -> None:
+    at = Watched("NOTIFY IDLE", items=(FLAGS,), limits=IMAPLimits(max_pending=1))
+    session = at.line.session
+
+    def noop_once_told() -> Flow[None]:
+        yield from session.wait_until(lambda: bool(session.conn.notifications))
+        yield from noop(session)
+
+    other = Task(at.line)
+    at.line.tasks.insert(0, other)
+    other.run(noop_once_told())
+    at.task.run(at.watching.open())
+    assert at.answer((b"A2 OK done",), (b"A3 OK done",), (b"A4 OK done",)) == [
+        DELAYED.replace(b"(UID)", b"(UID FLAGS)"),
+        b"NOOP",
+        AS_BEFORE,
+    ]
+    assert isinstance(at.task.error, LocalProtocolError)
+    assert "in flight" in str(at.task.error)
+    assert session.wanted_of_new == ()
+
+
+@pytest.mark.parametrize("restored", [b"A4 OK done", b"A4 NO not now"])
+def test_an_idle_that_is_refused_leaves_it_as_it_was(restored: bytes) -> None:
+    at = Watched("NOTIFY IDLE")
+    at.open((b"A2 OK done",))
+    task = at.fill()
+    assert at.answer((b"A3 NO not now",), (restored,)) == [AS_BEFORE]
+    assert isinstance(task.error, IMAPStatusError)
+    assert task.error.command == "IDLE"
+    close = at.line.start(at.watching.close())
+    assert (close.is_done, close.error, at.said()) == (True, None, [])
+
+
+def test_the_end_of_the_session_in_an_opening() -> None:
+    at = Watched("NOTIFY IDLE")
+    at.task.run(at.watching.open())
+    at.said()
+    at.line.feed_octets(b"A2 OK done\r\n* BYE gone\r\n")
+    assert isinstance(at.task.error, LocalProtocolError)
+    assert at.said() == []
 
 
 def test_closing_restores_what_was_asked_for_before() -> None:

@@ -14,6 +14,7 @@ from mailproto.imap.ext.language import ComparatorData
 from mailproto.imap.ext.metadata import Depth
 from mailproto.imap.ext.quota import QuotaData
 from mailproto.imap.ext.urlauth import URLMechCode
+from mailproto.imap.ext.urlauth_binary import URLMetadata
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ListData, LSubData
 from mailproto.imap.url import IMAPURL
@@ -101,6 +102,16 @@ class AdminMethods:
     async def url_fetch(self, *urls: IMAPURL | str) -> tuple[bytes | None, ...]:
         """Return what authorized URLs name, in order; None for one that is not valid (URLAUTH, RFC 4467)."""
         return await self._run(flows.url_fetch(self._session, urls))
+
+    async def url_fetch_items(
+        self, *urls: IMAPURL | str, items: Iterable[str] = ("BINARY", "BODYPARTSTRUCTURE")
+    ) -> tuple[URLMetadata | None, ...]:
+        """Return what authorized URLs name, decoded and with its structure (URLAUTH=BINARY, RFC 5524).
+
+        *items* are "BINARY" or "BODY", for octets that are decoded or as they are in the message, and
+        "BODYPARTSTRUCTURE". The results are in order; None is for a URL that is not valid.
+        """
+        return await self._run(flows.url_fetch_items(self._session, urls, items))
 
     async def reset_key(self, mailbox: str | None = None, *mechanisms: str) -> URLMechCode | None:
         """Take back what was authorized in a mailbox, or everywhere without one (URLAUTH, RFC 4467).

@@ -223,6 +223,7 @@ from mailproto.imap.ext.urlauth import (
     URLFetchData,
     URLMechCode,
 )
+from mailproto.imap.ext.urlauth_binary import URLMetadata, URLRequest
 from mailproto.imap.ext.utf8 import UTF8Message
 from mailproto.imap.ext.within import Older, Younger
 from mailproto.imap.ext.xlist import XList, XListData
@@ -565,6 +566,8 @@ __all__ = [
     "URLFetch",
     "URLFetchData",
     "URLMechCode",
+    "URLMetadata",
+    "URLRequest",
     "Unauthenticate",
     # parameters, modifiers and options
     "Parameter",

@@ -41,13 +41,15 @@ _TOKEN: Final = re.compile(
     rb'"[^"\\]*(?:\\.[^"\\]*)*"|(%b)|[()]| +|[^()" {~]+|[{~]' % LITERAL_MARK.pattern, re.DOTALL
 )
 
-# The same, where a quoted string goes on behind a quote unless what follows can be the next value of a list.
-_LOOSE_TOKEN: Final = re.compile(
-    rb'"((?:[^"\\\r\n]|\\.|"(?!\)|\Z| (?:["({]|[Nn][Ii][Ll][ )]|[0-9]+[ )])))*+)"'
-    rb'|%b|[()]| +|[^()" {~]+|[{~]' % LITERAL_MARK.pattern,
-    re.DOTALL,
+# The same, where a quoted string goes on behind a quote unless what follows can be the next value of a list;
+# and then where it ends too at a quote before a closing parenthesis, though there is a backslash before it.
+_LOOSE_TOKEN: Final = (
+    rb'"((?:[^"\\\r\n]|%%b\\.|"(?!\)|\Z| (?:["({]|[Nn][Ii][Ll][ )]|[0-9]+[ )])))*+)"'
+    rb'|%b|[()]| +|[^()" {~]+|[{~]' % LITERAL_MARK.pattern
 )
-_ESCAPE_OR_QUOTE: Final = re.compile(rb'\\.|(")', re.DOTALL)
+_WITH_QUOTES: Final = re.compile(_LOOSE_TOKEN % b"", re.DOTALL)
+_WITH_BACKSLASHES: Final = re.compile(_LOOSE_TOKEN % rb'\\(?="\))|', re.DOTALL)
+_ESCAPE_OR_QUOTE: Final = re.compile(rb'\\.|("|\\\Z)', re.DOTALL)
 
 
 Repairs: TypeAlias = list[str]
@@ -98,7 +100,23 @@ def _with_escapes(cursor: Cursor, exact: Callable[[Cursor], T]) -> T | None:
     """
     if cursor.position < cursor.loose_until:
         return None
-    octets, cursor.loose_until, offset = _escaped(cursor)
+    found = _read_with(cursor, exact, _WITH_QUOTES)
+    if found is not None:
+        cursor.defect("quotes escaped inside a quoted string", found[1])
+        return found[0]
+    found = _read_with(cursor, exact, _WITH_BACKSLASHES)
+    if found is not None:
+        cursor.defect("a backslash escaped inside a quoted string", found[1])
+        return found[0]
+    return None
+
+
+def _read_with(
+    cursor: Cursor, exact: Callable[[Cursor], T], token: re.Pattern[bytes]
+) -> tuple[T, int] | None:
+    """Return what is read, and where the first escape is missing."""
+    octets, end, offset = _escaped(cursor, token)
+    cursor.loose_until = max(cursor.loose_until, end)
     if offset < 0:
         return None
     marks = octets.count(b"}\r\n")
@@ -110,25 +128,24 @@ def _with_escapes(cursor: Cursor, exact: Callable[[Cursor], T]) -> T | None:
         return None
     if not other.is_at_end or other.defects:
         return None
-    cursor.defect("quotes escaped inside a quoted string", offset)
-    cursor.position, cursor.literal_index = cursor.loose_until, cursor.literal_index + other.literal_index
-    return value
+    cursor.position, cursor.literal_index = end, cursor.literal_index + other.literal_index
+    return value, offset
 
 
-def _escaped(cursor: Cursor) -> tuple[bytes, int, int]:
+def _escaped(cursor: Cursor, token: re.Pattern[bytes]) -> tuple[bytes, int, int]:
     """Return the list at the position with escapes, where it ends, and where the first one is missing.
 
     That is -1 if none is, or if the list does not end; then the end is that of what was looked at.
     """
     pieces: list[bytes] = []
     text, position, depth, first = cursor.text, cursor.position, 0, -1
-    while match := _LOOSE_TOKEN.match(text, position):
+    while match := token.match(text, position):
         octets = match.group()
         position = match.end()
         depth += (octets == b"(") - (octets == b")")
         inner = match[1]
-        if inner is not None and (missing := _ESCAPE_OR_QUOTE.search(inner)):
-            first = match.start(1) + missing.start(1) if first < 0 else first
+        if inner is not None and (missing := _missing(inner)) >= 0:
+            first = match.start(1) + missing if first < 0 else first
             octets = b'"%b"' % _ESCAPE_OR_QUOTE.sub(_escape, inner)
         pieces.append(octets)
         if depth <= 0:
@@ -137,8 +154,13 @@ def _escaped(cursor: Cursor) -> tuple[bytes, int, int]:
     return b"", len(text) if end < 0 else end, -1
 
 
+def _missing(inner: bytes) -> int:
+    """Return where the first escape is missing in a quoted string, -1 if none is."""
+    return next((match.start(1) for match in _ESCAPE_OR_QUOTE.finditer(inner) if match[1]), -1)
+
+
 def _escape(match: re.Match[bytes]) -> bytes:
-    return b'\\"' if match[1] else match.group()
+    return b"\\" + match[1] if match[1] else match.group()
 
 
 def note(cursor: Cursor, error: ParseError) -> None:

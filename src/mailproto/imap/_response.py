@@ -26,6 +26,7 @@ __all__ = [
     "check_count",
     "check_sequence_number",
     "filled",
+    "filled_value",
     "read_or_leave_out",
     "register_numbered",
     "register_response",
@@ -48,6 +49,8 @@ class DataResponse(ABC):
         """Write what stands between `* ` and CRLF."""
 
 
+ContentT = TypeVar("ContentT")
+
 NamedContents: TypeAlias = tuple[tuple[str, Content | None], ...]
 """Names and their values, in order; None is NIL."""
 
@@ -57,7 +60,10 @@ class NamedValues(DataResponse):
 
     __slots__ = ()
 
-    values: NamedContents
+    @property
+    @abstractmethod
+    def last(self) -> tuple[str, object]:
+        """The name that stands last, and its value, or the last of them."""
 
     @abstractmethod
     def filled(self, contents: Iterable[bytes | None]) -> Self:
@@ -67,10 +73,11 @@ class NamedValues(DataResponse):
 def filled(values: NamedContents, contents: Iterable[bytes | None]) -> NamedContents:
     """Return *values* with *contents* in order in place of those that were streamed, except for None."""
     rest = iter(contents)
-    return tuple((name, _filled(value, rest)) for name, value in values)
+    return tuple((name, filled_value(value, rest)) for name, value in values)
 
 
-def _filled(value: Content | None, contents: Iterator[bytes | None]) -> Content | None:
+def filled_value(value: ContentT, contents: Iterator[bytes | None]) -> ContentT | bytes:
+    """Return *value*, or the next of *contents* in place of what was streamed; None leaves it as it is."""
     octets = next(contents, None) if isinstance(value, Streamed) else None
     return value if octets is None else octets
 

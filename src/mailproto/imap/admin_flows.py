@@ -48,6 +48,7 @@ from mailproto.imap.ext.urlauth import (
     URLFetchData,
     URLMechCode,
 )
+from mailproto.imap.ext.urlauth_binary import URLMetadata, URLRequest
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ListData, LSubData
 from mailproto.imap.status import StatusResponse
@@ -75,6 +76,7 @@ __all__ = [
     "set_metadata",
     "set_quota",
     "url_fetch",
+    "url_fetch_items",
 ]
 
 
@@ -254,12 +256,33 @@ def url_fetch(session: Inboxes, urls: Iterable[IMAPURL | str]) -> Flow[tuple[byt
     Raises ItemMissing for what is larger than `max_section`.
     """
     texts = tuple(map(str, urls))
-    inbox = yield from run(session, URLFetch(texts))
-    values = {url: value for data in data_of(session, inbox, URLFetchData) for url, value in data.values}
+    values = yield from _url_fetch(session, URLFetch(texts))
     return tuple(_fetched(values.get(text)) for text in texts)
 
 
-def _fetched(value: Content | None) -> bytes | None:
+def url_fetch_items(
+    session: Inboxes, urls: Iterable[IMAPURL | str], items: Iterable[str]
+) -> Flow[tuple[URLMetadata | None, ...]]:
+    """Return these *items* of what authorized URLs name, in order; None for one that is not accepted."""
+    names = tuple(items)
+    requests = tuple(URLRequest(str(url), names) for url in urls)
+    values = yield from _url_fetch(session, URLFetch(requests))
+    return tuple(_metadata(values.get(request.url)) for request in requests)
+
+
+def _url_fetch(session: Inboxes, command: URLFetch) -> Flow[dict[str, Content | URLMetadata | None]]:
+    inbox = yield from run(session, command)
+    return {url: value for data in data_of(session, inbox, URLFetchData) for url, value in data.values}
+
+
+def _metadata(value: Content | URLMetadata | None) -> URLMetadata | None:
+    """Return *value*; what a server sends without its items are the octets as they are."""
+    return value if value is None or isinstance(value, URLMetadata) else URLMetadata((("BODY", value),))
+
+
+def _fetched(value: Content | URLMetadata | None) -> bytes | None:
+    if isinstance(value, URLMetadata):
+        return value.octets
     if value is not None and not isinstance(value, bytes):
         raise ItemMissing(URLFetch.name, f"its {value.size} octets are above a limit")
     return value

@@ -546,6 +546,9 @@ class _RestOfTree(NamedTuple):
 
 
 def _extension_of_tree(members: tuple[Value, ...], repairs: Repairs) -> SinglePartExtension | None:
+    if members and isinstance(members[0], int):
+        repairs.append("a number of lines only of text")
+        members = members[1:]
     if not members:
         return None
     md5, *others = _in_order(members, repairs)

@@ -67,7 +67,7 @@ from mailproto.imap.responses import (
     UnreadResponse,
     parse_response,
 )
-from mailproto.imap.session_rules import HAVE_RULES, Before, SessionRules, broken_by_end
+from mailproto.imap.session_rules import HAVE_RULES, HAVE_RULES_BY_UID, Before, SessionRules
 from mailproto.imap.state import CommandRow, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.streaming import is_free_text, streamed_inside, streamed_item, streamed_value
@@ -563,7 +563,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         is_answered = self._state is State.LOGOUT or not self._pending
         self._is_over = True
         before = self._before()
-        rule = None if before is None else broken_by_end(before.commands)
+        rule = None if before is None else self._session_rules.broken_by_end(before.commands)
         defects = () if rule is None else self._deviation(rule)
         return ConnectionLost(is_whole and is_answered and self._greeting is not None, defects)
 
@@ -627,7 +627,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         if self._framer.defects:
             # The value is ours alone so far; what the framer noted belongs to it as if the parser had.
             object.__setattr__(response, "defects", self._framer.take_defects() + _defects_of(response))
-        if type(response) in HAVE_RULES:
+        if type(response) in (HAVE_RULES_BY_UID if UIDONLY in self._enabled else HAVE_RULES):
             self._check_session(response)
         if self._state is State.GREETING:
             self._greet(response)

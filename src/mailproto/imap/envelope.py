@@ -234,10 +234,22 @@ def envelope_of_tree(tree: tuple[Value, ...], repairs: Repairs) -> Envelope:
     """Return what can be read of a list that is no `envelope`; what is missing in it is NIL."""
     if len(tree) != FIELDS:
         repairs.append("an envelope of ten fields")
-    fields = (*tree, *(None,) * FIELDS)
+    fields = _with_ten_fields(tree)
     lists = [_addresses_of_tree(field, repairs) for field in fields[2:8]]
     date, subject = as_nstring(fields[0], repairs), as_nstring(fields[1], repairs)
     return _envelope(date, subject, lists, as_nstring(fields[8], repairs), as_nstring(fields[9], repairs))
+
+
+def _with_ten_fields(tree: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return *tree* with NIL for what is missing.
+
+    A string at the end, where a list of addresses should be, is the Message-ID: lists before it are missing.
+    """
+    missing = (None,) * (FIELDS - len(tree))
+    if 2 < len(tree) < FIELDS - 1 and is_word(tree[-1]):
+        place = len(tree) - 1 if isinstance(tree[-2], tuple) else max(2, len(tree) - 2)
+        return (*tree[:place], *missing, *tree[place:])
+    return (*tree, *missing)
 
 
 def _addresses_of_tree(tree: Value, repairs: Repairs) -> Addresses:

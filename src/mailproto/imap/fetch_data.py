@@ -545,7 +545,7 @@ _READERS: Final[tuple[tuple[str, _Reader], ...]] = (
 
 _WORD: Final = re.compile(rb"[A-Za-z0-9.-]+")
 _ENDS: Final = (b" ", b")")
-_ORIGIN: Final = re.compile(rb"<([0-9]{1,18})>")
+_ORIGIN: Final = re.compile(rb"<([0-9]{1,18})(\.[0-9]{1,18})?>")
 _SPACES: Final = re.compile(rb" +")
 _NEXT_ITEM: Final = re.compile(rb" +([A-Za-z0-9.]+)(?=[ \[])")
 
@@ -716,9 +716,14 @@ def _parse_other(cursor: Cursor) -> tuple[str, Value]:
 
 
 def parse_origin(cursor: Cursor) -> int | None:
-    """Read `["<" number ">"]`."""
+    """Read `["<" number ">"]`; a length behind the number, as a client asks for it, is a defect."""
+    start = cursor.position
     match = cursor.accept_match(_ORIGIN)
-    return int(match[1]) if match else None
+    if match is None:
+        return None
+    if match[2]:
+        cursor.defect("an origin without a length", start)
+    return int(match[1])
 
 
 def parse_space(cursor: Cursor) -> None:

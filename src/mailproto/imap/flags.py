@@ -56,8 +56,15 @@ _FLAG = re.compile(rb'\\\*|\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 _FLAG_LIST = re.compile(
     rb'\(((?:\\\*|\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+)?(?: (?:\\\*|\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+))*)\)'
 )
-_LOOSE_FLAG_LIST = re.compile(rb'\(([^\x00-\x1f\x7f(){"]*)\)')
-_NO_FLAG: Final = re.compile(rb"[^ \x21-\x7e]|(?<!\\)[%*\]]|[^ (]\\")
+_LOOSE_FLAG_LIST = re.compile(
+    rb'\(((?:[^\x00-\x1f\x7f(){"]|"(?:[^\x00-\x1f\x7f"\\]|\\["\\])*+")*+)\)',
+)
+_LOOSE_FLAG: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)"|[^ "]+')
+_NO_FLAG: Final = re.compile(rb'[^ \x21-\x7e]|(?<!\\)[%*\]]|[^ (]\\|"')
+_ESCAPE: Final = re.compile(rb"\\(.)")
+_JOINED: Final = re.compile(
+    rb"(?<=[^ (\"\\])(?=\\(?:Answered|Flagged|Deleted|Seen|Draft|Recent)(?![^ )\\]))", re.IGNORECASE
+)
 
 
 def check_flag(flag: str) -> str:
@@ -96,14 +103,26 @@ def parse_flag_list(cursor: Cursor) -> frozenset[str]:
     """Read a parenthesized list of flags; what is no flag in it is a defect, and kept."""
     match = cursor.accept_match(_FLAG_LIST)
     if match is None:
-        start = cursor.position
-        match = cursor.expect_match(_LOOSE_FLAG_LIST, "a list of flags")
-        if _NO_FLAG.search(match.group()):
-            cursor.defect("flags that are atoms", start)
-        else:
-            cursor.defect("flags with one space between them", start)
-    names: list[str] = match.group(1).decode("utf-8", "surrogateescape").split(" ")
+        return _parse_loose_list(cursor)
+    names: list[str] = match.group(1).decode("ascii").split(" ")
     return frozenset([_SPELLING.get(name.lower(), name) for name in names if name])
+
+
+def _parse_loose_list(cursor: Cursor) -> frozenset[str]:
+    start = cursor.position
+    octets: bytes = cursor.expect_match(_LOOSE_FLAG_LIST, "a list of flags").group(1)
+    if _NO_FLAG.search(_JOINED.sub(b" ", octets)):
+        cursor.defect("flags that are atoms", start)
+    else:
+        cursor.defect("flags with one space between them", start)
+    return frozenset(map(_spelled, _loose_flags(octets)))
+
+
+def _loose_flags(octets: bytes) -> list[str]:
+    """Return what stands between spaces; strings without their quotes, and system flags one by one."""
+    found = _LOOSE_FLAG.finditer(_JOINED.sub(b" ", octets))
+    flags = (match.group() if match[1] is None else _ESCAPE.sub(rb"\1", match[1]) for match in found)
+    return [flag.decode("utf-8", "surrogateescape") for flag in flags if flag]
 
 
 def write_flag_list(writer: Writer, flags: Iterable[str]) -> None:
@@ -113,9 +132,15 @@ def write_flag_list(writer: Writer, flags: Iterable[str]) -> None:
     """
     names = sorted(flags)
     octets = b"(" + " ".join(names).encode("utf-8", "surrogateescape") + b")"
-    if not _LOOSE_FLAG_LIST.fullmatch(octets) or octets.count(b" ") >= max(1, len(names)):
+    if octets.count(b" ") >= max(1, len(names)) or not _is_read_as(octets, names):
         raise LocalProtocolError(f"expected flags, got {str(names)[:40]}")
     writer.write(octets)
+
+
+def _is_read_as(octets: bytes, names: list[str]) -> bool:
+    if _FLAG_LIST.fullmatch(octets):
+        return True
+    return _LOOSE_FLAG_LIST.fullmatch(octets) is not None and _loose_flags(octets[1:-1]) == names
 
 
 def _spelled(flag: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
 from mailproto.imap.annotate_flows import AnnotationValues, append_options
-from mailproto.imap.appending import AppendMessage, AppendOctets
+from mailproto.imap.appending import AppendMessage, AppendOctets, AppendOption
 from mailproto.imap.client_flows import (
     Appended,
     MessageSource,
@@ -127,6 +127,7 @@ def catenate(
     parts: Iterable[URLPart | MessageSource],
     flags: Iterable[str] = (),
     internal_date: datetime | None = None,
+    options: tuple[AppendOption, ...] = (),
 ) -> Flow[Appended | None]:
     """Add a message of texts and of parts of other messages (RFC 4469); the result is that of `append`."""
     made: list[CatenatePart] = []
@@ -138,7 +139,8 @@ def catenate(
         octets, read = yield from literal_of(part, None)
         made.append(TextLiteral(octets))
         reads += read
-    command = Append(mailbox, Catenate(tuple(made)), frozenset(flags), internal_date=internal_date)
+    catenated = Catenate(tuple(made))
+    command = Append(mailbox, catenated, frozenset(flags), internal_date=internal_date, options=options)
     return _first(_appended((yield from run_with_literals(session, command, reads)), 1))
 
 
@@ -151,10 +153,14 @@ def replace(
     flags: Iterable[str] = (),
     internal_date: datetime | None = None,
     size: int | None = None,
+    *,
+    form: Callable[[bytes | Streamed], AppendOctets] = _as_it_is,
+    options: tuple[AppendOption, ...] = (),
 ) -> Flow[Appended | None]:
     """Put a message in the place of another one (RFC 8508); the result is that of `append`."""
     octets, reads = yield from literal_of(message, size)
-    command = kind(number, mailbox, AppendMessage(octets, frozenset(flags), internal_date))
+    entry = AppendMessage(form(octets), frozenset(flags), internal_date, options=options)
+    command = kind(number, mailbox, entry)
     return _first(_appended((yield from run_with_literals(session, command, reads)), 1))
 
 

@@ -99,7 +99,7 @@ class _Selected:
             self._add_word(event.code_name)
 
     def _add_change(self, message: FetchData) -> None:
-        if "UID" not in message.keys or len(self.changed) == MAX_CHANGED:
+        if message.known_uid is None or len(self.changed) == MAX_CHANGED:
             self.is_whole = False
             self.changed.clear()
         if self.is_whole:
@@ -425,5 +425,5 @@ def _taken(ready: deque[FetchData]) -> Iterable[FetchData]:
     """Take all messages that have a UID, one by one."""
     while ready:
         message = ready.popleft()
-        if "UID" in message.keys:
+        if message.known_uid is not None:
             yield message

@@ -63,6 +63,7 @@ CARRIED_CAPABILITIES: Final = Capabilities(
         "UIDONLY",
         "UNAUTHENTICATE",
         "URLAUTH",
+        "URLAUTH=BINARY",
         "UTF8=ACCEPT",
         "WITHIN",
         "X-GM-EXT-1",

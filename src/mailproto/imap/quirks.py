@@ -25,8 +25,9 @@ __all__ = ["QUIRKS", "SESSION_QUIRKS", "Quirk", "is_left_out", "is_throttled", "
 class Quirk:
     """One deviation: the rule that is broken, products that break it, and how it is read and why.
 
-    `products` is "several" where no product is known to be alone with it. `is_left_out` says that nothing of
-    the item could be read, `is_allowed` that no RFC forbids it, so that there is no defect.
+    `products` are names with a comma between them, and with a version where one is known; "several" are
+    servers of which no name is known. `is_left_out` says that nothing of the item could be read, `is_allowed`
+    that no RFC forbids it, so that there is no defect.
     """
 
     rule: str
@@ -40,7 +41,7 @@ SEVERAL: Final = "several"
 
 QUIRKS: Final[tuple[Quirk, ...]] = (
     # Lines and literals
-    Quirk("CRLF at the end of a line", "hand-written servers", "A lone LF ends a line outside of literals."),
+    Quirk("CRLF at the end of a line", SEVERAL, "A lone LF ends a line outside of literals."),
     Quirk(
         "no space inside the braces of a literal",
         SEVERAL,
@@ -48,8 +49,8 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     ),
     Quirk(
         "* or + or a tag and a status",
-        SEVERAL,
-        "What is left of a literal that was announced too short: the line comes as an UnreadResponse.",
+        "Exchange",
+        "An empty line, bare text, what is left of a literal announced too short: an UnreadResponse.",
         is_left_out=True,
     ),
     Quirk("a literal without NUL", SEVERAL, "Messages with NUL in them are sent as they are stored."),
@@ -77,27 +78,31 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         SEVERAL,
         "Backslashes of a header field are not doubled.",
     ),
-    Quirk("a backslash escaped inside a quoted string", SEVERAL, "The delimiter of a server on Windows."),
+    Quirk(
+        "a backslash escaped inside a quoted string",
+        "QQ Mail",
+        "The delimiter of a server on Windows, or the end of a domain.",
+    ),
     Quirk(
         "quotes escaped inside a quoted string",
-        SEVERAL,
+        "Domino",
         "A quote ends the string only if the next value can follow it.",
     ),
-    Quirk("a string or NIL", SEVERAL, "An atom or a number is taken for the string; a list for NIL."),
-    Quirk("a string, not NIL", SEVERAL, "NIL is taken for an empty string."),
+    Quirk("a string or NIL", "Exchange 2010", "An atom or a number is taken for the string; a list for NIL."),
+    Quirk("a string, not NIL", "Exchange", "NIL is taken for an empty string."),
     # Statuses and their codes
     Quirk("text after the status", SEVERAL, "The text is empty."),
     Quirk("text without NUL, of one character or more", SEVERAL, "The text is what there is."),
-    Quirk("text of one line", "hand-written servers", "CR, LF and NUL are taken for spaces."),
+    Quirk("text of one line", SEVERAL, "CR, LF and NUL are taken for spaces."),
     Quirk("text in UTF-8", SEVERAL, "Text in the language of the server: Latin-1 is as good as any guess."),
-    Quirk("a space behind +", SEVERAL, "The text is empty."),
+    Quirk("a space behind +", "Exchange", "The text is empty."),
     Quirk("a space and text after the response code", SEVERAL, "The code says all."),
     Quirk("a response code", SEVERAL, "Text that begins with a bracket; it is text."),
     Quirk("a response code with a name", SEVERAL, "Empty brackets say nothing."),
     Quirk(
         "the arguments of the response code", SEVERAL, "It is an UnknownCode, as are empty sets in COPYUID."
     ),
-    Quirk("events in parentheses", "Dovecot", "BADEVENT names bare events, those that the server lacks."),
+    Quirk("events in parentheses", "Dovecot 2.3", "BADEVENT names bare events, those that the server lacks."),
     Quirk(
         "a number other than 0", SEVERAL, "0 stands for nothing, or for not known: the view does not take it."
     ),
@@ -116,15 +121,25 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk(
         "one space or a closing parenthesis", SEVERAL, "What follows a value up to the next space is dropped."
     ),
-    Quirk("the end of the response", SEVERAL, "What follows the last value, mostly a space, is dropped."),
+    Quirk("the end of the response", "Exchange", "What follows the last value, mostly a space, is dropped."),
     Quirk("no space but those of the grammar", SEVERAL, "Spaces between the lists of NAMESPACE."),
-    Quirk("flags with one space between them", SEVERAL, "Flags joined with a space behind each."),
+    Quirk(
+        "flags with one space between them",
+        SEVERAL,
+        "Flags joined with a space behind each, or system flags with none.",
+    ),
     # Mailboxes and numbers
-    Quirk("flags that are atoms", SEVERAL, "Keywords with brackets or in UTF-8; they are kept as they came."),
-    Quirk("a delimiter of one character", SEVERAL, "An empty string in place of NIL: there is no delimiter."),
+    Quirk(
+        "flags that are atoms",
+        "Gmail, MailSite",
+        "Keywords with brackets or in UTF-8, or in quotes; they are kept as they came.",
+    ),
+    Quirk(
+        "a delimiter of one character", "Courier", "An empty string in place of NIL: there is no delimiter."
+    ),
     Quirk(
         "a mailbox name in quotes",
-        SEVERAL,
+        "Gmail, Strato",
         "A name with spaces, tabs or other specials, up to the end of the line or the list of STATUS.",
     ),
     Quirk(
@@ -137,6 +152,11 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "MIN 0 or an empty ALL where nothing was found, an empty CHILDINFO: it is left out.",
         is_left_out=True,
     ),
+    Quirk(
+        "each item of URLFETCH in its own parentheses",
+        "Dovecot 2.3",
+        "All that was asked for of a URL stands in one pair of them.",
+    ),
     Quirk("a thread that splits into two or more", SEVERAL, "A single branch goes on with its line."),
     Quirk("parameters within the limits of RFC 2971", SEVERAL, "Longer values and more of them are kept."),
     # Items of FETCH
@@ -147,8 +167,13 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         "The item is left out, those behind it are read.",
         is_left_out=True,
     ),
-    Quirk("BINARY without .PEEK in a response", "pymap", "The item is named as it was asked for."),
-    Quirk("a size of 0 or more", SEVERAL, "-1 for not known, or a size in signed 32 bits: read as 0."),
+    Quirk("an origin without a length", SEVERAL, "The length that was asked for is dropped."),
+    Quirk("BINARY without .PEEK in a response", "pymap 0.36", "The item is named as it was asked for."),
+    Quirk(
+        "a size of 0 or more",
+        "Dovecot, Exchange",
+        "-1 for not known, or a size in signed 32 bits: read as 0.",
+    ),
     Quirk(
         "a size in digits", SEVERAL, "A size as a floating point number, such as 9.37e+06, or as a string."
     ),
@@ -165,40 +190,49 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         is_left_out=True,
     ),
     # ENVELOPE
-    Quirk("an envelope as the grammar has it", SEVERAL, "Spaces are missing or repeated."),
-    Quirk("an envelope of ten fields", SEVERAL, "What is missing is NIL, what is too much is dropped."),
+    Quirk("an envelope as the grammar has it", "Yahoo", "Spaces are missing or repeated."),
+    Quirk(
+        "an envelope of ten fields",
+        "QQ Mail",
+        "What is missing is NIL, what is too much is dropped; a string at the end is the Message-ID.",
+    ),
     Quirk("an address of four fields", SEVERAL, "What is missing is NIL, what is too much is dropped."),
     Quirk("addresses in two pairs of parentheses", SEVERAL, "One pair is missing, or there are more."),
     Quirk("addresses, not NIL, in a list of addresses", SEVERAL, "An address that could not be parsed."),
-    Quirk("NIL for no addresses", SEVERAL, "An empty list, or a string."),
+    Quirk("NIL for no addresses", "Yahoo", "An empty list, or a string."),
     # BODY and BODYSTRUCTURE
     Quirk(
         "a body structure as the grammar has it",
-        SEVERAL,
+        "mBox Mail",
         "Spaces are missing or repeated, or parentheses are.",
     ),
     Quirk("a body structure of all its fields", SEVERAL, "What is missing has its default."),
-    Quirk("a media type and a subtype", SEVERAL, "A Content-Type that could not be parsed."),
+    Quirk("a media type and a subtype", "mBox Mail", "A Content-Type that could not be parsed."),
     Quirk(
         "a transfer encoding",
-        SEVERAL,
+        "Exchange, maddy",
         "NIL where there is no header field: it is 7BIT (RFC 2045 section 6.1).",
     ),
     Quirk("a number of lines", SEVERAL, "It is 0."),
     Quirk(
-        "a multipart with a part", SEVERAL, "A message whose boundary never comes: a part without content."
+        "a number of lines only of text",
+        "Gmail, Lavabit",
+        "Of another part, or twice: it is dropped, what follows is read.",
+    ),
+    Quirk(
+        "a multipart with a part", "Gmail", "A message whose boundary never comes: a part without content."
     ),
     Quirk(
         "a message with its envelope and its body",
-        "Gmail",
+        "Domino, Gmail",
         "A message/rfc822 that the server did not look into: the envelope is empty.",
     ),
     Quirk("parameters of a name and a value", SEVERAL, "A name without its value is dropped."),
-    Quirk("NIL for no parameters", SEVERAL, "An empty list."),
+    Quirk("NIL for no parameters", "mBox Mail", "An empty list."),
     Quirk("NIL for no language", SEVERAL, "An empty list."),
     Quirk(
         "a disposition of a type and parameters",
-        SEVERAL,
+        "Citadel, Exchange",
         "A bare string is the type; (NIL NIL) and () are NIL.",
     ),
     Quirk(
@@ -211,11 +245,13 @@ SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk(
         "a greeting other than BYE",
         "Courier",
-        "Too many connections: ConnectionClosed says what the server said.",
+        "Too many connections, or no access: ConnectionClosed says what the server said.",
         is_allowed=True,
     ),
     Quirk(
-        "a tagged answer to LOGOUT", SEVERAL, "BYE, once or twice, and the end: the session is over as asked."
+        "a tagged answer to LOGOUT",
+        SEVERAL,
+        "The end without a word, or after two BYEs: it is over as asked.",
     ),
     Quirk(
         "ESEARCH in answer to a search with RETURN",
@@ -224,12 +260,12 @@ SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
     ),
     Quirk(
         "MIN and MAX of a sorted search as its first and its last",
-        "Cyrus",
+        "Cyrus 3.6",
         "The lowest and the highest number instead: seen where ALL was asked for too, and they stay as told.",
     ),
     Quirk(
         "a LIST with the options that are offered",
-        SEVERAL,
+        "Cyrus 2.5",
         "BAD, or no mailbox: a plain LIST is sent, and LSUB for what is subscribed.",
     ),
     Quirk("an answer to NAMESPACE", SEVERAL, "The server closes instead: ConnectionClosed."),
@@ -244,10 +280,20 @@ SESSION_QUIRKS: Final[tuple[Quirk, ...]] = (
         SEVERAL,
         "During a FETCH, what waits for its rest moves with the messages.",
     ),
-    Quirk("an EXPUNGE only of messages that exist", SEVERAL, "The view does not count below 0."),
+    Quirk("an EXPUNGE only of messages that exist", "Exchange", "The view does not count below 0."),
+    Quirk(
+        "FETCH, not UIDFETCH, before ENABLE UIDONLY",
+        SEVERAL,
+        "It is about the message with that UID, as it says.",
+    ),
+    Quirk(
+        "UIDFETCH, not FETCH, after ENABLE UIDONLY",
+        SEVERAL,
+        "It is about the message with its UID if it has one; numbers are not known.",
+    ),
     Quirk(
         "a FETCH response only once for each message",
-        SEVERAL,
+        "UW IMAP",
         "Flags that changed meanwhile are news; items that were split are joined.",
         is_allowed=True,
     ),

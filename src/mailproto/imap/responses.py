@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar, cast, final
 
+from mailproto._secret import hide_token
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap._response import NUMBERED_ROWS, RESPONSE_ROWS, DataResponse, DataValue
 from mailproto.imap.commands import check_tag
@@ -113,7 +114,7 @@ class UnknownData(DataResponse):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class UnreadResponse:
     """A well-framed response that cannot be read; `defects` has one that says why.
 
@@ -125,6 +126,10 @@ class UnreadResponse:
     literals: tuple[Content, ...] = ()
     tag: str | None = None
     defects: tuple[Defect, ...] = field(default=(), compare=False, kw_only=True)
+
+    def __repr__(self) -> str:
+        text, literals, defects = hide_token(self.text), self.literals, self.defects
+        return f"UnreadResponse({text=}, {literals=}, tag={self.tag!r}, {defects=})"
 
 
 # Octets that are not UTF-8 are the surrogates from DC80 to DCFF; there are none for the others.

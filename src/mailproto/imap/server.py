@@ -16,7 +16,7 @@ import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which comman
 from mailproto._secret import Secret, hide_token
 from mailproto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from mailproto.imap._endpoint import IMAPEndpoint
-from mailproto.imap.annotating import reason_not_to_annotate
+from mailproto.imap.annotating import Annotating, reason_not_to_annotate
 from mailproto.imap.capability import REV2, Capabilities
 from mailproto.imap.codes import TOOBIG
 from mailproto.imap.commands import (
@@ -42,7 +42,6 @@ from mailproto.imap.events import (
     command_excerpt,
 )
 from mailproto.imap.expunging import reason_not_to_expunge
-from mailproto.imap.ext.annotate import ANNOTATE
 from mailproto.imap.ext.compress import DEFLATE, Compress
 from mailproto.imap.ext.convert import ConvertedData, reason_not_to_convert
 from mailproto.imap.ext.idle import Idle
@@ -172,6 +171,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     __slots__ = (
         "_all_capabilities",
         "_allow_cleartext",
+        "_annotating",
         "_bad_commands",
         "_capabilities",
         "_cleartext",
@@ -183,7 +183,6 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         "_has_mod_seqs",
         "_has_said_bye",
         "_invalid",
-        "_is_annotating",
         "_is_secret",
         "_is_tls",
         "_language",
@@ -218,7 +217,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._notifications: tuple[EventGroup, ...] | None = None
         self._language = DEFAULT_LANGUAGE
         self._has_mod_seqs = True
-        self._is_annotating = False
+        self._annotating = Annotating()
         self._contexts = Contexts(self._limits.max_contexts)
         self._bad_commands = 0
         self._discarded = 0
@@ -418,6 +417,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
             note(self, response)  # type: ignore[arg-type]  # the table is keyed by the type
 
     def _note_ok(self, status: Ok) -> None:
+        self._annotating.note(status)
         if status.code_name in _ABOUT_MOD_SEQS:
             self._has_mod_seqs = _ABOUT_MOD_SEQS[status.code_name]
         elif status.code == NOTIFICATIONOVERFLOW:
@@ -445,13 +445,19 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         if isinstance(response, _ABOUT_MESSAGES):
             self._check_is_selected(type(response).__name__)
         self._check_was_asked_for(response)
-        if isinstance(response, StatusResponse) and not isinstance(response, Ok):
-            _check_code(response)
+        if isinstance(response, StatusResponse):
+            self._check_status(response)
         if isinstance(response, ExpungeData | VanishedData):
             self._check_expunge(response)
         elif isinstance(response, ConvertedData):
             _check_reason(reason_not_to_convert(response, self._command))
         self._check_numbers(response)
+
+    def _check_status(self, status: StatusResponse) -> None:
+        if not isinstance(status, Ok):
+            _check_code(status)
+        command = self._command.command if self._command is not None else None
+        _check_reason(self._annotating.reason_not_to_say(status, command, self._capabilities))
 
     def _check_can_send(self) -> None:
         if self._mode in (_Mode.GREETING, _Mode.TLS, _Mode.CLOSED) or self._failure is not None:
@@ -471,7 +477,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         if not isinstance(response, FetchData | PreparedFetch):
             return
         command = self._command.command if self._command is not None else None
-        _check_reason(reason_not_to_annotate(response, command, is_annotating=self._is_annotating))
+        _check_reason(reason_not_to_annotate(response, command, is_annotating=self._annotating.is_told))
 
     def _check_expunge(self, response: ExpungeData | VanishedData) -> None:
         _check_reason(
@@ -508,8 +514,9 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
     def complete(self, tag: str, status: Ok | No | Bad) -> None:
         """Queue the tagged status that ends the command, and move to the state that it leads to.
 
-        The OK to LOGOUT needs a `send(Bye(...))` before it. Raises LocalProtocolError for another tag than
-        that of the command.
+        The OK to LOGOUT needs a `send(Bye(...))` before it. That to SELECT needs an `AnnotationsCode` before
+        it if ANNOTATE-EXPERIMENT-1 is offered. Raises LocalProtocolError for another tag than that of the
+        command.
         """
         if self._mode is not _Mode.ANSWER:
             raise LocalProtocolError("expected a command to complete, there is none")
@@ -523,8 +530,17 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._check_numbers(status)
         if isinstance(status, No) and self._is_in_progress(Unauthenticate):
             raise LocalProtocolError("UNAUTHENTICATE: expected OK, or BYE before it (RFC 8437 section 3)")
+        self._check_annotations(status)
         self._put(fragments)
+        self._annotating.note(status)
         self._settle(status)
+
+    def _check_annotations(self, status: Ok | No | Bad) -> None:
+        command = self._command.command if self._command is not None else None
+        _check_reason(
+            self._annotating.reason_not_to_say(status, command, self._capabilities)
+            or self._annotating.reason_not_to_complete(command, status, self._capabilities)
+        )
 
     def _tag_in_progress(self) -> str:
         if self._invalid is not None:
@@ -555,7 +571,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         after = {Ok: row.after_ok, No: row.after_no}.get(type(status))
         if after is not None:
             self._contexts.clear()
-            self._is_annotating = isinstance(status, Ok) and ANNOTATE in command.command.options
+            self._annotating.enter(command.command, status)
             if after is State.NOT_AUTHENTICATED:
                 self._enabled = frozenset()
                 self._notifications = None
@@ -770,6 +786,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._mode = _Mode.ANSWER
         if isinstance(tagged.command, Select | Examine):
             self._has_mod_seqs = True
+            self._annotating.begin()
         return tagged
 
     def _refusal_of(self, command: Command) -> No | Bad | None:
@@ -778,7 +795,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         )
         if refusal is None and isinstance(command, Compress):
             return self._refusal_of_compress(command)
-        return refusal
+        return refusal or self._annotating.refusal(command)
 
     def _refusal_of_compress(self, command: Compress) -> Bad | None:
         if command.mechanism != DEFLATE:

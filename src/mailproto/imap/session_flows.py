@@ -250,7 +250,13 @@ def unauthenticate(session: Inboxes) -> Flow[None]:
 
 
 def logout(session: Inboxes) -> Flow[None]:
-    """End the session (RFC 3501 section 6.1.3); a server that just closes, or refuses, has ended it too."""
+    """End the session (RFC 3501 section 6.1.3); a server that just closes, or refuses, has ended it too.
+
+    Nothing is sent after a BYE, which has ended it already.
+    """
+    if session.conn.state is State.LOGOUT:
+        session.conn.abort()
+        return
     try:
         yield from run(session, Logout())
     except (ConnectionClosed, IMAPStatusError):

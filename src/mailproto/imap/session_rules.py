@@ -19,14 +19,16 @@ from mailproto.imap.ext.move import Move, UIDMove
 from mailproto.imap.ext.namespace import Namespace
 from mailproto.imap.ext.qresync import VanishedData
 from mailproto.imap.ext.sort import Sort, SortData, UIDSort
+from mailproto.imap.ext.uidonly import UIDONLY, UIDFetchData
 from mailproto.imap.ext.uidplus import CopyUIDCode
+from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.needs import reason_against
 from mailproto.imap.pipelining import answers_of
 from mailproto.imap.responses import EnabledData, ExpungeData, Response, SearchData, TaggedStatus
 from mailproto.imap.state import row_of
-from mailproto.imap.status import Bad, Ok
+from mailproto.imap.status import Bad, Bye, Ok
 
-__all__ = ["HAVE_RULES", "Before", "SessionRules", "broken_by_end"]
+__all__ = ["HAVE_RULES", "HAVE_RULES_BY_UID", "Before", "SessionRules"]
 
 InProgress: TypeAlias = Mapping[str, Command]
 """Tag -> command that was sent and is not completed, the oldest first."""
@@ -51,14 +53,26 @@ class Before:
 class SessionRules:
     """What has to be remembered to tell which rule a response breaks."""
 
-    __slots__ = ("_has_enabled",)
+    __slots__ = ("_byes", "_has_enabled")
 
     def __init__(self) -> None:
         self._has_enabled = False
+        self._byes = 0
 
     def broken(self, response: Response, before: Before) -> str | None:
         """Return the rule that *response* breaks, None if it breaks none."""
-        return HAVE_RULES[type(response)](self, response, before)  # type: ignore[arg-type]  # the table is keyed by the type
+        return _RULES[type(response)](self, response, before)  # type: ignore[arg-type]  # the table is keyed by the type
+
+    def broken_by_end(self, commands: InProgress) -> str | None:
+        """Return the rule that a server breaks which closes while *commands* are in progress.
+
+        After one BYE it breaks none: that may have announced the end before it had read them.
+        """
+        oldest = next(iter(commands.values()), None)
+        return None if self._byes == 1 else _AT_THE_END.get(type(oldest))
+
+    def _part(self, _response: Bye, _before: Before) -> None:
+        self._byes += 1
 
     def _note_enabled(self, _response: EnabledData, _before: Before) -> None:
         self._has_enabled = True
@@ -113,11 +127,12 @@ class SessionRules:
         is_copying = any(isinstance(command, Copy | UIDCopy) for command in commands)
         return "COPYUID in the tagged OK" if is_copying else None
 
+    # RFC 9586 section 3: with UIDONLY no response has a sequence number, and section 3.3 has UIDFETCH then.
+    def _fetch(self, _response: FetchData, before: Before) -> str | None:
+        return "UIDFETCH, not FETCH, after ENABLE UIDONLY" if UIDONLY in before.enabled else None
 
-def broken_by_end(commands: InProgress) -> str | None:
-    """Return the rule that a server breaks which closes while *commands* are in progress."""
-    oldest = next(iter(commands.values()), None)
-    return _AT_THE_END.get(type(oldest))
+    def _fetch_by_uid(self, _response: UIDFetchData, before: Before) -> str | None:
+        return None if UIDONLY in before.enabled else "FETCH, not UIDFETCH, before ENABLE UIDONLY"
 
 
 def _rule_against_expunge(before: Before) -> str | None:
@@ -132,7 +147,7 @@ def _rule_against_expunge(before: Before) -> str | None:
 _ENABLED: Final = "ENABLED in answer to ENABLE"
 _LIST: Final = "a LIST with the options that are offered"
 
-HAVE_RULES: Final[dict[type, Callable[[SessionRules, Never, Before], str | None]]] = {
+_RULES: Final[dict[type, Callable[[SessionRules, Never, Before], str | None]]] = {
     EnabledData: SessionRules._note_enabled,
     TaggedStatus: SessionRules._complete,
     ExpungeData: SessionRules._expunge,
@@ -141,8 +156,15 @@ HAVE_RULES: Final[dict[type, Callable[[SessionRules, Never, Before], str | None]
     SortData: SessionRules._find,
     ESearchData: SessionRules._find_extended,
     Ok: SessionRules._tell,
+    Bye: SessionRules._part,
+    FetchData: SessionRules._fetch,
+    UIDFetchData: SessionRules._fetch_by_uid,
 }
 """Kind of response -> what tells which rule it breaks."""
+
+HAVE_RULES: Final = frozenset(_RULES) - {FetchData}
+HAVE_RULES_BY_UID: Final = frozenset(_RULES) - {UIDFetchData}
+"""Kinds of response that may break one, without UIDONLY and with it: not the one that comes all the time."""
 
 _AT_THE_END: Final[dict[type, str]] = {
     Logout: "a tagged answer to LOGOUT",

@@ -86,7 +86,7 @@ _FETCH: Final = re.compile(
     rb"\* ([1-9][0-9]{0,9}) (?:(UID)?FETCH|CONVERTED \(TAG \"([^\x00-\x20\x7f-\xff(){%*\"\\+]+)\"\)) \(",
     re.IGNORECASE,
 )
-_ORIGIN: Final = re.compile(rb"<([0-9]{1,18})>")
+_ORIGIN: Final = re.compile(rb"<([0-9]{1,18})(?:\.[0-9]{1,18})?>")
 
 ItemStream: TypeAlias = Callable[[bytes, tuple[Content, ...], int], BodyItem | None]
 """Given an item as it stands in a response, in upper case, the literals before its own, and the size of that:
@@ -210,8 +210,8 @@ def streamed_value(
         return None
     for closing in (b"", b")"):
         data = parse_response(Message(text + closing, (*literals, Streamed(size))), utf8=utf8)
-        if isinstance(data, NamedValues) and isinstance(data.values[-1][1], Streamed):
-            return DataValue(data.name, data.values[-1][0])
+        if isinstance(data, NamedValues) and isinstance(data.last[1], Streamed):
+            return DataValue(data.name, data.last[0])
     return None
 
 

@@ -8,15 +8,17 @@ what SELECTED-DELAYED means.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterable
 from math import inf
 from typing import Final, final
 
-from mailproto.errors import IMAPStatusError, LocalProtocolError
+from mailproto.errors import IMAPStatusError, LocalProtocolError, MailProtoError
 from mailproto.flow import Flow
 from mailproto.imap.capability import Capabilities
 from mailproto.imap.client_flows import list_mailboxes, mailbox_status, noop, run
+from mailproto.imap.ext.idle import Idle
 from mailproto.imap.ext.notify import (
     FLAG_CHANGE,
     MAILBOX_NAME,
@@ -104,6 +106,10 @@ class Watching:
         session.wanted_of_new = self._items
         try:
             yield from self._begin()
+        except MailProtoError:
+            session.wanted_of_new = ()
+            yield from self._give_up()
+            raise
         except BaseException:
             session.wanted_of_new = ()
             raise
@@ -175,7 +181,12 @@ class Watching:
         """Wait for an update, or until *seconds* have passed."""
         limit = None if seconds == inf else seconds
         if self._may_idle:
-            yield from self._idling.fill(limit)
+            try:
+                yield from self._idling.fill(limit)
+            except IMAPStatusError as error:
+                if error.command == Idle.name:
+                    yield from self._give_up()
+                raise
         else:
             session = self._session
             yield from session.wait_until(lambda: bool(session.news), limit)
@@ -220,9 +231,22 @@ class Watching:
         session = self._session
         session.wanted_of_new = ()
         yield from self._idling.close()
+        yield from self._tell_as_before()
+
+    def _tell_as_before(self) -> Flow[None]:
+        session = self._session
         if self._is_told and session.error is None and session.conn.notifications == self._groups:
             self._is_told = False
             yield from run(session, Notify(UNTIL_NOTIFY if self._before is None else self._before))
+
+    def _give_up(self) -> Flow[None]:
+        """Have the server tell what it told before, if it can be asked; who calls has an error to raise."""
+        conn = self._session.conn
+        oldest = conn.pending[:1]
+        with contextlib.suppress(MailProtoError):
+            # What failed may have been one command too many in flight.
+            yield from self._session.wait_until(lambda: not oldest or conn.pending[:1] != oldest)
+            yield from self._tell_as_before()
 
 
 def _flat(items: Iterable[Items]) -> tuple[FetchItem[object], ...]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from mailproto.flow import Flow
 from mailproto.imap import client_flows
 from mailproto.imap import items_flows as flows
+from mailproto.imap.annotate_flows import AnnotationValues, append_options
 from mailproto.imap.client_flows import Appended, MessageSource, Numbers
 from mailproto.imap.commands import StoreAction
 from mailproto.imap.condstore_flows import Stored, store_unchanged
@@ -17,7 +18,7 @@ from mailproto.imap.ext.replace import Replace, UIDReplace
 from mailproto.imap.ext.xlist import XListData
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.inbox import Inboxes
-from mailproto.imap.items_flows import MessageToAppend
+from mailproto.imap.items_flows import MessageToAppend, append_form
 from mailproto.imap.sequence import SequenceSet, UIDSet
 
 __all__ = ["ItemsMethods"]
@@ -49,13 +50,17 @@ class ItemsMethods:
         parts: Iterable[URLPart | MessageSource],
         flags: Iterable[str] = (),
         internal_date: datetime | None = None,
+        *,
+        annotations: AnnotationValues | None = None,
     ) -> Appended | None:
         """Add a message that the server puts together (CATENATE, RFC 4469).
 
-        Its parts are texts, as `append` takes them, and parts of messages on the server. Raises
-        `IMAPStatusError`, whose code is a `BadURLCode`, if there is no such part.
+        Its parts are texts, as `append` takes them, and parts of messages on the server; *annotations* are
+        those of `append`. Raises `IMAPStatusError`, whose code is a `BadURLCode`, if there is no such part.
         """
-        return self._run(flows.catenate(self._session, mailbox, parts, flags, internal_date))
+        options = append_options(annotations)
+        flow = flows.catenate(self._session, mailbox, parts, flags, internal_date, options)
+        return self._run(flow)
 
     def replace(
         self,
@@ -66,13 +71,15 @@ class ItemsMethods:
         internal_date: datetime | None = None,
         *,
         size: int | None = None,
+        binary: bool = False,
+        utf8: bool = False,
+        annotations: AnnotationValues | None = None,
     ) -> Appended | None:
         """Add a message as `append` does, and remove the one with this number (REPLACE, RFC 8508)."""
-        return self._run(
-            flows.replace(
-                self._session, Replace, sequence_number, mailbox, message, flags, internal_date, size
-            )
-        )
+        form, options = append_form(binary=binary, utf8=utf8), append_options(annotations)
+        arguments = (sequence_number, mailbox, message, flags, internal_date, size)
+        flow = flows.replace(self._session, Replace, *arguments, form=form, options=options)
+        return self._run(flow)
 
     def uid_replace(
         self,
@@ -83,11 +90,15 @@ class ItemsMethods:
         internal_date: datetime | None = None,
         *,
         size: int | None = None,
+        binary: bool = False,
+        utf8: bool = False,
+        annotations: AnnotationValues | None = None,
     ) -> Appended | None:
         """Add a message and remove the one with this UID, as `replace`."""
-        return self._run(
-            flows.replace(self._session, UIDReplace, uid, mailbox, message, flags, internal_date, size)
-        )
+        form, options = append_form(binary=binary, utf8=utf8), append_options(annotations)
+        arguments = (uid, mailbox, message, flags, internal_date, size)
+        flow = flows.replace(self._session, UIDReplace, *arguments, form=form, options=options)
+        return self._run(flow)
 
     def store_labels(
         self,

@@ -54,6 +54,7 @@ from mailproto.imap.ext.annotate import (
     UIDStoreAnnotations,
 )
 from mailproto.imap.ext.binary import BinaryMessage
+from mailproto.imap.ext.catenate import Catenate, TextLiteral, URLPart
 from mailproto.imap.ext.condstore import MODSEQ, ChangedSince, UnchangedSince
 from mailproto.imap.ext.multiappend import MultiAppend
 from mailproto.imap.ext.multisearch import ESearch
@@ -69,11 +70,20 @@ from mailproto.imap.pipelining import conflict
 from mailproto.imap.responses import Response
 from mailproto.imap.search import All, SearchKey
 from mailproto.imap.sequence import SequenceSet, UIDSet
-from mailproto.imap.status import No, Ok
+from mailproto.imap.server import IMAPServerConnection
+from mailproto.imap.status import Bad, No, Ok
 from mailproto.imap.updates import AnnotationsChanged, FlagsChanged
 from mailproto.imap.values import Message, Omitted, Streamed
 from mailproto.limits import IMAPLimits
-from support_imap import client_events, feed, selected_client, selected_server, sent, server_events
+from support_imap import (
+    client_events,
+    complete_select,
+    feed,
+    selected_client,
+    selected_server,
+    sent,
+    server_events,
+)
 from support_imap_admin import check_no_command, check_refusal_to_build, check_response_at_both_ends
 from support_imap_ext import check_code, check_items, check_key, check_refused
 from support_imap_scripts import ADAPTERS, converse
@@ -151,6 +161,15 @@ COMMANDS: list[tuple[bytes, Command]] = [
                 AppendMessage(b"a"),
                 AppendMessage(b"b", frozenset({"\\Seen"}), options=(AppendAnnotations(COMMENT),)),
             ),
+        ),
+    ),
+    (
+        b'APPEND x (\\Seen) ANNOTATION (/comment (value.priv "mine")) CATENATE (URL /u TEXT {1}\r\na)',
+        Append(
+            "x",
+            Catenate((URLPart("/u"), TextLiteral(b"a"))),
+            frozenset({"\\Seen"}),
+            options=(AppendAnnotations(COMMENT),),
         ),
     ),
     (
@@ -244,7 +263,7 @@ CODES: list[tuple[bytes, ResponseCode]] = [
 
 def offering(**limits: int) -> Any:
     """Return a server that offers all that the commands here need, with a mailbox selected."""
-    names = f"IMAP4rev1 {CAPABILITY} CONDSTORE SORT BINARY MULTIAPPEND REPLACE SEARCHRES LITERAL+ X"
+    names = f"IMAP4rev1 {CAPABILITY} CONDSTORE SORT BINARY CATENATE MULTIAPPEND REPLACE SEARCHRES LITERAL+ X"
     return selected_server(IMAPLimits(**limits), capabilities=names.split())
 
 
@@ -543,7 +562,7 @@ VALUES = FetchData(1, ANNOTATION.answer(COMMENT))
 def annotating_server(select: bytes = b"EXAMINE x (ANNOTATE)") -> Any:
     server = offering()
     feed(server, b"s " + select + b"\r\n")
-    server.complete("s", Ok())
+    complete_select(server, "s")
     sent(server)
     return server
 
@@ -554,7 +573,7 @@ def test_news_only_where_they_were_asked_for() -> None:
     server.send(PreparedFetch(1, (prepare(UID.answer(5)), CHANGED_ANNOTATIONS.answer(("/a",)))))
     assert sent(server) == b"* 1 FETCH (ANNOTATION (/comment))\r\n* 1 FETCH (UID 5 ANNOTATION (/a))\r\n"
     feed(server, b"a SELECT x\r\n")
-    server.complete("a", Ok())
+    complete_select(server, "a")
     with pytest.raises(LocalProtocolError, match="SELECT with ANNOTATE before"):
         server.send(NEWS)
 
@@ -563,7 +582,10 @@ def test_news_only_where_they_were_asked_for() -> None:
 def test_what_was_asked_for_ends_with_the_mailbox(then: bytes) -> None:
     server = annotating_server()
     feed(server, b"a " + then + b"\r\n")
-    server.complete("a", No() if b"ANNOTATE" in then else Ok())
+    if then == b"SELECT y":
+        complete_select(server, "a")
+    else:
+        server.complete("a", No() if b"ANNOTATE" in then else Ok())
     feed(server, b"b SELECT x\r\n")
     with pytest.raises(LocalProtocolError, match="ANNOTATE"):
         server.send(PreparedFetch(1, (CHANGED_ANNOTATIONS.answer(("/a",)),)))
@@ -580,6 +602,124 @@ def test_values_only_where_they_were_asked_for() -> None:
     feed(server, b"b UID FETCH 1 (FLAGS ANNOTATION (/% value))\r\n")
     server.send(VALUES)
     assert sent(server).endswith(b'* 1 FETCH (ANNOTATION (/comment (value.priv "mine")))\r\n')
+
+
+# What a server says of a mailbox, and holds its client to (section 4.1)
+
+
+@pytest.mark.parametrize("command", [b"SELECT x", b"EXAMINE x (ANNOTATE)"])
+def test_a_mailbox_is_selected_with_what_it_has_of_annotations(command: bytes) -> None:
+    server = offering()
+    feed(server, b"a " + command + b"\r\n")
+    with pytest.raises(LocalProtocolError, match="expected ANNOTATIONS before the OK"):
+        server.complete("a", Ok())
+    assert sent(server) == b""
+    server.complete("a", Ok("done", AnnotationsCode(1_024)))
+    feed(server, b"b " + command + b"\r\n")
+    server.send(Ok("told", AnnotationsCode(None, is_supported=False)))
+    server.complete("b", Bad("what?"))
+    feed(server, b"c " + command + b"\r\n")
+    with pytest.raises(LocalProtocolError, match="expected ANNOTATIONS before the OK"):
+        server.complete("c", Ok())
+    server.complete("c", No("no such mailbox"))
+
+
+def test_a_server_without_annotations_says_nothing_of_them() -> None:
+    server = selected_server(capabilities=["IMAP4rev1"])
+    feed(server, b"a SELECT x\r\n")
+    with pytest.raises(LocalProtocolError, match=f"{CAPABILITY} is not offered"):
+        server.send(Ok("told", AnnotationsCode(1_024)))
+    server.complete("a", Ok())
+
+
+@pytest.mark.parametrize("status", [Ok, No])
+def test_what_a_mailbox_has_is_said_when_it_is_selected(status: type[Ok] | type[No]) -> None:
+    server = offering()
+    feed(server, b"a NOOP\r\n")
+    with pytest.raises(LocalProtocolError, match="expected in answer to SELECT or EXAMINE"):
+        server.send(status("told", AnnotationsCode(1_024)))
+    with pytest.raises(LocalProtocolError, match="expected in answer to SELECT or EXAMINE"):
+        server.complete("a", status("told", AnnotationsCode(1_024)))
+
+
+def test_a_server_takes_1024_octets_or_none() -> None:
+    server = offering()
+    feed(server, b"a SELECT x\r\n")
+    with pytest.raises(LocalProtocolError, match="expected 1024 octets or more"):
+        server.send(Ok("told", AnnotationsCode(1_023)))
+    server.send(Ok("told", AnnotationsCode(None)))
+    server.complete("a", Ok())
+
+
+SHARED_1024, PRIVATE_1024 = AnnotationsCode(1_024, has_private=False), AnnotationsCode(1_024)
+LARGE = b'STORE 1 ANNOTATION (/a (value.shared "%b"))' % (b"x" * 1_025)
+
+HELD_TO = {
+    "private ones where there are none": (
+        SHARED_1024,
+        b'STORE 1 ANNOTATION (/a (value.priv "b"))',
+        No("STORE: value.priv: the mailbox has no private annotations"),
+    ),
+    "private ones of a message that is added": (
+        SHARED_1024,
+        b'APPEND x ANNOTATION (/a (value.priv "b")) {1+}\r\na',
+        No("APPEND: value.priv: the mailbox has no private annotations"),
+    ),
+    "too large": (
+        PRIVATE_1024,
+        LARGE,
+        No(
+            "STORE: value.shared has 1025 octets, the mailbox takes 1024",
+            AnnotateCode(AnnotateReason.TOO_BIG),
+        ),
+    ),
+    "only read": (
+        AnnotationsCode(None),
+        b"UID STORE 1 ANNOTATION (/a (value.shared NIL))",
+        No("UID STORE: annotations of the mailbox cannot be changed"),
+    ),
+    "none at all": (
+        AnnotationsCode(None, is_supported=False),
+        b"STORE 1 ANNOTATION (/a (value.shared NIL))",
+        No("STORE: the mailbox has no annotations"),
+    ),
+}
+ALLOWED = [
+    (SHARED_1024, b"FETCH 1 (ANNOTATION (/a value.priv))"),
+    (SHARED_1024, b'STORE 1 ANNOTATION (/a (value.shared "b"))'),
+    (SHARED_1024, b'APPEND other ANNOTATION (/a (value.priv "b")) {1+}\r\na'),
+    (PRIVATE_1024, b'STORE 1 ANNOTATION (/a (value.priv "%b"))' % (b"x" * 1_024)),
+    (AnnotationsCode(None, is_supported=False), b"FETCH 1 (ANNOTATION (/a value.priv))"),
+]
+
+
+def saying(support: AnnotationsCode) -> IMAPServerConnection:
+    server: IMAPServerConnection = offering()
+    feed(server, b"s SELECT x\r\n")
+    server.send(Ok("told", support))
+    server.complete("s", Ok())
+    sent(server)
+    return server
+
+
+@pytest.mark.parametrize(("support", "wire", "refusal"), HELD_TO.values(), ids=HELD_TO)
+def test_a_server_refuses_what_it_has_said_that_it_does_not_take(
+    support: AnnotationsCode, wire: bytes, refusal: No
+) -> None:
+    events = server_events(b"a " + wire + b"\r\n", lambda: saying(support))
+    assert isinstance(events[-1], InvalidCommand)
+    assert events[-1].status == refusal
+    left = saying(support)
+    feed(left, b"s CLOSE\r\n")
+    left.complete("s", Ok())
+    (event,) = feed(left, b"a APPEND x ANNOTATION (/a (value.priv NIL)) {1+}\r\na\r\n")
+    assert isinstance(event, TaggedCommand)
+
+
+@pytest.mark.parametrize(("support", "wire"), ALLOWED)
+def test_a_server_takes_what_it_has_said(support: AnnotationsCode, wire: bytes) -> None:
+    events = server_events(b"a " + wire + b"\r\n", lambda: saying(support))
+    assert [type(event) for event in events] == [TaggedCommand]
 
 
 # Values that stream
@@ -934,6 +1074,31 @@ def test_a_client_sets_annotations_of_what_did_not_change(adapter: str) -> None:
             b'APPEND x ANNOTATION (/a (value.shared "b")) {0+}',
         ),
         (
+            lambda imap: imap.catenate("x", [URLPart("/u")], annotations={"/a": {"value.shared": "b"}}),
+            b'APPEND x ANNOTATION (/a (value.shared "b")) CATENATE (URL /u)',
+        ),
+        (
+            lambda imap: imap.catenate(
+                "x",
+                [URLPart("/u")],
+                ["\\Seen"],
+                datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC),
+                annotations={"/a": {"value.priv": None}},
+            ),
+            b'APPEND x (\\Seen) "17-Jul-1996 09:44:25 +0000" '
+            b"ANNOTATION (/a (value.priv NIL)) CATENATE (URL /u)",
+        ),
+        (
+            lambda imap: imap.replace(2, "x", b"", annotations={"/a": {"value.shared": "b"}}),
+            b'REPLACE 2 x ANNOTATION (/a (value.shared "b")) {0+}',
+        ),
+        (
+            lambda imap: imap.uid_replace(
+                20, "x", b"", ["\\Seen"], binary=True, annotations={"/a": {"value.shared": "b"}}
+            ),
+            b'UID REPLACE 20 x (\\Seen) ANNOTATION (/a (value.shared "b")) ~{0+}',
+        ),
+        (
             lambda imap: imap.uid_sort("REVERSE ANNOTATION /a value.priv"),
             b"UID SORT (REVERSE ANNOTATION /a value.priv) UTF-8 ALL",
         ),
@@ -944,10 +1109,11 @@ def test_a_client_sets_annotations_of_what_did_not_change(adapter: str) -> None:
     ],
 )
 def test_methods(adapter: str, call: Callable[[Any], Any], said: bytes) -> None:
-    _, lines = converse(adapter, f"{CAPABILITY} CONDSTORE SORT LITERAL+", [b"{tag} OK done\r\n"], call)
+    others = "BINARY CATENATE CONDSTORE SORT LITERAL+ REPLACE"
+    _, lines = converse(adapter, f"{CAPABILITY} {others}", [b"{tag} OK done\r\n"], call)
     assert lines == [said]
     with pytest.raises(LocalProtocolError, match=f"needs {CAPABILITY}, which is not offered"):
-        converse(adapter, "CONDSTORE SORT LITERAL+", [], call)
+        converse(adapter, others, [], call)
 
 
 def test_a_message_of_several_has_its_annotations() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from mailproto.imap.values import Streamed
 from mailproto.limits import IMAPLimits
 from support_imap import feed, logged_in_server, selected_server, sent, server_events
 from support_imap_ext import check_refused
+from support_imap_scripts import ADAPTERS, converse
 from support_imap_strategies import append_messages, mailboxes
 from support_imap_wire import command_octets, frame, parse_octets
 from support_inbox import Line
@@ -148,6 +150,22 @@ def test_a_client_replaces() -> None:
     task = line.start(replace(line.session, Replace, 1, "Drafts", b"x"))
     line.feed(b"+ go", b"A3 OK done")
     assert task.result is None
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda imap: imap.replace(4, "x", b"a\0", binary=True), b"REPLACE 4 x ~{2+}"),
+        (lambda imap: imap.uid_replace(4, "x", b"\xc3\xa9", utf8=True), b"UID REPLACE 4 x UTF8 (~{2+}"),
+    ],
+)
+def test_a_client_replaces_by_other_forms_of_a_message(
+    adapter: str, call: Callable[[Any], Any], said: bytes
+) -> None:
+    offered = "BINARY LITERAL+ REPLACE UTF8=ACCEPT"
+    _, lines = converse(adapter, offered, [b"{tag} OK done\r\n"], call)
+    assert lines[0] == said
 
 
 def test_what_is_not_offered_is_not_sent() -> None:

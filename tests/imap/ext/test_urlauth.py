@@ -22,7 +22,7 @@ from mailproto.imap.ext.urlauth import (
     URLFetchData,
     URLMechCode,
 )
-from mailproto.imap.responses import DataValue, Response
+from mailproto.imap.responses import DataValue, Response, UnreadResponse
 from mailproto.imap.status import Ok
 from mailproto.imap.url import IMAPURL
 from mailproto.imap.values import Streamed
@@ -110,7 +110,7 @@ def test_urls_as_values() -> None:
         b"URLFETCH",
         b"URLFETCH ",
         b"URLFETCH a  b",
-        b"URLFETCH (a)",
+        b"URLFETCH ((a))",
         b"URLFETCH {3}\r\na\0b",
     ],
 )
@@ -185,6 +185,13 @@ def test_no_repr_shows_a_token(value: object) -> None:
     assert "submit+fred:***" in repr(value)
 
 
+def test_no_repr_shows_a_token_of_what_cannot_be_read() -> None:
+    (response,) = parse_responses(b'* URLFETCH "%b"\r\n' % FULL.encode())
+    assert isinstance(response, UnreadResponse)
+    assert TOKEN not in repr(response)
+    assert repr(response).startswith("UnreadResponse(text=b'* URLFETCH \"imap://joe@example.com/")
+
+
 def test_no_repr_shows_the_data_of_a_mechanism() -> None:
     assert "x" not in repr(URLMechCode((("A", Secret(b"xxx")),))).replace("mechanisms", "")
 
@@ -220,7 +227,7 @@ def test_no_error_shows_a_token() -> None:
     assert isinstance(event, InvalidCommand)
     assert TOKEN[:8] not in repr(event)
     with pytest.raises(ParseError) as caught:
-        parse_command(frame(b"a URLFETCH a (" + TOKEN.encode() + b")\r\n"))
+        parse_command(frame(b"a URLFETCH a ((" + TOKEN.encode() + b"))\r\n"))
     assert TOKEN[:8] not in str(caught.value)
     with pytest.raises(LocalProtocolError) as failed:
         URLFetch((f"{TOKEN}\0",))

@@ -728,7 +728,8 @@ class AnnotationsCode(ResponseCode):
     """ANNOTATIONS: what the selected mailbox has of annotations, in an OK to SELECT (section 4.1).
 
     `max_size` is how many octets a value may have, None where no annotation can be set: NONE if not
-    `is_supported`, else READ-ONLY. `has_private` is False with NOPRIVATE: there are shared ones only.
+    `is_supported`, else READ-ONLY. `has_private` is False with NOPRIVATE: there are shared ones only. A
+    server sends it before each OK to SELECT and EXAMINE, with 1,024 octets or more, and is held to it.
     """
 
     name: ClassVar[str] = "ANNOTATIONS"

@@ -337,6 +337,11 @@ class MetadataData(NamedValues):
         object.__setattr__(self, "mailbox", check_mailbox(self.mailbox))
         object.__setattr__(self, "values", _checked_values(self.values))
 
+    @property
+    def last(self) -> tuple[str, Content | None]:
+        """The last pair."""
+        return self.values[-1]
+
     def filled(self, contents: Iterable[bytes | None]) -> Self:
         """Return this with *contents*, in order, where values were streamed; None leaves one as it is."""
         return replace(self, values=filled(self.values, contents))

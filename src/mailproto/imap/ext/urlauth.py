@@ -1,33 +1,36 @@
 """URLAUTH: URLs that let others read a message, or a part of one (RFC 4467).
 
 GENURLAUTH authorizes a URL, URLFETCH reads what authorized URLs name, RESETKEY takes authorizations back. A
-URL is text here, since a server answers a bad one too; `mailproto.imap.url.IMAPURL` says what it means. Who
-has the token of an authorized URL may read: no trace and no repr shows it.
+URL is text here, since a server answers a bad one too; `mailproto.imap.url.IMAPURL` says what it means, and
+`mailproto.imap.ext.urlauth_binary` has what RFC 5524 adds to URLFETCH.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, TypeVar, final
 
-from mailproto._secret import Secret, hide_token
+from mailproto._secret import Secret
 from mailproto.errors import Defect, LocalProtocolError
 from mailproto.imap._response import (
     STREAMED_RESPONSES,
     DataResponse,
-    NamedContents,
     NamedValues,
-    filled,
+    filled_value,
     register_response,
 )
 from mailproto.imap.codes import ResponseCode, register_code
-from mailproto.imap.command import Command, parse_text, register_command, text_octets
+from mailproto.imap.command import Command, parse_text, register_command
 from mailproto.imap.cursor import Cursor
+from mailproto.imap.ext.url_text import checked_url, shown, write_url
+from mailproto.imap.ext.urlauth_binary import CAPABILITY as BINARY
+from mailproto.imap.ext.urlauth_binary import URLMetadata, URLRequest, urls_of
 from mailproto.imap.mailbox import check_mailbox, parse_mailbox, write_mailbox
+from mailproto.imap.needs import Need
 from mailproto.imap.url import IMAPURL
-from mailproto.imap.values import Omitted, Streamed, check_ncontent
+from mailproto.imap.values import Content, check_ncontent
 from mailproto.imap.writer import Writer
 from mailproto.sasl import _base64
 
@@ -60,16 +63,16 @@ def _parse_mechanism(cursor: Cursor) -> str:
     return cursor.expect_match(_MECHANISM, "a mechanism of URLAUTH").group().decode("ascii").upper()
 
 
-def _checked_url(url: str | IMAPURL) -> str:
-    text = str(url) if isinstance(url, IMAPURL) else url
-    text_octets(text, "URL", is_secret=True)
-    return text
-
-
 def _checked_urls(urls: Iterable[str | IMAPURL]) -> tuple[str, ...]:
     if isinstance(urls, str | IMAPURL):
         raise LocalProtocolError("expected several URLs, got one")
-    return _one_or_more(map(_checked_url, urls))
+    return _one_or_more(map(checked_url, urls))
+
+
+def _checked_arguments(urls: Iterable[str | IMAPURL | URLRequest]) -> tuple[str | URLRequest, ...]:
+    if isinstance(urls, str | IMAPURL | URLRequest):
+        raise LocalProtocolError("expected several URLs, got one")
+    return _one_or_more(url if isinstance(url, URLRequest) else checked_url(url) for url in urls)
 
 
 def _one_or_more(items: Iterable[ItemT]) -> tuple[ItemT, ...]:
@@ -79,14 +82,6 @@ def _one_or_more(items: Iterable[ItemT]) -> tuple[ItemT, ...]:
     return members
 
 
-def _write_url(writer: Writer, url: str) -> None:
-    octets = text_octets(url, "URL", is_secret=True)
-    if hide_token(octets) == octets:
-        writer.astring(octets)
-    else:
-        writer.secret(octets)
-
-
 def _parse_each(cursor: Cursor, parse: Callable[[Cursor], ItemT]) -> list[ItemT]:
     """Read `1*(SP item)`."""
     cursor.sp()
@@ -94,11 +89,6 @@ def _parse_each(cursor: Cursor, parse: Callable[[Cursor], ItemT]) -> list[ItemT]
     while cursor.accept(b" "):
         items.append(parse(cursor))
     return items
-
-
-def _shown(urls: Iterable[str]) -> str:
-    texts = (hide_token(url.encode("utf-8", "surrogateescape")).decode("utf-8", "replace") for url in urls)
-    return ", ".join(map(repr, texts))
 
 
 @final
@@ -153,7 +143,7 @@ class GenURLAuth(Command):
     requests: tuple[tuple[str, str], ...]
 
     def __post_init__(self) -> None:
-        pairs = ((_checked_url(url), _checked_mechanism(mechanism)) for url, mechanism in self.requests)
+        pairs = ((checked_url(url), _checked_mechanism(mechanism)) for url, mechanism in self.requests)
         object.__setattr__(self, "requests", _one_or_more(pairs))
 
     @classmethod
@@ -165,7 +155,7 @@ class GenURLAuth(Command):
         """Write the pairs."""
         for url, mechanism in self.requests:
             writer.write(b" ")
-            _write_url(writer, url)
+            write_url(writer, url)
             writer.write(b" ")
             writer.atom(mechanism)
 
@@ -180,27 +170,44 @@ def _parse_request(cursor: Cursor) -> tuple[str, str]:
 @register_command
 @dataclass(frozen=True, slots=True, repr=False)
 class URLFetch(Command):
-    """URLFETCH: ask for what authorized URLs name (section 7, BASE.6.3.URLFETCH)."""
+    """URLFETCH: ask for what authorized URLs name (section 7, BASE.6.3.URLFETCH).
+
+    A `URLRequest` in place of a URL says what of it is wanted, where the server offers URLAUTH=BINARY.
+    """
 
     name: ClassVar[str] = "URLFETCH"
-    urls: tuple[str, ...]
+    urls: tuple[str | URLRequest, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "urls", _checked_urls(self.urls))
+        object.__setattr__(self, "urls", _checked_arguments(self.urls))
 
     def __repr__(self) -> str:
-        return f"URLFetch({_shown(self.urls)})"
+        return f"URLFetch({shown(urls_of(self.urls))})"
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """URLAUTH=BINARY, where more than a URL is said."""
+        is_extended = any(isinstance(url, URLRequest) for url in self.urls)
+        return (Need("a URL with items", (BINARY,)),) if is_extended else ()
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Self:
-        """Read `1*(SP url-full)`."""
-        return cls(tuple(_parse_each(cursor, parse_text)))
+        """Read `1*(SP url-fetch-arg)`."""
+        return cls(tuple(_parse_each(cursor, _parse_argument)))
 
     def write(self, writer: Writer) -> None:
         """Write the URLs."""
         for url in self.urls:
             writer.write(b" ")
-            _write_url(writer, url)
+            if isinstance(url, URLRequest):
+                url.write(writer)
+            else:
+                write_url(writer, url)
+
+
+# url-fetch-arg    =  url-fetch-simple / url-fetch-ext   (RFC 5524 section 5)
+def _parse_argument(cursor: Cursor) -> str | URLRequest:
+    return URLRequest.parse(cursor) if cursor.peek() == b"(" else parse_text(cursor)
 
 
 @final
@@ -217,7 +224,7 @@ class GenURLAuthData(DataResponse):
         object.__setattr__(self, "urls", _checked_urls(self.urls))
 
     def __repr__(self) -> str:
-        return f"GenURLAuthData({_shown(self.urls)})"
+        return f"GenURLAuthData({shown(self.urls)})"
 
     @classmethod
     def parse(cls, cursor: Cursor) -> GenURLAuthData:
@@ -229,7 +236,7 @@ class GenURLAuthData(DataResponse):
         writer.write(b"GENURLAUTH")
         for url in self.urls:
             writer.write(b" ")
-            _write_url(writer, url)
+            write_url(writer, url)
 
 
 @final
@@ -238,47 +245,78 @@ class GenURLAuthData(DataResponse):
 class URLFetchData(NamedValues):
     """URLFETCH: what the URLs name, as pairs; None (NIL) for a URL that is invalid for any reason.
 
-    A value is octets, or `Streamed(size)` where they go through the connection in chunks. See
-    BASE.7.4.URLFETCH.
+    A value is octets, or `Streamed(size)` where they go through the connection in chunks. Where a
+    `URLRequest` has asked for items it is a `URLMetadata`. See BASE.7.4.URLFETCH, and RFC 5524 section 3.2.
     """
 
     name: ClassVar[str] = "URLFETCH"
-    values: NamedContents
+    values: tuple[tuple[str, Content | URLMetadata | None], ...]
     defects: tuple[Defect, ...] = field(default=(), compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        pairs = ((_checked_url(url), check_ncontent(value)) for url, value in self.values)
+        pairs = ((checked_url(url), _checked_value(value)) for url, value in self.values)
         object.__setattr__(self, "values", _one_or_more(pairs))
 
     def __repr__(self) -> str:
-        return f"URLFetchData({_shown(url for url, _ in self.values)})"
+        return f"URLFetchData({shown(url for url, _ in self.values)})"
 
+    @property
+    def last(self) -> tuple[str, object]:
+        """The URL that stands last, and the last of its values."""
+        url, value = self.values[-1]
+        return url, value.items[-1][1] if isinstance(value, URLMetadata) and value.items else value
+
+    # urlfetch-data    =  "*" SP "URLFETCH" 1*(SP (urldata-simple / urldata-ext / urldata-error))
+    # By RFC 5524 section 5 each of them has a space of its own as well; in its examples there is only one.
     @classmethod
     def parse(cls, cursor: Cursor) -> URLFetchData:
-        """Read `1*(SP url-full SP nstring)`."""
-        return cls(tuple(_parse_each(cursor, _parse_fetched)))
+        """Read `1*(SP url-full SP (nstring / url-metadata))`."""
+        return cls.of_parsed(tuple(_parse_each(cursor, _parse_fetched)))
+
+    @classmethod
+    def of_parsed(cls, values: tuple[tuple[str, Content | URLMetadata | None], ...]) -> URLFetchData:
+        """Return a response as it was read; skips validation."""
+        new = cls.__new__(cls)
+        object.__setattr__(new, "values", values)
+        object.__setattr__(new, "defects", ())
+        return new
 
     def filled(self, contents: Iterable[bytes | None]) -> URLFetchData:
         """Return this with *contents*, in order, where values were streamed; None leaves one as it is."""
-        return replace(self, values=filled(self.values, contents))
+        rest = iter(contents)
+        new = self.of_parsed(tuple((url, _filled(value, rest)) for url, value in self.values))
+        object.__setattr__(new, "defects", self.defects)
+        return new
 
     def write(self, writer: Writer) -> None:
         """Write the name and the pairs."""
         writer.write(b"URLFETCH")
         for url, value in self.values:
             writer.write(b" ")
-            _write_url(writer, url)
+            write_url(writer, url)
             writer.write(b" ")
-            if value is None:
+            if isinstance(value, URLMetadata):
+                value.write(writer)
+            elif value is None:
                 writer.nstring(None)
             else:
                 writer.content(value)
 
 
-def _parse_fetched(cursor: Cursor) -> tuple[str, bytes | Streamed | Omitted | None]:
+def _checked_value(value: Content | URLMetadata | None) -> Content | URLMetadata | None:
+    return value if isinstance(value, URLMetadata) else check_ncontent(value)
+
+
+def _parse_fetched(cursor: Cursor) -> tuple[str, Content | URLMetadata | None]:
     url = parse_text(cursor)
     cursor.sp()
-    return url, cursor.ncontent()
+    return url, URLMetadata.parse(cursor) if cursor.peek() == b"(" else cursor.ncontent()
+
+
+def _filled(
+    value: Content | URLMetadata | None, contents: Iterator[bytes | None]
+) -> Content | URLMetadata | None:
+    return value.filled(contents) if isinstance(value, URLMetadata) else filled_value(value, contents)
 
 
 STREAMED_RESPONSES.add(URLFetchData.name)
