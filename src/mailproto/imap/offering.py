@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from mailproto.imap.capability import NO_CAPABILITIES, Capabilities
@@ -95,6 +96,8 @@ _CLEARTEXT_MECHANISMS: Final = frozenset(f"AUTH={name}" for name in CLEARTEXT_ME
 """Capabilities of mechanisms that send what must not be read on the way."""
 
 
+# A server asks at each change of state, and the answer is the same for all its connections.
+@lru_cache(maxsize=64)
 def capabilities_offered(
     known: Capabilities,
     *,
