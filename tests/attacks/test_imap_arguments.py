@@ -196,6 +196,8 @@ def test_octets_that_no_argument_may_have(line: bytes, strange: bytes) -> None:
 # A literal that needs no consent
 
 
+# Some octets, and more than LITERAL- may have without consent.
+TEXTS = ("x\r\ny", "y\r\n" + "y" * 6_000)
 NONSYNC = re.compile(rb"\{[0-9]+\+\}\r\n")
 FORMS = [
     (LiteralForm.SYNCHRONIZING, 0),
@@ -209,7 +211,7 @@ FORMS = [
 def test_a_literal_goes_without_consent_only_as_was_offered(
     command: Any, form: LiteralForm, most: int
 ) -> None:
-    for text in ("x\r\ny", "y\r\n" * 2_000):
+    for text in TEXTS:
         for copy in copies(command, text):
             try:
                 octets = serialize(TaggedCommand("a", copy()), literal_form=form)
@@ -234,7 +236,7 @@ WAITING = re.compile(rb"~?\{[0-9]+\}\r\n\Z")
 def test_a_client_waits_for_consent_unless_it_was_offered(command: Any, offer: str) -> None:
     """Line by line: behind each mark without consent nothing is said until the server says +."""
     make, most = OFFERS[offer]
-    for text in ("x\r\ny", "y\r\n" * 2_000):
+    for text in TEXTS:
         for copy in copies(command, text):
             client = make()
             try:
