@@ -13,7 +13,7 @@ demo: $(VENV)/.cli
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(TEST_FLAGS)
 
-# What CI runs besides the tests with coverage: every line here must pass before a commit.
+# What CI runs besides `make test`: every line here must pass before a commit.
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

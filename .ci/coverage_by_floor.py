@@ -1,4 +1,7 @@
-"""Measure branch coverage of the core floors F0 to F4 by the unit tests, print it, and fail under 95 %."""
+"""Measure branch coverage of the core floors F0 to F4 by the unit tests, print it, and fail under 95 %.
+
+Without the attacks, which `make test` runs: what only an attack reaches counts as not covered here.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,16 @@ FLOORS = {
     "F7 cache": ("cache",),
     "F7 command line": ("cli", "__main__", "__init__"),
 }
+# Half of the time of all unit tests, and three times as much where each line is traced.
+NOT_MEASURED = "tests/attacks"
 CORE = ("F0", "F1", "F2-F4 smtp", "F2-F4 imap", "F4 flow")
 
 
 def measure(folder: str) -> dict[str, dict[str, int]]:
-    """Run the unit tests under coverage and return the summary of each file below src/mailproto."""
+    """Run the unit tests but the attacks, and return the summary of each file below src/mailproto."""
     data = f"{folder}/data"
     coverage = [sys.executable, "-m", "coverage"]
-    tests = ["-m", "pytest", "-q", "-m", "not interop"]
+    tests = ["-m", "pytest", "-q", "-m", "not interop", f"--ignore={NOT_MEASURED}"]
     subprocess.run([*coverage, "run", f"--data-file={data}", *tests], check=True)
     subprocess.run(
         [*coverage, "json", f"--data-file={data}", "-q", "-o", f"{folder}/report.json"], check=True
