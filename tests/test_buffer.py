@@ -97,6 +97,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("take"), st.integers(0, 6)),
     st.tuples(st.just("take_some"), st.integers(0, 6)),
     st.tuples(st.just("skip"), st.integers(0, 6)),
+    st.tuples(st.just("unsearched"), st.integers(0, 6)),
     st.tuples(st.just("find"), st.sampled_from(["\r\n", "\n", "ab"])),
     st.tuples(st.just("find_from"), st.integers(0, 6)),
     st.tuples(st.just("peek"), st.integers(0, 6)),
@@ -129,6 +130,9 @@ def test_any_order_of_calls_is_like_one_string(operations: list[tuple[str, str |
             assert len(taken) <= argument
             assert taken or not argument or not model
             model = model[len(taken) :]
+        elif name == "unsearched":
+            piece, offset = buffer.unsearched()
+            assert model.startswith(piece[offset:])
         elif name == "find_from":
             assert buffer.find(b"\r\n", size) == model.find(b"\r\n", size)
         else:
@@ -149,6 +153,33 @@ def test_front_shows_one_piece_and_what_is_left_of_it() -> None:
     piece, offset = buffer.front()
     assert piece is second
     assert (offset, len(buffer)) == (0, 2)
+
+
+def test_what_was_looked_through_in_vain_is_not_shown_again() -> None:
+    buffer = ReceiveBuffer()
+    buffer.feed(b"ab")
+    assert buffer.unsearched() == (b"ab", 0)
+    assert buffer.take_line() == b""
+    assert buffer.unsearched() == (b"", 0)
+    buffer.feed(b"c\nd")
+    assert buffer.unsearched() == (b"", 0)
+    assert buffer.take_line() == b"abc\n"
+    piece, offset = buffer.unsearched()
+    assert piece[offset:] == b"d"
+
+
+def test_what_lies_across_two_pieces_is_taken_and_the_second_is_not_copied() -> None:
+    buffer = ReceiveBuffer()
+    first, second = b"x" * 10, b"y" * 10
+    buffer.feed(first)
+    buffer.feed(second)
+    assert buffer.take(7) == b"x" * 7
+    assert buffer.take(5) == b"xxxyy"
+    piece, offset = buffer.front()
+    assert piece is second
+    assert (offset, len(buffer)) == (2, 8)
+    assert buffer.find(b"z") == -1
+    assert buffer.take(8) == b"y" * 8
 
 
 def test_a_line_that_waits_behind_one_that_was_taken_whole_is_found() -> None:

@@ -106,12 +106,28 @@ class ReceiveBuffer:
 
         If that is all that was received at once, the result is the received object itself.
         """
-        data = self._joined()
-        end = self._offset + size
-        if end > len(data):
+        if size > self.size:
             raise ValueError(f"{size} octets asked for, {self.size} buffered")
+        missing = self._offset + size - len(self._data)
+        if 0 < missing < len(self._pending[0]):
+            return self._take_from_two(missing)
+        data = self._joined() if missing > 0 else self._data
+        end = self._offset + size
         taken = data if self._offset == 0 and end == len(data) else data[self._offset : end]
         self._consume(end)
+        return taken
+
+    def _take_from_two(self, missing: int) -> bytes:
+        """Return what is left of the piece at the front and *missing* octets of the next one, which stays.
+
+        A literal that lies across the end of what was received at once would have all of both copied.
+        """
+        piece = self._pending.popleft()
+        taken = self._data[self._offset :] + piece[:missing]
+        self.size -= len(taken)
+        self._data = piece
+        self._offset = missing
+        self._needle = b""
         return taken
 
     def take_line(self) -> bytes:
@@ -155,6 +171,13 @@ class ReceiveBuffer:
             self._offset = 0
             self._needle = b""
         return self._data, self._offset
+
+    def unsearched(self) -> tuple[bytes, int]:
+        """Return what `front` does, or nothing while `find` has looked through it in vain.
+
+        Who looks for what is there whole begins here, and looks at no octet again with each piece that comes.
+        """
+        return (b"", 0) if self._needle else self.front()
 
     def skip_front(self, size: int) -> None:
         """Drop *size* octets of what `front` has given, which are no more than those."""
