@@ -19,7 +19,7 @@ from imapclient.response_parser import parse_fetch_response
 
 from bench._reading import read_fetch_data, read_imapclient
 from bench.fetch_corpus import responses, responses_of, size_of
-from mailproto.imap import body, envelope, fetch_data
+from mailproto.imap import body, envelope, fetch_data, short_fetch
 from mailproto.imap.fetch_data import FetchData, PreparedFetch, prepare
 from mailproto.imap.responses import parse_response, serialize_response
 from mailproto.imap.values import Message
@@ -34,7 +34,7 @@ _FUSED = (
     (body, "_MULTI_END"),
     (body, "_BOUNDED_END"),
     (fetch_data, "_HEAD"),
-    (fetch_data, "_SHORT"),
+    (short_fetch, "_SHORT"),
     (fetch_data, "_ITEM"),
 )
 

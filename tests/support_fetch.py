@@ -10,7 +10,7 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
-from mailproto.imap import body, envelope, fetch_data, sections
+from mailproto.imap import body, envelope, fetch_data, sections, short_fetch
 from mailproto.imap.fetch import (
     BODY,
     BODYSTRUCTURE,
@@ -55,7 +55,7 @@ def general_path() -> Iterator[None]:
             (body, "_MULTI_END"),
             (body, "_BOUNDED_END"),
             (fetch_data, "_HEAD"),
-            (fetch_data, "_SHORT"),
+            (short_fetch, "_SHORT"),
             (fetch_data, "_ITEM"),
             (sections, "_PLAIN"),
         ):

@@ -170,8 +170,7 @@ class FallibleEndpoint(Endpoint[EventT]):
         try:
             event = self._next_event()
         except RemoteProtocolError as error:
-            self._failure = error
-            self._drop_input()
+            self._fail(error)
             raise
         if event is not None:
             self._progress += 1
@@ -179,6 +178,11 @@ class FallibleEndpoint(Endpoint[EventT]):
 
     @abstractmethod
     def _next_event(self) -> EventT | None: ...
+
+    def _fail(self, error: RemoteProtocolError) -> None:
+        """Let every call of `next_event` raise *error* from now on."""
+        self._failure = error
+        self._drop_input()
 
     def _drop_input(self) -> None:
         """Drop what was received and not consumed."""

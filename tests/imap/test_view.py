@@ -124,6 +124,57 @@ def test_memory_grows_with_what_was_told() -> None:
     assert len(numbers) <= MAX_RUNS
 
 
+MANY = st.lists(
+    st.tuples(st.integers(1, 30), st.integers(1, 8), st.integers(1, 60), st.integers(0, 3)), max_size=8
+)
+
+
+@given(MANY)
+def test_many_at_once_are_as_one_after_the_other(many: list[tuple[int, int, int, int]]) -> None:
+    at_once, one_by_one = NumberMap(), NumberMap()
+    for first, count, uid, step in many:
+        numbers, uids = [first + n for n in range(count)], [uid + step * n for n in range(count)]
+        at_once.put_all(numbers, uids)
+        for pair in zip(numbers, uids, strict=True):
+            one_by_one.put(*pair)
+        at_once.put_all(numbers[::-1], uids)
+        for pair in zip(numbers[::-1], uids, strict=True):
+            one_by_one.put(*pair)
+        assert all_of(at_once) == all_of(one_by_one)
+
+
+def all_of(numbers: NumberMap) -> list[int | None]:
+    return [numbers.uid(number) for number in range(1, 80)]
+
+
+@pytest.mark.parametrize("uids", [[2, 3, 2**32], [1, 2, 3], [2, 4, 3], [5, 6, 7]])
+def test_many_that_cannot_be(uids: list[int]) -> None:
+    at_once, one_by_one = NumberMap(), NumberMap()
+    for numbers in (at_once, one_by_one):
+        numbers.put(1, 1)
+    at_once.put_all([2, 3, 4], uids)
+    for number, uid in enumerate(uids, start=2):
+        one_by_one.put(number, uid)
+    assert all_of(at_once) == all_of(one_by_one)
+
+
+def test_many_with_gaps_between_them_are_not_taken_for_neighbours() -> None:
+    numbers = NumberMap()
+    numbers.put_all([1, 2, 3], [10, 20, 30])
+    numbers.put_all([1, 3], [10, 20])
+    assert all_of(numbers)[:3] == [None, None, None]
+
+
+def test_many_more_than_a_run_has_are_known_and_known_again() -> None:
+    numbers = NumberMap()
+    for first in range(1, 40_001, 1_000):
+        numbers.put_all([*range(first, first + 1_000)], [*range(2 * first, 2 * first + 2_000, 2)])
+    assert len(numbers) == 40_000
+    numbers.put_all([*range(5, 30_000)], [*range(10, 60_000, 2)])
+    numbers.expunge(1)
+    assert [numbers.uid(number) for number in (1, 16_383, 16_384, 39_999)] == [4, 32_768, 32_770, 80_000]
+
+
 def test_truncate_forgets_the_numbers_above() -> None:
     numbers = NumberMap()
     for number in (1, 2, 3, 7, 9):

@@ -284,6 +284,20 @@ def test_downloads_and_commands_between_windows(kind: str) -> None:
         assert imap.uid_search(Seen()) == UIDSet("1,301,601,901,1201,1501,1801,2101")
 
 
+def test_a_loop_that_is_left_can_be_gone_on_with(kind: str) -> None:
+    with imap_server(kind, filled(1_200)) as (host, port), connected(host, port) as imap:
+        imap.select("INBOX")
+        messages = imap.uid_fetch("1:*", FLAGS)
+        for message in messages:
+            if message.uid == 3:
+                break
+        assert next(messages).uid == 4
+        assert [message.uid for message in messages] == [*range(5, 1_201)]
+        assert messages.all() == []
+        with pytest.raises(StopIteration):
+            next(messages)
+
+
 def test_a_mailbox_that_is_left_ends_its_iterators(kind: str) -> None:
     with imap_server(kind, filled(2_200)) as (host, port), connected(host, port) as imap:
         imap.create("Sent")

@@ -11,12 +11,13 @@ from mailproto.imap._weight import weight
 from mailproto.imap.client import ClientEvent
 from mailproto.imap.commands import Authenticate, Command, Examine, Login, Select, SetCommand, Status
 from mailproto.imap.events import Unchecked
+from mailproto.imap.ext.annotate import CHANGED_ANNOTATIONS
 from mailproto.imap.ext.convert import ConvertedData
 from mailproto.imap.ext.esearch import ESearchData
 from mailproto.imap.ext.message_limit import MessageLimitCode
 from mailproto.imap.ext.uidonly import UIDFetchData
 from mailproto.imap.fetch import UID
-from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.fetch_data import FetchData, kinds_of, numbers_and_uids
 from mailproto.imap.pipelining import answers_of
 from mailproto.imap.quirks import is_left_out, is_throttled
 from mailproto.imap.responses import ListData, StatusData
@@ -200,6 +201,37 @@ class FetchInbox(Inbox):
             return False
         self._join(data)
         return True
+
+    def offer_all(self, fetched: list[FetchData]) -> bool:
+        """Take all of *fetched* if `offer` would put each of them in with *is_alone*, else none."""
+        if self._partial or not self._are_whole(kinds_of(fetched)):
+            return False
+        if self._seen is not None and not self._are_unseen(fetched, self._seen):
+            return False
+        if not self.is_drained:
+            self.events.extend(fetched)
+        return True
+
+    def _are_whole(self, kinds: set[tuple[str, ...]]) -> bool:
+        """Whether responses with these items have all that was asked for, and tell nothing beside it."""
+        return all(self._keys.issubset(kind) and CHANGED_ANNOTATIONS.key not in kind for kind in kinds)
+
+    def _are_unseen(self, fetched: list[FetchData], seen: set[int]) -> bool:
+        """Note that these have come; False, and nothing is noted, unless each was asked for and is new."""
+        asked = numbers_and_uids(fetched)[1] if self._is_by_uid else [data.number for data in fetched]
+        messages = set(asked) if self._is_by_uid else {-number for number in asked}
+        if len(messages) < len(fetched) or len(seen) + len(messages) > MAX_SEEN:
+            return False
+        if not (seen.isdisjoint(messages) and self._lie_inside(min(asked), max(asked))):
+            return False
+        seen |= messages
+        return True
+
+    def _lie_inside(self, low: int, high: int) -> bool:
+        """Whether all numbers from *low* to *high* are of messages that were asked for."""
+        if self._ranges is None:
+            return True
+        return any(first <= low and high <= last for first, last in self._ranges)
 
     def _has(self, data: FetchData, known_uid: int | None) -> bool:
         """Whether *data* is of a message that was asked for, as far as can be told."""

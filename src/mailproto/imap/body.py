@@ -278,7 +278,7 @@ def _parse_parameters(cursor: Cursor) -> Parameters:
 
 
 def _parameters_of(octets: bytes) -> Parameters:
-    if b"\\" not in octets:
+    if 0x5C not in octets:
         return tuple(_PLAIN_PAIR.findall(octets))
     strings = map(_string, _STRINGS.findall(octets))
     return tuple(zip(strings, strings, strict=True))

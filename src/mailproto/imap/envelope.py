@@ -53,6 +53,8 @@ _ONE_ADDRESS: Final = re.compile(
 _NO_ADDRESS: Final = (None,) * 4
 _new: Final = tuple.__new__
 _ESCAPE: Final = re.compile(rb"\\(.)")
+# `in` takes a number in a tenth of the time that it takes octets.
+_BACKSLASH: Final = 0x5C
 
 
 def parse_envelope(cursor: Cursor) -> Envelope:
@@ -128,7 +130,7 @@ def _parse_addresses(octets: bytes) -> Addresses:
         return (_new(EnvelopeAddress, match.groups()),)
     if octets[0] != 0x28:
         return ()
-    if b"\\" not in octets and b'""' not in octets:
+    if _BACKSLASH not in octets and octets.find(b'""') < 0:
         # What findall has no text for is NIL. A list takes 1.4 us so, and 2.5 by finditer.
         found = _PLAIN_ADDRESS.findall(octets)
         return tuple(
@@ -151,7 +153,7 @@ def _fused_with_literals(cursor: Cursor, match: re.Match[bytes], marks: int) -> 
 
 
 def _is_text(octets: Content) -> bool:
-    return type(octets) is bytes and b"\0" not in octets
+    return type(octets) is bytes and 0 not in octets
 
 
 def _read_with_literals(match: re.Match[bytes], waiting: Iterator[Content]) -> Envelope:

@@ -53,15 +53,17 @@ from mailproto.mime.envelope import Envelope
 __all__ = [
     "DATA_READERS",
     "FETCH_ROWS",
-    "MAX_SHORT",
     "FetchData",
     "PreparedFetch",
     "PreparedItem",
+    "kinds_of",
+    "known_flags",
+    "numbers_and_uids",
     "octets_of",
     "parse_fetch_data",
     "parse_items",
     "parse_origin",
-    "parse_short_fetch",
+    "parse_section_data",
     "parse_space",
     "prepare",
 ]
@@ -118,7 +120,7 @@ class FetchData:
         new._values = values
         new.defects = defects
         new.__class__ = cls  # type: ignore[assignment]  # it has the same slots
-        return cast("Self", new)
+        return new  # type: ignore[return-value]  # it is one now; cast() is a call for each message
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{name}: a FetchData does not change")
@@ -132,6 +134,8 @@ class FetchData:
         value = self._values.get(key)
         if type(value) in _PLAIN:
             return value  # type: ignore[return-value]  # what the item reads; cast() is a call for each access
+        if type(value) is SectionData and type(value.data) is bytes:
+            return value.data  # type: ignore[return-value]  # what a BodySection reads
         value = self._value(key)
         if isinstance(value, SectionData):
             value = octets_of(key, value.data)
@@ -161,7 +165,7 @@ class FetchData:
     def known_uid(self) -> int | None:
         """The unique identifier, None if the server did not send it."""
         uid = self._values.get("UID")
-        return uid if isinstance(uid, int) else None
+        return uid if type(uid) is int else None
 
     def _value(self, key: str) -> object:
         try:
@@ -195,22 +199,27 @@ class FetchData:
     @property
     def uid(self) -> int:
         """The unique identifier."""
-        return self[UID]
+        uid = self._values.get("UID")
+        # What nearly every message is asked for first, so without the way of `message[UID]`.
+        return uid if type(uid) is int else self[UID]
 
     @property
     def flags(self) -> frozenset[str]:
         """The flags, `\\Recent` among them."""
-        return self[FLAGS]
+        flags = self._values.get("FLAGS")
+        return flags if type(flags) is frozenset else self[FLAGS]
 
     @property
     def internal_date(self) -> datetime:
         """When the message was received."""
-        return self[INTERNALDATE]
+        date = self._values.get("INTERNALDATE")
+        return date if type(date) is datetime else self[INTERNALDATE]
 
     @property
     def size(self) -> int:
         """Octets of the whole message."""
-        return self[RFC822_SIZE]
+        size = self._values.get("RFC822.SIZE")
+        return size if type(size) is int else self[RFC822_SIZE]
 
     @property
     def envelope(self) -> Envelope:
@@ -327,6 +336,17 @@ _OPEN: Final[type[_Fields]] = opened(FetchData)
 _new: Final = object.__new__
 
 
+def numbers_and_uids(fetched: Iterable[FetchData]) -> tuple[list[int], list[int]]:
+    """Return the sequence numbers of those FETCH responses that have a UID, and the UIDs."""
+    pairs = [(data.number, uid) for data in fetched if type(uid := data._values.get("UID")) is int]
+    return [number for number, _ in pairs], [uid for _, uid in pairs]
+
+
+def kinds_of(fetched: Iterable[FetchData]) -> set[tuple[str, ...]]:
+    """Return the different `keys` that there are in *fetched*."""
+    return {tuple(data._values) for data in fetched}
+
+
 def octets_of(key: str, content: Content | None) -> bytes:
     """Return *content*, the value of the item with this key, if its octets are here; raises ItemMissing."""
     if isinstance(content, bytes):
@@ -435,7 +455,7 @@ def _parse_head(cursor: Cursor) -> dict[str, object]:
     if uid is not None:
         values["UID"] = int(uid)
     if flags is not None:
-        values["FLAGS"] = _known_flags(flags)
+        values["FLAGS"] = known_flags(flags)
     if date is not None:
         values["INTERNALDATE"] = _date_of(date)
     if size is not None:
@@ -447,38 +467,13 @@ def _parse_head(cursor: Cursor) -> dict[str, object]:
     return values
 
 
-MAX_SHORT: Final = 200
-"""Octets of a response up to which it is read by one pattern if it has flags and nothing but a UID beside."""
-
-# What a FETCH of flags, a STORE and other sessions bring, in great numbers.
-_SHORT: Final = re.compile(
-    rb"\* ([1-9][0-9]{0,8}) FETCH \((?:UID ([1-9][0-9]{0,8}) )?"
-    rb"FLAGS (\([^\x00-\x1f\x7f-\xff(){\"]*+\))(?: UID ([1-9][0-9]{0,8}))?\)\Z"
-)
-
-
-def parse_short_fetch(text: bytes) -> FetchData | None:
-    """Read a whole response that has flags and at most a UID, or return None: it is another one."""
-    match = _SHORT.match(text)
-    if match is None:
-        return None
-    number, uid, octets, uid_behind = match.groups()
-    flags = _known_flags(octets)
-    if flags is None or (uid is not None and uid_behind is not None):
-        return None
-    values: dict[str, object] = {"FLAGS": flags} if uid is None else {"UID": int(uid), "FLAGS": flags}
-    if uid_behind is not None:
-        values["UID"] = int(uid_behind)
-    return FetchData.of_parsed(int(number), values, ())
-
-
 def _read_number(cursor: Cursor, match: re.Match[bytes]) -> object:
     return int(match[match.lastindex or 0])
 
 
 def _read_flags(cursor: Cursor, match: re.Match[bytes]) -> object:
     octets: bytes = match[2]
-    flags = _known_flags(octets) if len(octets) <= MAX_CACHED else None
+    flags = known_flags(octets) if len(octets) <= MAX_CACHED else None
     if flags is None:
         cursor.position = match.start(2)
         return parse_flag_list(cursor)
@@ -486,8 +481,8 @@ def _read_flags(cursor: Cursor, match: re.Match[bytes]) -> object:
 
 
 @lru_cache(maxsize=1_024)
-def _known_flags(octets: bytes) -> frozenset[str] | None:
-    """Return the flags of a list without a defect, else None."""
+def known_flags(octets: bytes) -> frozenset[str] | None:
+    """Return the flags of a list, remembered as a short one; None if it has a defect."""
     cursor = Cursor(Message(octets))
     flags = parse_flag_list(cursor)
     return None if cursor.defects else flags
@@ -673,7 +668,7 @@ def _parse_item(cursor: Cursor) -> tuple[str, object]:
     start = cursor.position
     if cursor.accept_word(b"BODY["):
         cursor.position -= 1
-        return _parse_section_data(cursor)
+        return parse_section_data(cursor)
     match = cursor.accept_match(_WORD)
     name = match.group().decode("ascii").upper() if match else ""
     read = DATA_READERS.get(name + "[" if cursor.peek() == b"[" else name)
@@ -687,7 +682,8 @@ def _parse_item(cursor: Cursor) -> tuple[str, object]:
     return _parse_other(cursor)
 
 
-def _parse_section_data(cursor: Cursor) -> tuple[str, SectionData]:
+def parse_section_data(cursor: Cursor) -> tuple[str, SectionData]:
+    """Read a body section, from its bracket on, and its value; the key of the item comes first."""
     start = cursor.position
     section = parse_section(cursor)
     origin = parse_origin(cursor)

@@ -165,6 +165,10 @@ class Results(ABC, Generic[ResultT]):
         """Take one event that answers the command."""
         self.ready.append(cast("ResultT", event))
 
+    def _take_all(self, events: list[ClientEvent]) -> None:
+        for event in events:
+            self._take(event)
+
     def fill(self) -> Flow[None]:
         """Wait until there is something in `ready`, or no more to come.
 
@@ -189,8 +193,7 @@ class Results(ABC, Generic[ResultT]):
         yield from self._session.wait(inbox)
         events = self._session.take(inbox)
         self._found = len(events) + cast(int, self._found)
-        for event in events:
-            self._take(event)
+        self._take_all(events)
         yield from self._taken()
         if inbox.status is not None:
             self._inbox = None
@@ -300,6 +303,12 @@ class Fetching(Results[FetchData]):
             self.ready.append(event)
         elif isinstance(event, VanishedData):
             self._vanished += event.uids.ranges
+
+    def _take_all(self, events: list[ClientEvent]) -> None:
+        if {type(event) for event in events} == {FetchData}:
+            self.ready.extend(cast("list[FetchData]", events))
+        else:
+            super()._take_all(events)
 
     def _taken(self) -> Flow[None]:
         # Nothing is left in `ready` of what came before.

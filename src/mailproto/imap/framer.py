@@ -16,7 +16,7 @@ from mailproto.errors import Defect, LimitExceeded, RemoteProtocolError, excerpt
 from mailproto.imap.values import Content, Message, Omitted, Streamed
 from mailproto.limits import IMAPLimits
 
-__all__ = ["MAX_SIZE", "Framed", "Framer", "LiteralEnd", "Mark"]
+__all__ = ["CLOSED_QUOTES", "MAX_SIZE", "Framed", "Framer", "LiteralEnd", "Mark"]
 
 MAX_SIZE: Final = 2**63 - 1
 """The greatest size of a literal (`number64`, RFC 9051 section 9)."""
@@ -27,7 +27,7 @@ MAX_DIGITS: Final = 20
 _MARK: Final = re.compile(rb"\{( *)([0-9]+)( *)(\+?)( *)\}\Z")
 
 # A line whose quoted strings are all closed. Each octet matches in one way only, so time is linear.
-_CLOSED_QUOTES: Final = re.compile(rb'(?:[^"]*+"[^"\\]*+(?:\\.[^"\\]*+)*+")*+[^"]*+\Z', re.DOTALL)
+CLOSED_QUOTES: Final = re.compile(rb'(?:[^"]*+"[^"\\]*+(?:\\.[^"\\]*+)*+")*+[^"]*+\Z', re.DOTALL)
 
 
 @final
@@ -219,7 +219,7 @@ class Framer:
     def _find_mark(self, line: bytes) -> Mark | None:
         start = line.rfind(b"{")
         match = _MARK.match(line, start) if start >= 0 else None
-        if match is None or (b'"' in line and not _CLOSED_QUOTES.match(line[:start])):
+        if match is None or (b'"' in line and not CLOSED_QUOTES.match(line[:start])):
             return None
         if match[1] or match[3] or match[5]:
             self._spaces_in_braces(match[0], start)

@@ -557,8 +557,13 @@ class Inboxes:
         next_event = conn.next_event
         before = conn.unread
         has_routed = False
-        while self._full is None and (event := next_event()) is not None:
-            _ROUTES.get(type(event), _route_other)(self, event)
+        while self._full is None:
+            if self._fetching and (fetched := conn.next_fetched()):
+                self._route_fetched(fetched)
+            elif (event := next_event()) is not None:
+                _ROUTES.get(type(event), _route_other)(self, event)
+            else:
+                break
             has_routed = True
         for inbox in self._open.values():
             self._count(inbox, before - conn.unread)
@@ -729,6 +734,14 @@ class Inboxes:
                     self._note(data)
                 return inbox
         return self._route_named("FETCH", data)
+
+    def _route_fetched(self, fetched: list[FetchData]) -> None:
+        """Route FETCH responses while one FETCH alone is in progress: at once if they are its answers."""
+        (inbox,) = self._fetching
+        is_answer = not (self._collected or self._values or self.is_told_of_new) and inbox.offer_all(fetched)
+        if not is_answer:
+            for data in fetched:
+                self._route_fetch(data)
 
     def _with_literals(self, data: FetchData) -> FetchData:
         """Return *data* with the octets that were streamed and kept."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from operator import lt
 from typing import Final, Never, final
 
 from mailproto import _ranges
@@ -25,6 +26,7 @@ from mailproto.imap.ext.annotate import AnnotationsCode
 from mailproto.imap.ext.condstore import NOMODSEQ, HighestModSeqCode
 from mailproto.imap.ext.objectid import MailboxIDCode
 from mailproto.imap.ext.qresync import VanishedData
+from mailproto.imap.fetch_data import numbers_and_uids
 from mailproto.imap.responses import (
     ExistsData,
     ExpungeData,
@@ -89,6 +91,21 @@ def _without(uids: array[int], gone: Ranges) -> array[int] | None:
 def _may_join(run: _Run, first: int, uids: array[int]) -> bool:
     """Whether *uids*, from the number *first* on, are the neighbours of *run* and fit into it."""
     return run.end == first and len(run.uids) + len(uids) <= MAX_RUN
+
+
+def _are_neighbours(numbers: list[int]) -> bool:
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _follow(run: _Run, numbers: list[int], uids: list[int]) -> bool:
+    """Whether these can be put behind *run*, which is the last one, without more ado."""
+    return (
+        numbers[0] == run.end
+        and len(run.uids) + len(uids) <= MAX_RUN
+        and uids[-1] <= MAX_UID
+        and _are_neighbours(numbers)
+        and all(map(lt, [run.uids[-1], *uids], uids))
+    )
 
 
 def _append(runs: list[_Run], first: int, uids: array[int]) -> None:
@@ -187,6 +204,23 @@ class NumberMap:
         if _may_join(self._runs[index], after.first, after.uids):
             self._runs[index].uids.extend(after.uids)
             del self._runs[index + 1]
+
+    def put_all(self, numbers: list[int], uids: list[int]) -> None:
+        """Do what `put` does for each of these numbers with its UID, one after the other."""
+        last = self._runs[-1] if self._runs else None
+        if last is not None and _follow(last, numbers, uids):
+            last.uids.extend(uids)
+        elif not self._knows(numbers, uids):
+            for number, uid in zip(numbers, uids, strict=True):
+                self.put(number, uid)
+
+    def _knows(self, numbers: list[int], uids: list[int]) -> bool:
+        """Whether all this was noted before."""
+        run = self._run_at(numbers[0])
+        if run is None or not _are_neighbours(numbers):
+            return False
+        place = numbers[0] - run.first
+        return run.uids[place : place + len(uids)].tolist() == uids
 
     def expunge(self, sequence_number: int) -> None:
         """Drop the message with this number; those above it move down by one."""
@@ -318,6 +352,12 @@ class MailboxView:
         update = _UPDATES.get(type(response))
         if update is not None:
             update(self, response)  # type: ignore[arg-type]  # the table is keyed by the type
+
+    def feed_fetched(self, fetched: list[FetchData]) -> None:
+        """Do what `feed` does for each of these FETCH responses, one after the other."""
+        numbers, uids = numbers_and_uids(fetched)
+        if numbers:
+            self.numbers.put_all(numbers, uids)
 
 
 def _fetch(view: MailboxView, response: FetchData) -> None:

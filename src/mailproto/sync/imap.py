@@ -104,8 +104,15 @@ class Messages:
         self._driver = driver
         self._fetching = fetching
 
-    def __iter__(self) -> Messages:
-        return self
+    def __iter__(self) -> Iterator[FetchData]:
+        # A generator is resumed in a third of the time of a call; nothing is taken that it does not give.
+        ready = self._fetching.ready
+        while True:
+            while ready:
+                yield ready.popleft()
+            self._driver.run(self._fetching.fill())
+            if not ready:
+                return
 
     def __next__(self) -> FetchData:
         ready = self._fetching.ready
