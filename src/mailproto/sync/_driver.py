@@ -57,7 +57,9 @@ ResultT = TypeVar("ResultT")
 
 _log: Final = logging.getLogger("mailproto.sync")
 _CHUNK: Final = 65_536
-"""Octets read at a time: a larger buffer would be mapped and unmapped by the system for each read."""
+"""Octets read at a time: a larger buffer may be mapped and unmapped by the system for each read."""
+_BULK: Final = 262_144
+"""Octets read at a time while reads are full, so that fewer lines and literals lie across their ends."""
 _SMALL: Final = 16_384
 """Octets up to which chunks are joined, which is cheaper than to give the system several."""
 _BATCH: Final = 64
@@ -334,7 +336,7 @@ class Driver:
 
     def _recv(self) -> bytes | None:
         try:
-            data = self._sock.recv(_CHUNK)
+            data = self._sock.recv(_BULK if self._last_size >= _CHUNK else _CHUNK)
         except (BlockingIOError, InterruptedError):
             return None
         self._last_size = len(data)
