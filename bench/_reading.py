@@ -44,16 +44,20 @@ def read_fetch_data(message: FetchData) -> int:
     return _read_envelope(message.envelope, _ADDRESS) + _read_structure(message.body_structure)
 
 
-def _read_structure(structure: BodyStructure) -> int:
+def _read_structure(part: BodyStructure) -> int:
+    # By the parts in parts, as the peer's tuples in tuples: `walk` would make a number for each.
     count = 0
-    for _, part in structure.walk():
-        _PARTS[type(part)](part)
-        if part.extension is not None:
-            _PARTS[type(part.extension)](part.extension)
-            if part.extension.disposition is not None:
-                _DISPOSITION(part.extension.disposition)
-        if isinstance(part, MessagePart):
-            count += _read_envelope(part.envelope, _ADDRESS)
+    _PARTS[type(part)](part)
+    extension = part.extension
+    if extension is not None:
+        _PARTS[type(extension)](extension)
+        if extension.disposition is not None:
+            _DISPOSITION(extension.disposition)
+    if isinstance(part, MultiPart):
+        for inner in part.parts:
+            count += _read_structure(inner)
+    elif isinstance(part, MessagePart):
+        count += _read_envelope(part.envelope, _ADDRESS) + _read_structure(part.body)
     return count
 
 

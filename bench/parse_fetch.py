@@ -27,12 +27,15 @@ from mailproto.imap.values import Message
 _NEVER = re.compile(rb"(?!)")
 _FUSED = (
     (envelope, "_ENVELOPE"),
+    (envelope, "_PLAIN_ENVELOPE"),
     (envelope, "_ONE_ADDRESS"),
     (body, "_LEAF"),
+    (body, "_PLAIN_LEAF"),
     (body, "_PARAMETERS"),
     (body, "_ATTACHED"),
     (body, "_MULTI_END"),
     (body, "_BOUNDED_END"),
+    (body, "_PLAIN_BOUNDED_END"),
     (fetch_data, "_HEAD"),
     (short_fetch, "_SHORT"),
     (fetch_data, "_ITEM"),
