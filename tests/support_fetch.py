@@ -39,6 +39,29 @@ from mailproto.mime.body_structure import (
 )
 from mailproto.mime.envelope import Envelope
 
+DAMAGE = (
+    *(
+        b"",
+        b" ",
+        b"(",
+        b")",
+        b'"',
+        b'""',
+        b"\\",
+        b'\\"',
+        b"\\\\",
+        b"NIL",
+        b"x",
+        b"\xe9",
+        b"\0",
+        b"\r",
+        b"\n",
+        b"\r\n",
+    ),
+    *(b"{1}\r\n", b"{0}\r\n"),
+)
+"""What is put somewhere into octets that a pattern reads."""
+
 _NEVER = re.compile(rb"(?!)")
 
 
@@ -48,12 +71,15 @@ def general_path() -> Iterator[None]:
     with ExitStack() as stack:
         for module, name in (
             (envelope, "_ENVELOPE"),
+            (envelope, "_PLAIN_ENVELOPE"),
             (envelope, "_ONE_ADDRESS"),
             (body, "_LEAF"),
+            (body, "_PLAIN_LEAF"),
             (body, "_PARAMETERS"),
             (body, "_ATTACHED"),
             (body, "_MULTI_END"),
             (body, "_BOUNDED_END"),
+            (body, "_PLAIN_BOUNDED_END"),
             (fetch_data, "_HEAD"),
             (short_fetch, "_SHORT"),
             (fetch_data, "_ITEM"),

@@ -11,7 +11,7 @@ from mailproto.imap.values import Message, Omitted, Streamed
 from mailproto.imap.writer import LiteralForm
 from mailproto.mime.addresses import EnvelopeAddress
 from mailproto.mime.envelope import Envelope
-from support_fetch import envelopes, general_path
+from support_fetch import DAMAGE, envelopes, general_path
 from support_imap_wire import cursor_at, frame, written
 
 GRAY = EnvelopeAddress(b"Terry Gray", None, b"gray", b"cac.washington.edu")
@@ -183,21 +183,22 @@ def test_equal_paths_for_damaged_octets(envelope: Envelope, data: st.DataObject)
     octets = written(lambda writer: write_envelope(writer, envelope), LiteralForm.SERVER)
     message = frame(octets + b"\r\n")
     place = data.draw(st.integers(0, len(message.text)))
-    piece = data.draw(
-        st.sampled_from((b"", b" ", b"(", b")", b'"', b"\\", b"NIL", b"x", b"\xe9", b"{1}\r\n"))
-    )
+    piece = data.draw(st.sampled_from(DAMAGE))
     text = message.text[:place] + piece + message.text[place + data.draw(st.integers(0, 2)) :]
     _check_equal_paths(Message(text, message.literals))
 
 
 def _check_equal_paths(message: Message) -> None:
     fused = _outcome(message)
+    assert _outcome(message, looks_ahead=True) == fused
     with general_path():
         assert _outcome(message) == fused
 
 
-def _outcome(message: Message) -> object:
+def _outcome(message: Message, *, looks_ahead: bool = False) -> object:
     cursor = Cursor(message)
+    if looks_ahead:
+        cursor.look_ahead()
     try:
         return parse_envelope(cursor), cursor.position, cursor.literal_index, cursor.defects
     except ParseError as error:

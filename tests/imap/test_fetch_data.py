@@ -4,6 +4,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from unittest import mock
 
 import pytest
 from bench.fetch_corpus import responses
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailproto.errors import Defect, ItemMissing, LocalProtocolError
-from mailproto.imap.cursor import ParseError
+from mailproto.imap.cursor import Cursor, ParseError
 from mailproto.imap.ext.condstore import MODSEQ
 from mailproto.imap.fetch import (
     BODY,
@@ -38,7 +39,7 @@ from mailproto.imap.writer import StreamedLiteral
 from mailproto.mime.addresses import EnvelopeAddress
 from mailproto.mime.body_structure import BasicPart, MultiPart, TextPart
 from mailproto.mime.envelope import Envelope
-from support_fetch import fetch_data_values, general_path
+from support_fetch import DAMAGE, fetch_data_values, general_path
 from support_imap_wire import frame
 
 ENVELOPE_OCTETS = b'("d" "s" (("n" NIL "m" "h")) NIL NIL NIL NIL NIL NIL "<i>")'
@@ -444,10 +445,24 @@ def _fragment(fragment: object) -> bytes:
 def test_equal_paths_for_damaged_octets(data: FetchData, draw: st.DataObject) -> None:
     message = frame(b"".join(map(_fragment, serialize_response(data))))
     place = draw.draw(st.integers(0, len(message.text)))
-    pieces = (b"", b" ", b"(", b")", b'"', b"\\", b"NIL", b"x", b"\xe9", b"{1}\r\n", b"[", b"]")
-    piece = draw.draw(st.sampled_from(pieces))
+    piece = draw.draw(st.sampled_from((*DAMAGE, b"[", b"]")))
     text = message.text[:place] + piece + message.text[place + draw.draw(st.integers(0, 2)) :]
     _check_equal_paths(Message(text, message.literals))
+
+
+RICH = (
+    b'* 1 FETCH (UID 2 FLAGS (a) ENVELOPE ("d" "s" (("n" NIL "m" "h")("n" NIL "m" "h"))'
+    b" NIL NIL NIL NIL NIL NIL NIL)"
+    b' BODYSTRUCTURE (("text" "plain" ("a" "b") NIL "e" "7bit" 1 2 NIL NIL NIL NIL)'
+    b'("a" "b" NIL NIL NIL "c" 3 NIL ("d" ("f" "g")) NIL NIL) "mixed" ("boundary" "x") NIL NIL NIL))'
+)
+
+
+@pytest.mark.parametrize("piece", DAMAGE)
+def test_equal_paths_for_what_is_damaged_anywhere(piece: bytes) -> None:
+    assert not _defects(_check_equal_paths(Message(RICH)))
+    for place in range(len(b"* 1 FETCH ("), len(RICH)):
+        _check_equal_paths(Message(RICH[:place] + piece + RICH[place:], (b"x",)))
 
 
 def test_equal_paths_for_the_corpus() -> None:
@@ -483,10 +498,12 @@ def test_equal_paths_for_items_in_any_order(items: list[bytes]) -> None:
 
 def _check_equal_paths(message: Message) -> object:
     fused = parse_response(message)
+    with mock.patch.object(Cursor, "look_ahead"):
+        unseen = parse_response(message)
     with general_path():
         general = parse_response(message)
-    assert fused == general
-    assert _defects(fused) == _defects(general)
+    assert fused == unseen == general
+    assert _defects(fused) == _defects(unseen) == _defects(general)
     return fused
 
 

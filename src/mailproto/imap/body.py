@@ -51,6 +51,9 @@ _QUOTED: Final = rb'"[^"\\\r\n\x00\x80-\xff]*+(?:\\["\\][^"\\\r\n\x00\x80-\xff]*
 _NIL: Final = rb"[Nn][Ii][Ll]"
 _NUMBER: Final = rb"[0-9]{1,18}"
 _PLAIN: Final = rb'"([^"\\\r\n\x00\x80-\xff]*+)"'
+# The same two where a cursor is plain.
+_QUOTES: Final = rb'"[^"]*+"'
+_BETWEEN: Final = rb'"([^"]*+)"'
 
 
 def _rest_pattern(string: bytes) -> bytes:
@@ -66,17 +69,24 @@ def _parameters_pattern(string: bytes) -> bytes:
     return rb"(?:%b|\(%b %b(?: %b %b)*\))" % (_NIL, string, string, string, string)
 
 
-# A part that is neither a multipart nor a message, with nothing escaped outside of lists. Its groups are the
-# fields, the lines of a text, and the extension data.
-_LEAF: Final = re.compile(
-    rb'\((?!"[Mm][Ee][Ss][Ss][Aa][Gg][Ee]")'
-    rb"%b %b (%b) (?:%b|%b) (?:%b|%b) %b (%b)(?: (%b))?((?: (?:%b|%b)%b)?)\)"
-    % (
-        *(_PLAIN, _PLAIN, _parameters_pattern(_QUOTED)),
-        *(_NIL, _PLAIN, _NIL, _PLAIN, _PLAIN, _NUMBER, _NUMBER),
-        *(_NIL, _QUOTED, _rest_pattern(_QUOTED)),
+def _leaf_pattern(string: bytes, plain: bytes) -> re.Pattern[bytes]:
+    """Return what matches a part that is neither a multipart nor a message, nothing escaped outside of lists.
+
+    Its groups are the fields, the lines of a text, and the extension data.
+    """
+    return re.compile(
+        rb'\((?!"[Mm][Ee][Ss][Ss][Aa][Gg][Ee]")'
+        rb"%b %b (%b) (?:%b|%b) (?:%b|%b) %b (%b)(?: (%b))?((?: NIL NIL NIL NIL(?=\))| (?:%b|%b)%b)?)\)"
+        % (
+            *(plain, plain, _parameters_pattern(string)),
+            *(_NIL, plain, _NIL, plain, plain, _NUMBER, _NUMBER),
+            *(_NIL, string, _rest_pattern(string)),
+        )
     )
-)
+
+
+_LEAF: Final = _leaf_pattern(_QUOTED, _PLAIN)
+_PLAIN_LEAF: Final = _leaf_pattern(_QUOTES, _BETWEEN)
 _PARAMETERS: Final = re.compile(_parameters_pattern(_QUOTED))
 # The extension data of an attachment, whose file name makes it another one in each message.
 _ATTACHED: Final = re.compile(
@@ -88,6 +98,7 @@ _MULTI_END: Final = re.compile(
 )
 # The commonest of these: with a boundary and nothing else.
 _BOUNDED_END: Final = re.compile(rb" %b \(%b %b\) NIL NIL NIL\)" % ((_PLAIN,) * 3))
+_PLAIN_BOUNDED_END: Final = re.compile(rb" %b \(%b %b\) NIL NIL NIL\)" % ((_BETWEEN,) * 3))
 # A parameter of a list that _PARAMETERS has accepted, in which nothing is escaped.
 _PLAIN_PAIR: Final = re.compile(rb'"([^"]*+)" "([^"]*+)"')
 _STRINGS: Final = re.compile(_QUOTED)
@@ -161,17 +172,19 @@ def _message_part(
 
 
 def _parse_leaf(cursor: Cursor) -> BodyStructure | None:
-    match = _LEAF.match(cursor.text, cursor.position)
+    match = (_PLAIN_LEAF if cursor.is_plain else _LEAF).match(cursor.text, cursor.position)
     if match is None:
         return None
     type_, subtype, parameters, content_id, description, encoding, size, lines, extension = match.groups()
     if (type_.upper() == b"TEXT") != (lines is not None):
         return None
     cursor.position = match.end()
-    fields = (type_, subtype, _parameters_at(parameters), content_id, description, encoding, int(size))
+    known = _known_parameters if len(parameters) <= MAX_CACHED else _parameters_of
+    fields = (type_, subtype, known(parameters), content_id, description, encoding, int(size))
+    extended = _EMPTY if extension == _NO_EXTENSION else _single_extension_of(extension)
     if lines is None:
-        return BasicPart.of_parsed(*fields, _single_extension_of(extension))
-    return TextPart.of_parsed(*fields, int(lines), _single_extension_of(extension))
+        return BasicPart.of_parsed(*fields, extended)
+    return TextPart.of_parsed(*fields, int(lines), extended)
 
 
 def _remembered(parse: Callable[[Cursor], T]) -> Callable[[bytes], T]:
@@ -190,11 +203,13 @@ def _remembered(parse: Callable[[Cursor], T]) -> Callable[[bytes], T]:
 
 # body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart]
 def _parse_multi(cursor: Cursor, depth: int) -> MultiPart:
-    cursor.expect(b"(")
+    """Read a multipart, at whose parenthesis the cursor is."""
+    cursor.position += 1
     parts = [_parse_part(cursor, depth - 1)]
     while cursor.text.startswith(b"(", cursor.position):
         parts.append(_parse_part(cursor, depth - 1))
-    match = _BOUNDED_END.match(cursor.text, cursor.position)
+    bounded_end = _PLAIN_BOUNDED_END if cursor.is_plain else _BOUNDED_END
+    match = bounded_end.match(cursor.text, cursor.position)
     if match is not None:
         cursor.position = match.end()
         subtype, name, value = match.groups()
@@ -287,10 +302,6 @@ def _parameters_of(octets: bytes) -> Parameters:
 _known_parameters: Final = lru_cache(maxsize=1_024)(_parameters_of)
 
 
-def _parameters_at(octets: bytes) -> Parameters:
-    return _known_parameters(octets) if len(octets) <= MAX_CACHED else _parameters_of(octets)
-
-
 def _string(token: bytes) -> bytes:
     return _ESCAPE.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1]
 
@@ -324,9 +335,7 @@ def _parse_single_extension(cursor: Cursor) -> SinglePartExtension | None:
         return None
     md5 = cursor.nstring()
     disposition, language, location, more = _parse_rest(cursor)
-    return SinglePartExtension(
-        md5=md5, disposition=disposition, language=language, location=location, more=more
-    )
+    return SinglePartExtension.of_parsed(md5, disposition, language, location, more)
 
 
 # body-ext-mpart  = body-fld-param [SP body-fld-dsp [SP body-fld-lang [SP body-fld-loc *(SP body-extension)]]]
@@ -387,13 +396,13 @@ _known_single_extension: Final = _remembered(_parse_single_extension)
 
 
 def _single_extension_of(octets: bytes) -> SinglePartExtension | None:
-    if octets == _NO_EXTENSION:
-        return _EMPTY
     match = _ATTACHED.fullmatch(octets)
     if match is None:
         return _known_single_extension(octets)
     disposition, parameters = match.groups()
-    return SinglePartExtension(disposition=Disposition(disposition, _parameters_of(parameters)))
+    return SinglePartExtension.of_parsed(
+        None, Disposition(disposition, _parameters_of(parameters)), (), None, ()
+    )
 
 
 _rest_of: Final = _remembered(_parse_rest)

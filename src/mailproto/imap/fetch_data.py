@@ -224,7 +224,8 @@ class FetchData:
     @property
     def envelope(self) -> Envelope:
         """The envelope."""
-        return self[ENVELOPE]
+        envelope = self._values.get("ENVELOPE")
+        return envelope if type(envelope) is Envelope else self[ENVELOPE]
 
     @property
     def body(self) -> BodyStructure:
@@ -426,9 +427,9 @@ _ITEM: Final = re.compile(
     rb"|FLAGS (\([^\x00-\x1f\x7f-\xff(){\"]*+\))"
     rb"|INTERNALDATE \"([ 0-3][0-9]-[A-Z][a-z]{2}-[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4})\""
     rb"|RFC822\.SIZE ([0-9]{1,18})"
-    rb"|(ENVELOPE )"
-    rb"|(BODYSTRUCTURE )"
-    rb"|(BODY )"
+    rb"|(ENVELOPE )(?=\()"
+    rb"|(BODYSTRUCTURE )(?=\()"
+    rb"|(BODY )(?=\()"
     rb")"
 )
 
@@ -517,10 +518,13 @@ def _iso_day(day: str) -> str:
 
 
 def _read_envelope(cursor: Cursor, match: re.Match[bytes]) -> object:
+    cursor.look_ahead()
     return parse_envelope(cursor)
 
 
 def _read_body(cursor: Cursor, match: re.Match[bytes]) -> object:
+    if not cursor.is_plain:
+        cursor.look_ahead()
     return parse_body(cursor)
 
 

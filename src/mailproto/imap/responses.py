@@ -34,7 +34,7 @@ from mailproto.imap.mailbox_data import (
     StatusData,
 )
 from mailproto.imap.server_data import CapabilityData, EnabledData, IDData, NamespaceData, NamespacePrefix
-from mailproto.imap.short_fetch import parse_short_fetch
+from mailproto.imap.short_fetch import LONGEST, parse_short_fetch
 from mailproto.imap.status import (
     STATUSES,
     Bad,
@@ -204,7 +204,7 @@ def parse_response(
     Offsets of defects count in the text of *message*. *utf8* says that UTF-8 is enabled (RFC 9755), *rev2*
     that IMAP4rev2 is spoken (RFC 9051). Raises ParseError only if *strict*, for each defect.
     """
-    fetched = parse_short_fetch(message.text)
+    fetched = parse_short_fetch(message.text) if len(message.text) <= LONGEST else None
     if fetched is not None:
         return fetched
     cursor = Cursor(message, strict=strict, max_depth=max_depth, max_ranges=max_ranges, utf8=utf8, rev2=rev2)

@@ -23,7 +23,7 @@ MAX_FLAGS: Final = 150
 """Octets of a list of flags up to which it is read here."""
 
 LONGEST: Final = 512
-"""Octets that no line has which is read here, with its end."""
+"""Octets that no line has which is read here, with its end: the longest has the name of a section."""
 
 _NUMBER: Final = rb"[1-9][0-9]{0,8}"
 # A list of flags that has no defect, whatever atoms they are.

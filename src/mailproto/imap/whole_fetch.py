@@ -64,22 +64,18 @@ class WholeFetches:
             return
         octets, start = self._input.unsearched()
         while _FETCH.match(octets, start) is not None:
-            found = self._find(octets, start)
-            if found is None:
+            end = self._end_of_line(octets, start)
+            if not end:
                 return
-            message, end = found
+            if octets[end - 3] == _BRACE:
+                message, end = self._find_with_literals(octets, start, end)
+            else:
+                message = Message(octets[start : end - 2])
+            if message is None:
+                return
             self._input.skip_front(end - start)
             yield message
             octets, start = (octets, end) if end < len(octets) else self._input.front()
-
-    def _find(self, octets: bytes, start: int) -> tuple[Message, int] | None:
-        """Return the message at *start* and where it ends, if it is all there."""
-        end = self._end_of_line(octets, start)
-        if not end:
-            return None
-        if octets[end - 3] == _BRACE:
-            return self._find_with_literals(octets, start, end)
-        return Message(octets[start : end - 2]), end
 
     def _end_of_line(self, octets: bytes, start: int) -> int:
         """Return where the line ends; 0 if its end is not there or is no CRLF, or if it is too long."""
@@ -87,21 +83,24 @@ class WholeFetches:
         is_line = end - start >= 2 and octets[end - 2] == _CR and end - start <= self._framer.max_line
         return end if is_line else 0
 
-    def _find_with_literals(self, octets: bytes, start: int, end: int) -> tuple[Message, int] | None:
-        """Do the same for a message whose first line ends at *end* with what may be a mark."""
+    def _find_with_literals(self, octets: bytes, start: int, end: int) -> tuple[Message | None, int]:
+        """Return the message at *start*, whose first line ends at *end* with what may be a mark, and its end.
+
+        None if it is not all there, or the framer has to decide about a literal.
+        """
         line, lines, literals = start, list[bytes](), list[bytes]()
         while octets[end - 3] == _BRACE:
             size = self._size_of_kept(octets, line, end)
             if size < 0:
-                return None
+                return None, end
             lines.append(octets[line:end])
             line = end + size
             literals.append(octets[end:line])
             end = self._end_of_line(octets, line)
             if not end:
-                return None
+                return None, end
         if len(literals) > self._limits.max_literals or end - start > self._limits.max_message_text:
-            return None
+            return None, end
         lines.append(octets[line : end - 2])
         return Message(b"".join(lines), tuple(literals)), end
 

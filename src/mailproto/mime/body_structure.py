@@ -53,6 +53,24 @@ class SinglePartExtension:
     location: bytes | None = None
     more: tuple[ExtensionValue, ...] = ()
 
+    @staticmethod
+    def of_parsed(
+        md5: bytes | None,
+        disposition: Disposition | None,
+        language: tuple[bytes, ...],
+        location: bytes | None,
+        more: tuple[ExtensionValue, ...],
+    ) -> SinglePartExtension:
+        """Return extension data as it was read: what the constructor does, in a quarter of its time."""
+        new = _new(_OPEN_SINGLE_EXTENSION)
+        new.md5 = md5
+        new.disposition = disposition
+        new.language = language
+        new.location = location
+        new.more = more
+        new.__class__ = SinglePartExtension  # type: ignore[assignment]  # the parent of the class it has
+        return new  # type: ignore[return-value]  # it is one now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultiPartExtension:
@@ -83,7 +101,7 @@ class MultiPartExtension:
         new.location = location
         new.more = more
         new.__class__ = MultiPartExtension  # type: ignore[assignment]  # the parent of the class it has
-        return cast(MultiPartExtension, new)
+        return new  # type: ignore[return-value]  # it is one now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +191,7 @@ class BasicPart(_SinglePart):
         new.size = size
         new.extension = extension
         new.__class__ = BasicPart  # type: ignore[assignment]  # the parent of the class it has
-        return cast(BasicPart, new)
+        return new  # type: ignore[return-value]  # it is one now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +231,7 @@ class TextPart(_SinglePart):
         new.lines = lines
         new.extension = extension
         new.__class__ = TextPart  # type: ignore[assignment]  # the parent of the class it has
-        return cast(TextPart, new)
+        return new  # type: ignore[return-value]  # it is one now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +277,7 @@ class MultiPart:
         new.subtype = subtype
         new.extension = extension
         new.__class__ = MultiPart  # type: ignore[assignment]  # the parent of the class it has
-        return cast(MultiPart, new)
+        return new  # type: ignore[return-value]  # it is one now
 
     @property
     def type(self) -> bytes:
@@ -317,6 +335,14 @@ class _MultiFields:
     extension: MultiPartExtension | None
 
 
+class _SingleExtensionFields:
+    md5: bytes | None
+    disposition: Disposition | None
+    language: tuple[bytes, ...]
+    location: bytes | None
+    more: tuple[ExtensionValue, ...]
+
+
 class _ExtensionFields:
     parameters: Parameters
     disposition: Disposition | None
@@ -328,6 +354,7 @@ class _ExtensionFields:
 _OPEN_BASIC: Final[type[_SingleFields]] = opened(BasicPart)
 _OPEN_TEXT: Final[type[_TextFields]] = opened(TextPart)
 _OPEN_MULTI: Final[type[_MultiFields]] = opened(MultiPart)
+_OPEN_SINGLE_EXTENSION: Final[type[_SingleExtensionFields]] = opened(SinglePartExtension)
 _OPEN_EXTENSION: Final[type[_ExtensionFields]] = opened(MultiPartExtension)
 _new: Final = object.__new__
 

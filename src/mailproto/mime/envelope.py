@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
 from mailproto.mime._open import opened
 from mailproto.mime.addresses import EnvelopeAddress, parse_addresses
@@ -56,7 +56,7 @@ class Envelope:
         new.in_reply_to = in_reply_to
         new.message_id = message_id
         new.__class__ = Envelope  # type: ignore[assignment]  # the parent of the class it has
-        return cast(Envelope, new)
+        return new  # type: ignore[return-value]  # it is one now
 
     @property
     def subject_text(self) -> str | None:
