@@ -28,6 +28,7 @@ _NEVER = re.compile(rb"(?!)")
 _FUSED = (
     (envelope, "_ENVELOPE"),
     (envelope, "_PLAIN_ENVELOPE"),
+    (envelope, "_FOLDED_ENVELOPE"),
     (envelope, "_ONE_ADDRESS"),
     (body, "_LEAF"),
     (body, "_PLAIN_LEAF"),

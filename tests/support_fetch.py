@@ -72,6 +72,7 @@ def general_path() -> Iterator[None]:
         for module, name in (
             (envelope, "_ENVELOPE"),
             (envelope, "_PLAIN_ENVELOPE"),
+            (envelope, "_FOLDED_ENVELOPE"),
             (envelope, "_ONE_ADDRESS"),
             (body, "_LEAF"),
             (body, "_PLAIN_LEAF"),

@@ -34,7 +34,7 @@ from mailproto.imap.fetch import (
 from mailproto.imap.fetch_data import FetchData, PreparedFetch, PreparedItem, prepare
 from mailproto.imap.responses import UnreadResponse, parse_response, serialize_response
 from mailproto.imap.sections import Section
-from mailproto.imap.values import Message, Omitted, Streamed
+from mailproto.imap.values import Content, Message, Omitted, Streamed
 from mailproto.imap.writer import StreamedLiteral
 from mailproto.mime.addresses import EnvelopeAddress
 from mailproto.mime.body_structure import BasicPart, MultiPart, TextPart
@@ -458,11 +458,18 @@ RICH = (
 )
 
 
+@pytest.mark.parametrize("subject", [b'"s"', b"{3}\r\n"])
 @pytest.mark.parametrize("piece", DAMAGE)
-def test_equal_paths_for_what_is_damaged_anywhere(piece: bytes) -> None:
-    assert not _defects(_check_equal_paths(Message(RICH)))
-    for place in range(len(b"* 1 FETCH ("), len(RICH)):
-        _check_equal_paths(Message(RICH[:place] + piece + RICH[place:], (b"x",)))
+def test_equal_paths_for_what_is_damaged_anywhere(piece: bytes, subject: bytes) -> None:
+    text = RICH.replace(b'"s"', subject)
+    assert not _defects(_check_equal_paths(Message(text, (b"a\nb",))))
+    for place in range(len(b"* 1 FETCH ("), len(text)):
+        _check_equal_paths(Message(text[:place] + piece + text[place:], (b"a\nb", b"x")))
+
+
+@pytest.mark.parametrize("literals", [(), (b"a\0b",), (Omitted(3),), (Streamed(3),)])
+def test_equal_paths_for_a_subject_that_is_not_there(literals: tuple[Content, ...]) -> None:
+    _check_equal_paths(Message(RICH.replace(b'"s"', b"{3}\r\n"), literals))
 
 
 def test_equal_paths_for_the_corpus() -> None:

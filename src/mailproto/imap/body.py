@@ -23,7 +23,7 @@ from mailproto.imap._loose import (
     parse_or_recover,
 )
 from mailproto.imap.cursor import Cursor
-from mailproto.imap.envelope import envelope_of_tree, parse_exact_envelope, write_envelope
+from mailproto.imap.envelope import envelope_of_tree, parse_exact_envelope, unescaped, write_envelope
 from mailproto.imap.values import MAX_DEPTH, Message, Value
 from mailproto.imap.writer import Writer
 from mailproto.mime.body_structure import (
@@ -102,7 +102,9 @@ _PLAIN_BOUNDED_END: Final = re.compile(rb" %b \(%b %b\) NIL NIL NIL\)" % ((_BETW
 # A parameter of a list that _PARAMETERS has accepted, in which nothing is escaped.
 _PLAIN_PAIR: Final = re.compile(rb'"([^"]*+)" "([^"]*+)"')
 _STRINGS: Final = re.compile(_QUOTED)
-_ESCAPE: Final = re.compile(rb"\\(.)")
+_basic: Final = BasicPart.of_parsed
+_text: Final = TextPart.of_parsed
+_BACKSLASH: Final = 0x5C
 
 
 def parse_body(cursor: Cursor) -> BodyStructure:
@@ -118,7 +120,7 @@ def parse_exact_body(cursor: Cursor) -> BodyStructure:
 def _parse_part(cursor: Cursor, depth: int) -> BodyStructure:
     if depth < 0:
         raise cursor.error(f"at most {cursor.max_depth} levels of parts")
-    if cursor.text.startswith(b"((", cursor.position):
+    if cursor.text[cursor.position : cursor.position + 2] == b"((":
         return _parse_multi(cursor, depth)
     leaf = _parse_leaf(cursor)
     if leaf is not None:
@@ -172,7 +174,8 @@ def _message_part(
 
 
 def _parse_leaf(cursor: Cursor) -> BodyStructure | None:
-    match = (_PLAIN_LEAF if cursor.is_plain else _LEAF).match(cursor.text, cursor.position)
+    pattern = _PLAIN_LEAF if cursor.position >= cursor.plain_from else _LEAF
+    match = pattern.match(cursor.text, cursor.position)
     if match is None:
         return None
     type_, subtype, parameters, content_id, description, encoding, size, lines, extension = match.groups()
@@ -180,11 +183,11 @@ def _parse_leaf(cursor: Cursor) -> BodyStructure | None:
         return None
     cursor.position = match.end()
     known = _known_parameters if len(parameters) <= MAX_CACHED else _parameters_of
-    fields = (type_, subtype, known(parameters), content_id, description, encoding, int(size))
-    extended = _EMPTY if extension == _NO_EXTENSION else _single_extension_of(extension)
+    more = _EMPTY if extension == _NO_EXTENSION else _single_extension_of(extension)
+    fields = known(parameters)
     if lines is None:
-        return BasicPart.of_parsed(*fields, extended)
-    return TextPart.of_parsed(*fields, int(lines), extended)
+        return _basic(type_, subtype, fields, content_id, description, encoding, int(size), more)
+    return _text(type_, subtype, fields, content_id, description, encoding, int(size), int(lines), more)
 
 
 def _remembered(parse: Callable[[Cursor], T]) -> Callable[[bytes], T]:
@@ -204,12 +207,13 @@ def _remembered(parse: Callable[[Cursor], T]) -> Callable[[bytes], T]:
 # body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart]
 def _parse_multi(cursor: Cursor, depth: int) -> MultiPart:
     """Read a multipart, at whose parenthesis the cursor is."""
+    text = cursor.text
     cursor.position += 1
     parts = [_parse_part(cursor, depth - 1)]
-    while cursor.text.startswith(b"(", cursor.position):
+    while text[cursor.position : cursor.position + 1] == b"(":
         parts.append(_parse_part(cursor, depth - 1))
-    bounded_end = _PLAIN_BOUNDED_END if cursor.is_plain else _BOUNDED_END
-    match = bounded_end.match(cursor.text, cursor.position)
+    pattern = _PLAIN_BOUNDED_END if cursor.position >= cursor.plain_from else _BOUNDED_END
+    match = pattern.match(cursor.text, cursor.position)
     if match is not None:
         cursor.position = match.end()
         subtype, name, value = match.groups()
@@ -293,7 +297,7 @@ def _parse_parameters(cursor: Cursor) -> Parameters:
 
 
 def _parameters_of(octets: bytes) -> Parameters:
-    if 0x5C not in octets:
+    if _BACKSLASH not in octets:
         return tuple(_PLAIN_PAIR.findall(octets))
     strings = map(_string, _STRINGS.findall(octets))
     return tuple(zip(strings, strings, strict=True))
@@ -303,7 +307,7 @@ _known_parameters: Final = lru_cache(maxsize=1_024)(_parameters_of)
 
 
 def _string(token: bytes) -> bytes:
-    return _ESCAPE.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1]
+    return unescaped(token) if _BACKSLASH in token else token[1:-1]
 
 
 def _parse_pair(cursor: Cursor) -> tuple[bytes, bytes]:

@@ -78,9 +78,8 @@ class _Missing:
 
 _MISSING: Final = _Missing()
 
-_PLAIN: Final = frozenset(
-    {int, bytes, frozenset, datetime, Envelope, BasicPart, TextPart, MessagePart, MultiPart}
-)
+_STRUCTURES: Final = frozenset({BasicPart, TextPart, MessagePart, MultiPart})
+_PLAIN: Final = _STRUCTURES | {int, bytes, frozenset, datetime, Envelope}
 """Types of values that are given as they are: asking for an abstract class takes longer than all the rest."""
 
 _STREAMABLE: Final[dict[str, BodyItem]] = {item.key: item for item in (RFC822, RFC822_HEADER, RFC822_TEXT)}
@@ -235,6 +234,9 @@ class FetchData:
     @property
     def body_structure(self) -> BodyStructure:
         """The body structure with extension data."""
+        structure = self._values.get("BODYSTRUCTURE")
+        if type(structure) in _STRUCTURES:
+            return structure  # type: ignore[return-value]  # one of these
         return self[BODYSTRUCTURE]
 
     @property
@@ -523,8 +525,7 @@ def _read_envelope(cursor: Cursor, match: re.Match[bytes]) -> object:
 
 
 def _read_body(cursor: Cursor, match: re.Match[bytes]) -> object:
-    if not cursor.is_plain:
-        cursor.look_ahead()
+    cursor.look_ahead()
     return parse_body(cursor)
 
 
@@ -543,7 +544,7 @@ _READERS: Final[tuple[tuple[str, _Reader], ...]] = (
 )
 
 _WORD: Final = re.compile(rb"[A-Za-z0-9.-]+")
-_ENDS: Final = (b" ", b")")
+_ENDS: Final = frozenset({b" ", b")"})
 _ORIGIN: Final = re.compile(rb"<([0-9]{1,18})(\.[0-9]{1,18})?>")
 _SPACES: Final = re.compile(rb" +")
 _NEXT_ITEM: Final = re.compile(rb" +([A-Za-z0-9.]+)(?=[ \[])")
@@ -601,13 +602,14 @@ def _parse_common(cursor: Cursor, values: dict[str, object]) -> bool:
         except ParseError:
             value = _MISSING
         end = cursor.position
-        if value is _MISSING or key in values or not text.startswith(_ENDS, end):
+        behind = text[end : end + 1]
+        if value is _MISSING or key in values or behind not in _ENDS:
             cursor.position, cursor.literal_index = match.start(), literal_index
             del cursor.defects[defects:]
             return True
         values[key] = value
         cursor.position = end + 1
-        if text.startswith(b")", end):
+        if behind == b")":
             return False
     return True
 
