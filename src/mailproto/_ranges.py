@@ -43,6 +43,9 @@ def from_numbers(values: Iterable[int]) -> Ranges:
     ordered = sorted(set(values))
     if not ordered:
         return ()
+    if ordered[-1] - ordered[0] < len(ordered):
+        # All messages, as a search often finds: no gap, and the loop takes as long as the sorting.
+        return ((ordered[0], ordered[-1]),)
     merged: list[tuple[int, int]] = []
     low = high = ordered[0]
     for value in ordered[1:]:

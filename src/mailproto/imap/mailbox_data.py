@@ -548,7 +548,7 @@ def _checked_status_item(item: object, value: Value) -> tuple[str, Value]:
 
 # "SEARCH" [1*(SP nz-number) SP search-sort-mod-seq]
 # search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")"
-_SEARCH: Final = re.compile(rb"(?: [1-9][0-9]{0,9})*(?=\Z| \()")
+_SEARCH: Final = re.compile(rb"(?: [1-9][0-9]{0,9}+)*+(?=\Z| \()")
 _MOD_SEQ: Final = re.compile(rb" \(MODSEQ ([0-9]{1,19})\)", re.IGNORECASE)
 _SEARCH_NUMBER: Final = re.compile(rb" +([0-9]{1,20})(?![^ ])")
 
