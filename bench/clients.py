@@ -21,7 +21,21 @@ from bench.servers import PASSWORD, USER
 
 
 def mailproto_smtp(port: int, count: str, path: str) -> Callable[[], None]:
-    """Send the file *count* times over one connection."""
+    """Send the file *count* times over one connection, as octets: smtplib takes nothing else."""
+    from mailproto.sync import SMTPClient
+
+    smtp = SMTPClient.connect("127.0.0.1", port, tls="none")
+
+    def work() -> None:
+        for _ in range(int(count)):
+            octets = Path(path).read_bytes()
+            smtp.send_message(octets, reverse_path="a@example.org", forward_paths=["b@example.org"])
+
+    return work
+
+
+def mailproto_smtp_file(port: int, count: str, path: str) -> Callable[[], None]:
+    """Send the file *count* times over one connection, as it is read."""
     from mailproto.sync import SMTPClient
 
     smtp = SMTPClient.connect("127.0.0.1", port, tls="none")
@@ -74,6 +88,7 @@ def raw_imap(port: int, last: str) -> Callable[[], None]:
 
 CLIENTS: dict[str, Callable[..., Callable[[], None]]] = {
     "mailproto-smtp": mailproto_smtp,
+    "mailproto-smtp-file": mailproto_smtp_file,
     "smtplib": smtplib_smtp,
     "raw-imap": raw_imap,
     **IMAP_CLIENTS,

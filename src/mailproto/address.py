@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -201,10 +202,8 @@ class Path:
         Raises AddressError for anything else, also for a local part of more than 64 octets or a path of more
         than 256.
         """
-        if isinstance(value, str) and value.isascii():
-            found = _MATCH_PLAIN_MAILBOX(value)
-            if found is not None and found.end(1) <= MAX_LOCAL_PART and len(found[2]) <= MAX_LABEL:
-                return _plain_path(found[1], found[2])
+        if isinstance(value, str) and len(value) <= _MAX_PLAIN and (path := _plain_path(value)) is not None:
+            return path
         if isinstance(value, Path):
             return value
         path = Path(value) if isinstance(value, Mailbox) else cls._of_text(_octets(value))
@@ -251,13 +250,20 @@ class Path:
 _set_mailbox: Final = Path.__dict__["mailbox"].__set__
 
 
-def _plain_path(local_part: str, domain: str) -> Path:
-    """Build the path of parts that the grammar has accepted, in fewer calls than by the methods."""
-    mailbox, path = _new(Mailbox), _new(Path)
-    _set_local_part(mailbox, local_part)
-    _set_domain(mailbox, domain)
-    _set_mailbox(path, mailbox)
-    return path
+_MAX_PLAIN: Final = MAX_LOCAL_PART + 1 + MAX_LABEL
+"""Octets of a mailbox up to which no part of it can be too long but the local part."""
+
+
+@lru_cache(maxsize=256)
+def _plain_path(text: str) -> Path | None:
+    """Return the path that *text* is without anything quoted; None: it is not as plain as that.
+
+    A client names the same few addresses again and again, above all that of the sender.
+    """
+    found = _MATCH_PLAIN_MAILBOX(text) if text.isascii() else None
+    if found is None or found.end(1) > MAX_LOCAL_PART or len(found[2]) > MAX_LABEL:
+        return None
+    return Path._of_parsed(Mailbox._of_parsed(found[1], found[2]))
 
 
 NULL_PATH: Final = Path(None)
@@ -273,7 +279,7 @@ def match_path(octets: bytes, start: int) -> tuple[Path, int]:
     if found is not None:
         local_part, domain = found.groups()
         if octets.isascii() and len(domain) <= MAX_LABEL:
-            # As `_plain_path`, at a call less.
+            # Two calls less than by the methods: it is a tenth of what a command costs a server.
             mailbox, path = _new(Mailbox), _new(Path)
             _set_local_part(mailbox, local_part.decode("ascii"))
             _set_domain(mailbox, domain.decode("ascii"))

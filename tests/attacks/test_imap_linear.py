@@ -14,6 +14,7 @@ import pytest
 
 from mailproto.imap import streaming, view
 from mailproto.imap.client import IMAPClientConnection
+from mailproto.imap.client_flows import noop
 from mailproto.imap.codec import parse_commands, parse_responses
 from mailproto.imap.events import LiteralStarted
 from mailproto.imap.ext.qresync import VanishedData
@@ -24,6 +25,7 @@ from mailproto.imap.view import MailboxView
 from mailproto.mime.body_structure import MessagePart, MultiPart
 from support_imap import feed, logged_in_client, pull, selected_client
 from support_imap_registry import COMMAND_HEADS, RESPONSE_HEADS
+from support_inbox import Line
 from support_streams import calls_made
 
 SIZE = 700
@@ -222,6 +224,22 @@ def test_twice_as_many_responses_are_twice_the_work(unit: bytes, size: int) -> N
 
     few, more, most = calls(100), calls(200), calls(400)
     assert most - more == pytest.approx(2 * (more - few), rel=0.02)
+
+
+def test_twice_as_many_commands_in_flight_are_twice_the_work() -> None:
+    def calls(count: int) -> int:
+        line = Line()
+
+        def run() -> None:
+            tasks = [line.start(noop(line.session)) for _ in range(count)]
+            tags = [octets.split()[0] for octets in line.sent()]
+            line.feed(*(tag + b" OK done" for tag in tags))
+            assert all(task.is_done for task in tasks)
+
+        return calls_made(run)
+
+    few, more, most = calls(50), calls(100), calls(200)
+    assert most - more == pytest.approx(2 * (more - few), rel=0.05)
 
 
 def test_a_line_in_single_octets_is_searched_once() -> None:

@@ -143,6 +143,39 @@ def test_354_although_all_recipients_were_refused() -> None:
     client.send_command(Mail(A))
 
 
+CHUNK = b".a\r\nb\r\n"
+
+
+def test_a_message_is_looked_at_while_the_server_is_at_work() -> None:
+    client = ready_client()
+    for command in (Mail(A), Rcpt(B), Data()):
+        client.send_command(command)
+    client.look_ahead(CHUNK)
+    assert sent(client) == b"MAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n"
+    assert [code for code, _ in answered(client, b"250 \r\n250 \r\n354 \r\n")] == [250, 250, 354]
+    client.send_body(CHUNK)
+    client.send_body(CHUNK)
+    client.end_body()
+    assert sent(client) == b"..a\r\nb\r\n" * 2 + b".\r\n"
+
+
+def test_what_was_looked_at_for_a_refused_message_is_not_sent_in_another_one() -> None:
+    client = ready_client()
+    for command in (Mail(A), Rcpt(B), Data()):
+        client.send_command(command)
+    client.look_ahead(CHUNK)
+    assert [code for code, _ in answered(client, b"250 \r\n250 \r\n451 \r\n")] == [250, 250, 451]
+    client.send_command(Rset())
+    answered(client, b"250 \r\n")
+    for command in (Mail(A), Rcpt(B), Data()):
+        client.send_command(command)
+    sent(client)
+    answered(client, b"250 \r\n250 \r\n354 \r\n")
+    client.send_body(b"c\r\n")
+    client.end_body()
+    assert sent(client) == b"c\r\n.\r\n"
+
+
 def test_354_although_mail_was_refused() -> None:
     client = ready_client()
     for command in (Mail(A), Rcpt(B), Data()):

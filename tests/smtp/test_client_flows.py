@@ -68,6 +68,17 @@ class TestSending:
         )
         assert result == SendResult(("b@x", "c@x"), {}, Reply(250, ("taken",)))
 
+    @pytest.mark.parametrize("form", [bytes, io.BytesIO], ids=["octets", "a file"])
+    def test_a_small_message_is_looked_at_while_the_group_is_on_its_way(
+        self, form: Callable[[bytes], Any]
+    ) -> None:
+        conn = ready_client(offer=PIPELINING)
+        run = FlowRun(conn, send_message(conn, form(BODY), reverse_path="a@x", forward_paths="b@x"))
+        assert run.flushes == [group(b"b@x")]
+        run.take_sent()
+        run.feed(b"250\r\n250\r\n354\r\n")
+        assert run.take_sent() == BODY + b".\r\n"
+
     def test_one_by_one(self) -> None:
         result = send(
             ready_client(offer=ONE_BY_ONE),

@@ -85,6 +85,32 @@ def test_a_refused_chunk_changes_nothing() -> None:
     assert encoder.finish() == b"\r\n.\r\n"
 
 
+@pytest.mark.parametrize("message, wire", CASES)
+@pytest.mark.parametrize("is_other", [False, True])
+def test_what_was_looked_at_ahead_is_encoded_the_same(message: bytes, wire: bytes, is_other: bool) -> None:
+    for pieces in splits(message):
+        encoder = DotEncoder()
+        encoder.look_ahead(b".x\r\n" if is_other or not pieces else pieces[0])
+        chunks = [octets for piece in pieces for octets in encoder.encode(piece)]
+        assert b"".join([*chunks, encoder.finish()]) == wire
+
+
+def test_what_is_wrong_with_what_was_looked_at_is_said_in_its_turn() -> None:
+    encoder, chunk = DotEncoder(), b"a\nb"
+    encoder.look_ahead(chunk)
+    with pytest.raises(LocalProtocolError):
+        encoder.encode(chunk)
+    assert encoder.encode(b"c\r\n") == [b"c\r\n"]
+
+
+def test_only_the_first_chunk_is_known_from_before() -> None:
+    encoder, chunk = DotEncoder(), b".\r"
+    encoder.look_ahead(chunk)
+    assert encoder.encode(chunk) == [b".", b".\r"]
+    with pytest.raises(LocalProtocolError):
+        encoder.encode(chunk)
+
+
 def test_chunks_pass_uncopied() -> None:
     chunk = b"From: a\r\n" * 1_000
     (sent,) = DotEncoder().encode(chunk)

@@ -68,7 +68,13 @@ from mailproto.imap.responses import (
     UnreadResponse,
     parse_response,
 )
-from mailproto.imap.session_rules import HAVE_RULES, HAVE_RULES_BY_UID, Before, SessionRules
+from mailproto.imap.session_rules import (
+    HAVE_RULES,
+    HAVE_RULES_BY_UID,
+    HAVE_RULES_OF_COMPLETION,
+    Before,
+    SessionRules,
+)
 from mailproto.imap.state import CommandRow, State, row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.streaming import is_free_text, streamed_inside, streamed_item, streamed_value
@@ -694,11 +700,17 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
 
     def _check_session(self, response: Response) -> None:
         """Note what *response* breaks of the rules of a session."""
+        if isinstance(response, TaggedStatus) and not self._has_rule_of_completion(response.tag):
+            return
         before = self._before()
         rule = None if before is None else self._session_rules.broken(response, before)
         if rule is not None:
             defects = (*_defects_of(response), *self._deviation(rule))
             object.__setattr__(response, "defects", defects)
+
+    def _has_rule_of_completion(self, tag: str) -> bool:
+        pending = self._pending.get(tag)
+        return pending is not None and isinstance(pending.command, HAVE_RULES_OF_COMPLETION)
 
     def _before(self) -> Before | None:
         """Return what a response meets; None while anything is in progress that nobody knows here."""

@@ -271,8 +271,8 @@ class Inboxes:
 
     def _reason_of_annotations(self, command: Command) -> str | None:
         """Say which annotation the selected mailbox does not take, as far as the server has told."""
-        view = None if self.leaving else self.conn.view
-        if view is None or view.annotations is None:
+        view = self.conn.view
+        if view is None or view.annotations is None or self.leaving is not None:
             return None
         return reason_against_annotations(command, view.mailbox, view.annotations)
 

@@ -28,7 +28,7 @@ from mailproto.imap.responses import EnabledData, ExpungeData, Response, SearchD
 from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, Bye, Ok
 
-__all__ = ["HAVE_RULES", "HAVE_RULES_BY_UID", "Before", "SessionRules"]
+__all__ = ["HAVE_RULES", "HAVE_RULES_BY_UID", "HAVE_RULES_OF_COMPLETION", "Before", "SessionRules"]
 
 InProgress: TypeAlias = Mapping[str, Command]
 """Tag -> command that was sent and is not completed, the oldest first."""
@@ -165,6 +165,9 @@ _RULES: Final[dict[type, Callable[[SessionRules, Never, Before], str | None]]] =
 HAVE_RULES: Final = frozenset(_RULES) - {FetchData}
 HAVE_RULES_BY_UID: Final = frozenset(_RULES) - {UIDFetchData}
 """Kinds of response that may break one, without UIDONLY and with it: not the one that comes all the time."""
+
+HAVE_RULES_OF_COMPLETION: Final = (Enable, List)
+"""Commands whose completion may break one: not those of which thousands are in progress."""
 
 _AT_THE_END: Final[dict[type, str]] = {
     Logout: "a tagged answer to LOGOUT",

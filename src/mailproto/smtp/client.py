@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import reduce
+from itertools import islice
 from typing import Any, Final, final
 
 from mailproto._connection import FallibleEndpoint
@@ -96,6 +97,7 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
     """Octets queued and not drained."""
 
     __slots__ = (
+        "_ahead",
         "_authenticated",
         "_body_progress",
         "_chunk",
@@ -138,6 +140,7 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         self._hello: Ehlo | Helo | Lhlo | None = None
         self._recipients: list[Path] = []
         self._encoder = DotEncoder()
+        self._ahead: DotEncoder | None = None
         self._chunk: Bdat | None = None
         self._chunk_encoder: ChunkEncoder | None = None
         self._owed = 0
@@ -277,6 +280,7 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
 
     def _count_mail(self, mail: Mail) -> None:
         self._mail_count += 1
+        self._ahead = None
 
     def _count_domain(self, rcpt: Rcpt) -> None:
         if self._counts_domains and (domain := domain_of(rcpt)):
@@ -313,6 +317,14 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
                 f"SASL response: expected at most {self.limits.max_auth_line} octets, got {len(octets)}"
             )
         self._push(response, octets, next_state(self._state, SASLResponse.name))
+
+    def look_ahead(self, chunk: bytes) -> None:
+        """Look at *chunk*, with which the message will begin, while the reply to DATA is on its way.
+
+        `send_body` has less to do then, if the same object is what it gets.
+        """
+        self._ahead = DotEncoder()
+        self._ahead.look_ahead(chunk)
 
     def send_body(self, chunk: bytes) -> None:
         """Queue octets of the message, cut anywhere, uncopied but where dots are stuffed.
@@ -452,21 +464,59 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
             return self._received_unasked(reply)
         if self._is_early:
             self._check_early(reply)
+        if self._owed:
+            self._check_owed(reply)
         request = self._pending.popleft()
-        if self._owed and not reply.is_negative and all(r.name == "message" for r in self._pending):
-            raise RemoteProtocolError(
-                f"expected no {reply.code}: {self._owed} octets of the BDAT are to come"
-            )
-        self._apply(request, reply)
+        row = TRANSITIONS.get((self._state, request.name)) or _row_of_unknown(self._state, request)
+        # None: Unchecked, or sent behind a command that failed, and the refusal is what was to be expected.
+        if row is not None:
+            self._apply(row, request, reply)
         if self._pending and isinstance(self._pending[0], _CHUNKS):
             self._settle()
         return reply
+
+    def _apply(self, row: Row, request: Request, reply: Reply) -> None:
+        code = reply.code
+        state = row.positive if code < 300 else self._row_now(row, reply).after(code)
+        if state is None:
+            raise RemoteProtocolError(f"expected an answer to {request.name}, got {code}")
+        if state is not row.success:
+            self._predicted = None
+        note = _NOTES.get(type(request))
+        if note is not None and code < 400:
+            note(self, request, reply)
+        if request.name == MessageBody.name:
+            self._go_on_after_message(state, reply)
+        else:
+            self._state = state
+        if self._state not in IN_TRANSACTION:
+            self._recipients.clear()
+
+    def _row_now(self, row: Row, reply: Reply) -> Row:
+        """Return *row* as it is in this transaction: without a 3yz that needs what MAIL has not asked for."""
+        has_condition = row.intermediate_if is not None and reply.is_intermediate
+        return row.under(conditions_of(self._mail)) if has_condition else row
+
+    def _go_on_after_message(self, state: State, reply: Reply) -> None:
+        """Go on to *state* after the last of the replies to one message."""
+        if not (self._pending and self._pending[0].name == MessageBody.name):
+            self._state = state
+        if state is _VERDICTS and reply.is_intermediate:
+            self._pending.extendleft(reversed(self._answers_to(TRANSITIONS[state, MessageBody.name])))
 
     def _check_early(self, reply: Reply) -> None:
         """Raise, unless *reply* refuses a message, which may be said while that is being sent."""
         if self._pending[0].name != MessageBody.name or not reply.is_negative:
             raise _unasked(reply)
         self._is_early = False
+
+    def _check_owed(self, reply: Reply) -> None:
+        """Raise if *reply* would accept a BDAT of which octets are to come."""
+        behind = islice(self._pending, 1, None)
+        if not reply.is_negative and all(request.name == MessageBody.name for request in behind):
+            raise RemoteProtocolError(
+                f"expected no {reply.code}: {self._owed} octets of the BDAT are to come"
+            )
 
     def _settle(self) -> None:
         """Put in the place of a last BDAT or BURL whose turn it is what its replies answer.
@@ -495,29 +545,6 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         self._predicted = None
         return reply
 
-    def _apply(self, request: Request, reply: Reply) -> None:
-        row = TRANSITIONS.get((self._state, request.name)) or _row_of_unknown(self._state, request)
-        if row is None:
-            # Unchecked, or sent behind a command that failed: the refusal is what was to be expected.
-            return
-        code = reply.code
-        if row.intermediate_if is not None and reply.is_intermediate:
-            row = row.under(conditions_of(self._mail))
-        state = row.positive if code < 300 else row.after(code)
-        if state is None:
-            raise RemoteProtocolError(f"expected an answer to {request.name}, got {code}")
-        if state is not row.success:
-            self._predicted = None
-        note = _NOTES.get(type(request))
-        if note is not None and code < 400:
-            note(self, request, reply)
-        if not (request.name == "message" and self._pending and self._pending[0].name == "message"):
-            self._state = state
-        if state is _VERDICTS and reply.is_intermediate:
-            self._pending.extendleft(reversed(self._answers_to(TRANSITIONS[state, MessageBody.name])))
-        if self._state not in IN_TRANSACTION:
-            self._recipients.clear()
-
     def _note_rcpt(self, rcpt: Rcpt, reply: Reply) -> None:
         self._recipients.append(rcpt.forward_path)
 
@@ -534,7 +561,8 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         self._mail = mail
 
     def _note_data(self, data: Data, reply: Reply) -> None:
-        self._encoder = DotEncoder()
+        self._encoder = self._ahead or DotEncoder()
+        self._ahead = None
         self._body_progress = 0
 
     def _note_xclient(self, xclient: XClient, reply: Reply) -> None:

@@ -170,6 +170,7 @@ def send_message(
         () if is_chunked else (_DATA,),
         partial(_send_source, conn, source, needed, is_chunked=is_chunked),
         source.is_repeatable,
+        None if is_chunked else source.only_chunk,
     )
     return (yield from _send_transactions(conn, mail, rcpts, content))
 
@@ -196,6 +197,7 @@ class _Content:
     commands: tuple[Command, ...]
     send: Callable[[], Flow[None]]
     is_repeatable: bool
+    only_chunk: bytes | None = None
 
 
 def _send_source(
@@ -285,7 +287,7 @@ def _transact(
     if len(rcpts) > 1 and conn.extensions.prdr and not conn.is_lmtp and not mail.parameters.has("PRDR"):
         mail = Mail(mail.reverse_path, Parameters((*mail.parameters, PRDR.pair(True))))
     requests = (mail, *rcpts.values(), *content.commands)
-    accepted = yield from _open_transaction(conn, tuple(rcpts), requests, verdicts)
+    accepted = yield from _open_transaction(conn, tuple(rcpts), requests, verdicts, content.only_chunk)
     yield from content.send()
     return (yield from _read_outcome(conn, accepted, verdicts))
 
@@ -321,12 +323,13 @@ def _open_transaction(
     recipients: tuple[Recipient, ...],
     requests: tuple[Command, ...],
     verdicts: dict[Recipient, Reply],
+    only_chunk: bytes | None,
 ) -> Flow[tuple[Recipient, ...]]:
     """Send MAIL, the RCPTs and what may stand behind; return who is accepted, note the others in *verdicts*.
 
     RFC 3030 section 2 sends BDAT only "after all MAIL and RCPT responses are collected and processed".
     """
-    replies = yield from _send_envelope(conn, requests)
+    replies = yield from _send_envelope(conn, requests, only_chunk)
     is_begun = replies[0].is_positive
     if is_begun:
         # Else what RCPT is answered says nothing of the recipient.
@@ -442,10 +445,13 @@ def _parameters_of_each(
     return [Parameters(parameters.get(recipient, ())) for recipient in forward_paths]
 
 
-def _send_envelope(conn: SMTPClientConnection, requests: Sequence[Command]) -> Flow[list[Reply]]:
+def _send_envelope(
+    conn: SMTPClientConnection, requests: Sequence[Command], only_chunk: bytes | None
+) -> Flow[list[Reply]]:
     """Send MAIL, the RCPTs and DATA, in one group if the server offers PIPELINING (RFC 2920).
 
-    Return the replies in order. Without pipelining it stops where going on makes no sense.
+    Return the replies in order. Without pipelining it stops where going on makes no sense. A message that is
+    *only_chunk* is looked at while the server is at work.
     """
     window = conn.limits.max_pending if conn.extensions.pipelining else 1
     replies: list[Reply] = []
@@ -461,6 +467,9 @@ def _send_envelope(conn: SMTPClientConnection, requests: Sequence[Command]) -> F
             send(conn, request)
         sent += 1
     if len(replies) < sent and not conn.buffered:
+        if only_chunk is not None:
+            yield _FLUSH
+            conn.look_ahead(only_chunk)
         yield _RECEIVE
     while len(replies) < sent:
         reply = take_reply(conn)

@@ -6,6 +6,7 @@ line that begins with a dot passes through as the object that it is.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final, Literal, TypeAlias, final, get_args
 
 from mailproto.errors import LocalProtocolError
@@ -74,10 +75,19 @@ class ChunkEncoder:
 class DotEncoder:
     """Turns a message, given in chunks cut anywhere, into what is sent behind DATA."""
 
-    __slots__ = ("_tail",)
+    __slots__ = ("_ahead", "_tail")
 
     def __init__(self) -> None:
         self._tail = b"\r\n"
+        self._ahead: tuple[bytes, list[bytes]] | None = None
+
+    def look_ahead(self, chunk: bytes) -> None:
+        """Encode *chunk*, with which the message begins, before its turn.
+
+        `encode` gives the result, if the same object is what comes; it raises what is to be raised, too.
+        """
+        with contextlib.suppress(LocalProtocolError):
+            self._ahead = chunk, DotEncoder().encode(chunk)
 
     def encode(self, chunk: bytes) -> list[bytes]:
         """Return what to send for *chunk*: the chunk itself, uncopied, if nothing needs a dot.
@@ -88,6 +98,12 @@ class DotEncoder:
         if not chunk:
             return []
         tail = self._tail
+        if self._ahead is not None:
+            ahead, pieces = self._ahead
+            self._ahead = None
+            if ahead is chunk:
+                self._tail = (tail + chunk[-2:])[-2:]
+                return pieces
         if is_bare_newline_in(chunk, after_cr=tail[-1:] == b"\r"):
             raise LocalProtocolError("expected CRLF at the end of each line, got a bare CR or LF")
         self._tail = (tail + chunk[-2:])[-2:]

@@ -64,6 +64,11 @@ class OctetsSource:
     is_repeatable: Final = True
     """It can be read again."""
 
+    @property
+    def only_chunk(self) -> bytes | None:
+        """What `read` will give, if that is all at once; None: it is not, or not known."""
+        return self._octets if len(self._octets) <= CHUNK else None
+
     def __init__(self, message: bytes | SupportsAsBytes, newlines: Newlines) -> None:
         message = to_utf8_header(message) or message
         self._message = message
@@ -135,6 +140,11 @@ class _Streamed:
     is_repeatable: bool = False
     """Whether it can be read again: a file that can seek, once it was surveyed."""
 
+    @property
+    def only_chunk(self) -> bytes | None:
+        """What `read` will give, if that is all at once; None: it is not, or not known."""
+        return None
+
     def __init__(self, newlines: Newlines) -> None:
         self._policy = newlines
         self._newlines: AsItIs | NewlineNormalizer | Refuser = newlines_of(newlines)
@@ -180,6 +190,10 @@ class FileSource(_Streamed):
         self._is_clean = False
         self._kept: list[bytes] = []
         self._next_kept = 0
+
+    @property
+    def only_chunk(self) -> bytes | None:
+        return self._kept[0] if len(self._kept) == 1 else None
 
     def survey(self) -> Flow[Needs]:
         """Read the file to its end, and go back; nothing is known of one that cannot seek."""

@@ -48,7 +48,7 @@ from mailproto.flow import (
 )
 from mailproto.proxy_protocol import ProxyHeader, ProxyProtocolReader
 from mailproto.sync._stores import call_in_turn
-from mailproto.sync._wait import Ready, Signal, waiter_of
+from mailproto.sync._wait import READABLE, Ready, Signal, waiter_of
 from mailproto.wants import Wants
 
 __all__ = ["ClientDriver", "Driver"]
@@ -156,7 +156,10 @@ class Driver:
                 if own_deadline <= deadline:
                     return Received.TIMED_OUT
                 raise timed_out("read")
-            self._progress_io(ready)
+            if ready is READABLE:
+                self._read()
+            else:
+                self._progress_io(ready)
         self._is_fed = False
         return _RECEIVED
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import ceil, inf
 from typing import Final, NamedTuple, TypeAlias, final
 
-__all__ = ["Ready", "Signal", "Waiter", "wait_for_signal", "waiter_of"]
+__all__ = ["READABLE", "Ready", "Signal", "Waiter", "wait_for_signal", "waiter_of"]
 
 
 class Ready(NamedTuple):
@@ -92,7 +92,7 @@ class _Polled:
         if not ready:
             return _NOTHING
         if is_reading and not (is_writing or signals):
-            return _READABLE
+            return READABLE
         is_readable = is_writable = is_set = False
         for number, found in ready:
             if number != self._number:
@@ -133,7 +133,8 @@ class _Selected:
 _POLL_IN: Final = getattr(select, "POLLIN", 0)
 _POLL_OUT: Final = getattr(select, "POLLOUT", 0)
 _NOTHING: Final = Ready(False, False, False)
-_READABLE: Final = Ready(True, False, False)
+READABLE: Final = Ready(True, False, False)
+"""What a wait for nothing but octets finds; always this object where there is poll()."""
 
 Waiter: TypeAlias = _Polled | _Selected
 """Waits for one socket and any signals, for so many seconds.
