@@ -189,7 +189,6 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "_rest",
         "_row",
         "_rows",
-        "_state",
         "_strict",
         "_tls_active",
         "_transactions",
@@ -200,6 +199,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         "limits",
         "progress",
         "start_tls",
+        "state",
     )
 
     def __init__(
@@ -228,9 +228,11 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """Whether the next EHLO reply offers STARTTLS; it never does when TLS is active."""
         self.dropped: int = 0
         """Octets that came in the clear before a TLS handshake and were dropped: most likely an attack."""
-        # Drivers ask for it at each step, so it is no property.
+        # Drivers and flows ask for these two at each step, so they are no properties.
         self.progress: int = 0
         """A number that changes whenever the clock of `timeout` starts again."""
+        self.state: State = State.GREETING
+        """The state that the replies sent so far have led to. The connection alone sets it."""
         self._lmtp = lmtp
         self._strict = strict
         self._newlines: NewlinePolicy = newlines
@@ -238,7 +240,6 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._required = _REQUIREMENTS[require_tls, require_auth]
         self._unconditional = _NONE_UNCONDITIONAL if self._required else _UNCONDITIONAL[lmtp]
         self._offered = NOTHING_OFFERED
-        self._state = State.GREETING
         self._hello: Ehlo | Helo | Lhlo | None = None
         self._pending: _Pending = None
         self._row: Row = _GREETING
@@ -254,11 +255,6 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._bad_logins = 0
         self._tls_active = False
         self._authenticated = False
-
-    @property
-    def state(self) -> State:
-        """The state that the replies sent so far have led to."""
-        return self._state
 
     @property
     def hello(self) -> Ehlo | Helo | Lhlo | None:
@@ -306,11 +302,11 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     @property
     def wants(self) -> Wants:
         """Why `next_event` returned None: REPLY when `send_reply` is due, the greeting included."""
-        if self._state is _CLOSED:
+        if self.state is _CLOSED:
             return _WANTS_CLOSED
         if self._replies_due:
             return _WANTS_REPLY
-        return Wants.TLS if self._state is _TLS else _WANTS_DATA
+        return Wants.TLS if self.state is _TLS else _WANTS_DATA
 
     @property
     def timeout(self) -> float | None:
@@ -318,7 +314,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
         While it is not the client's turn, those for which it may leave unread what it was sent.
         """
-        state = self._state
+        state = self.state
         if self._replies_due or state is _CLOSED:
             return self.limits.write_timeout
         if state is _BODY or type(self._rest) is _Chunk:
@@ -359,13 +355,13 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """Return the next event, or None: `wants` says why. It never raises: what is wrong is an event."""
         if self._replies_due:
             return None
-        if self._input.size or self._rest is not None or self._state is _ENDED:
-            event = _READERS[self._state](self)
+        if self._input.size or self._rest is not None or self.state is _ENDED:
+            event = _READERS[self.state](self)
             if event is not None:
                 self.progress += 1
                 return event
         # Most often: all that has come is answered.
-        return self._lost() if self._eof and self._state is not _CLOSED else None
+        return self._lost() if self._eof and self.state is not _CLOSED else None
 
     def send_reply(self, reply: Reply) -> None:
         """Queue *reply* to what `next_event` gave last, or the greeting; its code decides the next state.
@@ -382,7 +378,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             state = row.positive if code < _INTERMEDIATE else row.after(code)
         if state is None:
             raise LocalProtocolError(f"{self._name_of_pending()}: {code} is no answer to it")
-        octets = reply.serialize()
+        # Nearly all replies were sent before.
+        octets = reply._octets or reply.serialize()
         size = len(octets)
         if size > self.limits.max_reply_line:
             self._check_long_reply(octets)
@@ -408,7 +405,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         They stand for *replies* of the replies that are due, and have the effect of the reply that they can
         be read as; if they are none, the session goes on as after a refusal.
         """
-        if self._state is _CLOSED:
+        if self.state is _CLOSED:
             raise LocalProtocolError("the connection is closed")
         self._queue(octets)
         reply = _read_reply(octets)
@@ -417,14 +414,14 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             state = _CLOSED if reply.code == _SERVICE_CLOSING else self._row.after(reply.code)
         for _ in range(min(replies, self._replies_due)):
             if reply is None or state is None:
-                self._answered(self._state if self._pending is None else self._row.negative)
+                self._answered(self.state if self._pending is None else self._row.negative)
             else:
                 _NOTES[type(self._pending)](self, self._pending, reply)
                 self._answered(state)
 
     def receive_data(self, data: bytes) -> None:
         """Buffer *data*; in the clear behind STARTTLS it is dropped and counted in `dropped`."""
-        if self._state is _TLS:
+        if self.state is _TLS:
             self.dropped += len(data)
         elif not self._eof:
             self._input.feed(data)
@@ -434,12 +431,12 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
         Before the greeting this is implicit TLS. Raises LocalProtocolError if no handshake is due.
         """
-        if self._state is _TLS:
-            self._state = State.START
+        if self.state is _TLS:
+            self.state = State.START
             self._hello = None
             self._offered = NOTHING_OFFERED
             self._authenticated = False
-        elif self._state is not State.GREETING or self._tls_active:
+        elif self.state is not State.GREETING or self._tls_active:
             raise LocalProtocolError("TLS: no handshake is due")
         self.dropped += self._input.clear()
         self._tls_active = True
@@ -447,13 +444,13 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def abort(self) -> None:
         """End the connection at once: `wants` is CLOSED and no event comes any more."""
-        self._state = _CLOSED
+        self.state = _CLOSED
         self._pending = None
         self._rest = None
         self._replies_due = 0
 
     def _require_closing(self, code: int) -> None:
-        if self._state is _CLOSED:
+        if self.state is _CLOSED:
             raise LocalProtocolError("reply: the connection is closed")
         if code != _SERVICE_CLOSING:
             raise LocalProtocolError(f"reply: no command waits for {code}")
@@ -470,7 +467,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return
         self._replies_due = 0
         self._pending = None
-        self._state = state
+        self.state = state
         if state not in IN_TRANSACTION:
             self._recipients = 0
             if state is _TLS:
@@ -511,7 +508,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _begin_verdicts(self) -> None:
         """Let the replies by recipient follow the 353 that is being sent."""
-        self._state = State.VERDICTS
+        self.state = State.VERDICTS
         self._pending = _ANY_BODY
         self._row = _VERDICTS
         self._replies_due += replies_due(_VERDICTS, self._recipients, lmtp=self._lmtp)
@@ -545,7 +542,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._input.clear()
 
     def _lost(self) -> ConnectionLost:
-        clean = not self._input.size and self._rest is None and self._state in (State.START, State.READY)
+        clean = not self._input.size and self._rest is None and self.state in (State.START, State.READY)
         self.abort()
         self.progress += 1
         return ConnectionLost(clean)
@@ -558,17 +555,17 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             return self._wait_for_line_end()
         if len(line) > self.limits.max_command_line and len(line) > self._max_line(line):
             return self._too_long(excerpt(line))
-        return self._read_sasl(line) if self._state is _AUTH else self._read_command(line)
+        return self._read_sasl(line) if self.state is _AUTH else self._read_command(line)
 
     def _max_line(self, start: bytes) -> int:
-        if self._state is _AUTH or start[:5].upper() == b"AUTH ":
+        if self.state is _AUTH or start[:5].upper() == b"AUTH ":
             return self.limits.max_auth_line
         return self.limits.max_command_line
 
     def _wait_for_line_end(self) -> ServerEvent | None:
         """Keep what there is of a line, unless it is too long already, or never becomes a command."""
         size = self._input.size
-        if self._input.peek(2) == _TLS_RECORD and self._state is not _AUTH:
+        if self._input.peek(2) == _TLS_RECORD and self.state is not _AUTH:
             return self._refuse_stranger(_TLS_RECORD)
         if size > self.limits.max_command_line and size > self._max_line(self._input.peek(5)):
             self._rest = excerpt(self._input.peek(self.limits.max_command_line))
@@ -587,9 +584,9 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return self._too_long(start)
 
     def _too_long(self, start: bytes) -> ServerEvent:
-        shown = b"***" if self._state is _AUTH else _shown(start)
+        shown = b"***" if self.state is _AUTH else _shown(start)
         self._show_received(shown + b"...\r\n")
-        if self._state is _AUTH:
+        if self.state is _AUTH:
             return self._invalid(refusals.TOO_LONG_SASL, b"***", SASLResponse.name)
         if _is_strange(start):
             return self._refuse_stranger(start)
@@ -640,7 +637,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _refusal_of(self, command: Command) -> Reply | None:
         """Return the reply that the table, an extension or a limit has for *command*; None: it is legal."""
-        row = self._unconditional.get((self._state, command.name))
+        row = self._unconditional.get((self.state, command.name))
         if row is None or command.defects:
             refusal = self._refusal_by_condition(command)
             if refusal is not None:
@@ -658,7 +655,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         missing = self._missing(command)
         if missing is not None:
             return missing
-        row = row_of(self._state, command.name, known=not isinstance(command, UnknownCommand))
+        row = row_of(self.state, command.name, known=not isinstance(command, UnknownCommand))
         if row is None or not row.is_legal:
             return self._out_of_order(command)
         if row.unless is not None and self._holds(row.unless):
@@ -677,7 +674,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return None
 
     def _out_of_order(self, command: Command) -> Reply:
-        if command.name in _BEHIND_MAIL and self._state is State.TRANSACTION:
+        if command.name in _BEHIND_MAIL and self.state is State.TRANSACTION:
             return refusals.NO_RECIPIENTS_LMTP if self._lmtp else refusals.NO_RECIPIENTS
         return refusals.BAD_SEQUENCE
 
@@ -762,7 +759,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return refusals.BAD_SEQUENCE if self._holds(Condition.BINARY_MIME) else None
 
     def _check_bdat(self, command: Bdat) -> Reply | None:
-        before = self._body.size if self._state is State.CHUNKS else 0
+        before = self._body.size if self.state is State.CHUNKS else 0
         return TOO_BIG if before + command.size > self.limits.max_message > 0 else None
 
     def _check_auth(self, command: Auth) -> Reply | None:
@@ -775,7 +772,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         return None if all(name in offered for name, _ in command.attributes) else refusals.BAD_ATTRIBUTE
 
     def _invalid(self, reply: Reply, line: bytes, name: str) -> InvalidCommand:
-        if self._state is State.REFUSED:
+        if self.state is State.REFUSED:
             reply = self._refusal
         if self._counts_as_bad(reply, name):
             self._bad_commands += 1
@@ -783,7 +780,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
                 reply = refusals.TOO_MANY_ERRORS
         event = InvalidCommand(excerpt(_shown(line)), reply, name)
         self._pending = event
-        self._row = _AFTER_REFUSED_CHUNK.get((self._state, name)) or _AFTER_REFUSAL[self._state]
+        self._row = _AFTER_REFUSED_CHUNK.get((self.state, name)) or _AFTER_REFUSAL[self.state]
         self._replies_due = 1
         return event
 
@@ -795,13 +792,13 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
 
     def _counts_as_bad(self, reply: Reply, name: str) -> bool:
         # A client that pipelines cannot know that its MAIL was declined: what follows is no fault of it.
-        is_behind = self._declined_mail or self._state is State.FAILED
+        is_behind = self._declined_mail or self.state is State.FAILED
         stranded = is_behind and reply in refusals.STRANDED and name in _BEHIND_MAIL
         return reply not in refusals.NO_FAULT and not stranded
 
     def _read_chunk(self, command: Bdat | Burl, refusal: Reply | None, line: bytes) -> ServerEvent | None:
         """Begin with what BDAT announces, whether that is refused or not, or give out BURL."""
-        if refusal is None and self._state is State.RECIPIENTS:
+        if refusal is None and self.state is State.RECIPIENTS:
             self._body = self._new_body(is_binary=self._holds(Condition.BINARY_MIME))
         if isinstance(command, Burl):
             return self._end_chunk(command, command, refusal, line)
@@ -845,7 +842,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self, command: Bdat | Burl, event: ServerEvent, refusal: Reply | None, line: bytes
     ) -> ServerEvent:
         """Return *event*, or the refusal in its place, with as many replies due as the table says."""
-        row = TRANSITIONS[self._state, command.name]
+        row = TRANSITIONS[self.state, command.name]
         if refusal is not None:
             event = self._invalid(refusal, line, command.name)
             refusal = event.reply
@@ -856,7 +853,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._replies_due = 1 if is_closing else replies_due(row, self._recipients, lmtp=self._lmtp)
         if not self._replies_due:
             self._pending = None
-            self._state = row.negative
+            self.state = row.negative
         return event
 
     def count_fetched(self, octets: int) -> Reply | None:
@@ -880,7 +877,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
             data = body.take(data)
             is_progress = body.is_progress(stop - start)
             if is_end:
-                self._state = _ENDED
+                self.state = _ENDED
                 return BodyData(data) if data else self._end_body()
             if data:
                 # Each event starts the clock again, but one octet at a time must not.
