@@ -48,7 +48,7 @@ def program(name: str) -> str:
 
 
 SMTP_SERVERS = (
-    (4096, 2_000, 9, {"aiosmtpd": 3.0, "twisted": 1.6}),
+    (4096, 2_000, 15, {"aiosmtpd": 3.0, "twisted": 1.6}),
     (MIB, 100, 5, {"aiosmtpd": 8.0, "smtp-sink": 1.0}),
 )
 """Octets of a message, how many of them, rounds, and the peers with the least ratio to each."""
