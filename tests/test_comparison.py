@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bench.compare import NOT_COMPARED, TABLES, Table
 
-from support_peers import leaving_sockets_open
+from support_peers import run_of
 
 CLIENTS, SERVERS, IMAP = TABLES
 PAGE = Path(__file__).parents[1] / "docs" / "topics" / "comparison.rst"
@@ -50,7 +50,7 @@ class TestThePage:
 )
 def test_the_page_says_what_trying_gives(table: Table, name: str) -> None:
     features = shown(table)["Feature"]
-    with leaving_sockets_open():
+    with run_of(name):
         tried = dict(zip(features, table.column(name), strict=True))
     assert tried == dict(zip(features, shown(table)[name], strict=True))
     assert len(tried) == len(table.rows)

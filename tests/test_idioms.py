@@ -25,7 +25,7 @@ import mailproto.imap
 import mailproto.imap.search
 from mailproto.store import MemoryStore
 from mailproto.sync import IMAPClient, serve_imap
-from support_peers import leaving_sockets_open
+from support_peers import run_of
 
 TABLE = Path(__file__).parents[1] / "docs" / "howto" / "imap_idioms.csv"
 OCTETS = b"From: bob@example.org\r\nSubject: tea\r\n\r\nat five?\r\n"
@@ -146,6 +146,6 @@ def test_each_cell_does_what_its_row_says(library: str, store: MemoryStore) -> N
             done.append(task)
         return done
 
-    with leaving_sockets_open():
+    with run_of(library):
         done = asyncio.run(asyncio.wait_for(main(), 60))
     assert done == list(EXPECTED)

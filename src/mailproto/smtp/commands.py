@@ -128,8 +128,7 @@ class Mail(Value):
         if reverse_path.mailbox is not None and not reverse_path.mailbox.domain:
             raise LocalProtocolError("expected a reverse-path with a domain")
         _set_reverse_path(self, reverse_path)
-        is_checked = isinstance(parameters, Parameters)
-        _set_mail_parameters(self, parameters if is_checked else Parameters(parameters))
+        _set_mail_parameters(self, Parameters(parameters))
         _set_defects(self, defects)
 
     def serialize(self) -> bytes:
@@ -163,8 +162,7 @@ class Rcpt(Value):
         if forward_path.mailbox is None:
             raise LocalProtocolError("expected a forward-path that is not null")
         _set_forward_path(self, forward_path)
-        is_checked = isinstance(parameters, Parameters)
-        _set_rcpt_parameters(self, parameters if is_checked else Parameters(parameters))
+        _set_rcpt_parameters(self, Parameters(parameters))
         _set_defects(self, defects)
 
     def serialize(self) -> bytes:
