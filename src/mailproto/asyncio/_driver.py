@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Awaitable
 from socket import socket
 from typing import TypeVar, cast, final
+from weakref import WeakSet
 
 from mailproto._network import (
     CONNECT_TIMEOUT,
@@ -22,6 +23,7 @@ from mailproto._network import (
     timed_out,
 )
 from mailproto._tls import unverified_context
+from mailproto.asyncio._alarm import Alarm
 from mailproto.asyncio._link import PENDING, Driver, Handshake, Run
 from mailproto.errors import ConnectionClosed, LocalProtocolError, RemoteProtocolError
 from mailproto.flow import Connection, Flow, TLSInfo
@@ -96,7 +98,7 @@ class _ClientRun(Run[ResultT]):
 class ClientDriver(Driver):
     """The driver of a client: made by `connect`, runs one flow after another, or several if it is shared."""
 
-    __slots__ = ("_lost", "_running", "is_shared", "service")
+    __slots__ = ("__weakref__", "_lost", "_running", "is_shared", "service")
 
     def __init__(
         self,
@@ -107,7 +109,9 @@ class ClientDriver(Driver):
         timeout: float | None = None,
         is_shared: bool = False,
     ) -> None:
-        super().__init__(loop, server_side=False, context=context, timeout=timeout)
+        # Weak: the alarm must not keep who has forgotten it.
+        alarm = Alarm(loop, WeakSet((self,)))
+        super().__init__(loop, server_side=False, context=context, timeout=timeout, alarm=alarm)
         self.conn = conn
         self.is_shared: bool = is_shared
         self.service: tuple[str | None, int] = (None, 0)
@@ -224,6 +228,7 @@ class ClientDriver(Driver):
         """Tell the flows, and the one who waits for the close."""
         self._alarm.cancel()
         super().connection_lost(error)
+        self._wake = None
         if not self._lost.done():
             self._lost.set_result(None)
 

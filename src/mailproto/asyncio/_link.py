@@ -96,9 +96,12 @@ class Run(Generic[ResultT]):
             try:
                 instruction = go_on(value)
             except StopIteration as stop:
+                # It may be an error that was thrown in, whose traceback refers back to this frame.
+                del value
                 self.finish(stop.value, None)
                 return
             except BaseException as error:
+                del value
                 self.finish(None, error)
                 return
             go_on = self.send
@@ -125,7 +128,10 @@ class Run(Generic[ResultT]):
 
     def throw(self, error: BaseException) -> None:
         """Throw *error* into the flow and carry on until it waits or ends."""
-        self.step(error, self.flow.throw)
+        try:
+            self.step(error, self.flow.throw)
+        finally:
+            del error
 
     @abstractmethod
     def finish(self, result: ResultT | None, error: BaseException | None) -> None:
@@ -204,11 +210,11 @@ class Driver(asyncio.Protocol):
         context: ssl.SSLContext | None = None,
         certificate: bytes | None = None,
         timeout: float | None = None,
-        alarm: Alarm | None = None,
+        alarm: Alarm,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
         self._now = loop.time
-        self._alarm = alarm or Alarm(loop, (self,))
+        self._alarm = alarm
         self.tls: TLSInfo | None = None
         self._server_side = server_side
         self._context = context
@@ -648,6 +654,11 @@ class Driver(asyncio.Protocol):
         transport.write_eof()
         if self._is_reading_paused:
             self._resume_reading()
+
+    def let_go(self) -> None:
+        """Forget what refers back to this, at the very end: else only the garbage collector would free it."""
+        self._wake = None
+        self._failure = None
 
     def abort(self) -> None:
         """Close at once; what is queued is lost."""

@@ -84,7 +84,7 @@ class Server:
         self.admission = admission
         self.proxy_protocol: bool = proxy_protocol
         self.links: set[_Link] = set()
-        self.alarm: Alarm | None = None
+        self._alarm: Alarm | None = None
         self._target = (host, port, path, sock)
         self._listeners: list[Acceptor | asyncio.AbstractServer] = []
         self._addresses: tuple[Address, ...] = ()
@@ -117,10 +117,10 @@ class Server:
             return self
         loop = asyncio.get_running_loop()
         host, port, path, sock = self._target
-        self.alarm = Alarm(loop, self.links)
+        alarm = self._alarm = Alarm(loop, self.links)
         sockets = bind(host, port, path=path, sock=sock)
         for bound in sockets:
-            self._listeners.append(await self._listen(loop, bound))
+            self._listeners.append(await self._listen(loop, bound, alarm))
         self._addresses = tuple(address_of(bound.getsockname()) for bound in sockets)
         self._stop_if_late()
         return self
@@ -131,12 +131,12 @@ class Server:
             self._stop_listening()
 
     async def _listen(
-        self, loop: asyncio.AbstractEventLoop, bound: socket
+        self, loop: asyncio.AbstractEventLoop, bound: socket, alarm: Alarm
     ) -> Acceptor | asyncio.AbstractServer:
         """Accept by our own transports, or by the loop's if it cannot watch sockets."""
 
         def make() -> _Link:
-            return _Link(loop, self)
+            return _Link(loop, self, alarm)
 
         try:
             return Acceptor(loop, bound, make)
@@ -182,8 +182,8 @@ class Server:
         while self.links:
             self._emptied.clear()
             await self._emptied.wait()
-        if self.alarm is not None:
-            self.alarm.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def drop(self, link: _Link) -> None:
         """Forget *link*, whose flow and connection have both ended."""
@@ -191,6 +191,7 @@ class Server:
             self.admission.release(link.admitted)
             link.admitted = None
         self.links.discard(link)
+        link.let_go()
         if not self.links:
             self._emptied.set()
 
@@ -203,14 +204,14 @@ class _Link(Driver):
 
     __slots__ = ("_closes_at", "_header", "_is_lost", "_run", "_server", "admitted")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, server: Server) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, server: Server, alarm: Alarm) -> None:
         super().__init__(
             loop,
             server_side=True,
             context=server.context,
             certificate=server.certificate,
             timeout=server.timeout,
-            alarm=server.alarm,
+            alarm=alarm,
         )
         self._server = server
         self._run: _LinkRun | None = None

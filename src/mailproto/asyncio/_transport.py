@@ -30,6 +30,8 @@ _BATCH: Final = 100
 _PAUSE: Final = 0.5
 """Seconds before it accepts again when the system has no file descriptors left."""
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_NOBODY: Final = asyncio.Protocol()
+"""Who is told of what happens behind the end: a protocol that refers to a lost transport lives no longer."""
 
 
 @final
@@ -305,7 +307,8 @@ class SocketTransport(asyncio.Transport):
         self._loop.call_soon(self._lose, error)
 
     def _lose(self, error: OSError | None) -> None:
+        protocol, self._protocol = self._protocol, _NOBODY
         try:
-            self._protocol.connection_lost(error)
+            protocol.connection_lost(error)
         finally:
             self._sock.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Never, TypeAlias
 
 import mailproto.imap.ext._all  # noqa: F401  # fills the tables by which responses are read
@@ -82,7 +82,7 @@ from mailproto.imap.values import Message
 from mailproto.imap.view import MailboxView
 from mailproto.imap.whole_fetch import WholeFetches
 from mailproto.imap.without_numbers import reason_against_number
-from mailproto.imap.writer import GATE, Fragment, LiteralForm, Writer
+from mailproto.imap.writer import GATE, Fragment, LiteralForm, SecretOctets, StreamedLiteral, Writer
 from mailproto.limits import IMAPLimits
 from mailproto.sasl import _base64
 from mailproto.wants import Wants
@@ -166,7 +166,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         self._strict = strict
         self._framer = Framer(self._input, self._limits, strict=strict, line_limit="max_response_line")
         self._whole = WholeFetches(self._input, self._framer, self._limits)
-        self._outgoing: Outgoing[_Pending] = Outgoing(self._queue, self._want_literal)
+        self._outgoing: Outgoing[_Pending] = Outgoing()
         self._events: deque[ClientEvent] = deque()
         self._pending: dict[str, _Pending] = {}
         # Equal ones are one here: a thousand NOOPs in flight are looked at as if they were one.
@@ -480,15 +480,29 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
         self._next_state = pending.row.after_ok or self._next_state
         if isinstance(command, Idle):
             self._idle = pending
-        self._outgoing.put(pending, fragments)
+        self._put(pending, fragments)
 
-    def _want_literal(self, pending: _Pending, size: int) -> None:
-        self._events.append(LiteralWanted(pending.tag, pending.streamed, size))
-        pending.streamed += 1
+    def _put(self, pending: _Pending, fragments: Iterable[Fragment]) -> None:
+        self._outgoing.put(pending, fragments)
+        self._send_ready()
+
+    def _send_ready(self) -> None:
+        """Send what nothing holds any more, and say so at the place of a literal."""
+        for pending, fragment in self._outgoing.ready():
+            if isinstance(fragment, StreamedLiteral):
+                self._events.append(LiteralWanted(pending.tag, pending.streamed, fragment.size))
+                pending.streamed += 1
+            elif isinstance(fragment, SecretOctets):
+                self._queue(fragment.octets, b"***")
+            else:
+                self._queue(fragment)
 
     def send_literal(self, chunk: bytes) -> None:
         """Queue octets of the literal that `LiteralWanted` announced, uncopied; at most `literal_owed`."""
-        self._outgoing.put_literal(chunk)
+        self._outgoing.count_literal(chunk)
+        if chunk:
+            self._queue(chunk)
+            self._send_ready()
 
     def send_sasl(self, data: bytes | None) -> None:
         """Answer a challenge, in plain octets; None cancels with `*` (RFC 3501 section 6.2.2)."""
@@ -503,7 +517,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             raise LocalProtocolError("expected IDLE in progress before DONE")
         idle, self._idle = self._idle, None
         self._progress -= 1
-        self._outgoing.put(idle, [b"DONE\r\n"])
+        self._put(idle, [b"DONE\r\n"])
 
     def send_unchecked(self, octets: bytes, replies: int = 1) -> str:
         """Queue *octets* as they are, past validation and table.
@@ -522,7 +536,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             self._next_tag += 1
             self._pending[key] = pending
             self._next_state = pending.row.after_ok or self._next_state
-        self._outgoing.put(pending, [octets])
+        self._put(pending, [octets])
         return tag
 
     def tls_started(self) -> None:
@@ -775,6 +789,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             raise RemoteProtocolError(f"expected the tagged answer to {name}, got a continuation request")
         is_idle = isinstance(pending.command, Idle)
         self._outgoing.open()
+        self._send_ready()
         if not is_idle:
             return None
         return ContinuationRequested(
@@ -829,6 +844,7 @@ class IMAPClientConnection(IMAPEndpoint[ClientEvent]):
             del self._pending[key]
             self._forget(pending.command)
         self._outgoing.drop(pending)
+        self._send_ready()
         self._settle(pending, status)
         return CommandCompleted(tag=tag, command=pending.command, status=status, defects=defects)
 

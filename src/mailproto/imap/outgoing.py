@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Final, Generic, TypeVar, final
+from collections.abc import Iterable, Iterator
+from typing import Final, Generic, TypeAlias, TypeVar, final
 
 from mailproto.errors import LocalProtocolError
 from mailproto.imap.writer import Fragment, Gate, SecretOctets, StreamedLiteral
@@ -17,6 +17,8 @@ from mailproto.imap.writer import Fragment, Gate, SecretOctets, StreamedLiteral
 __all__ = ["Outgoing", "longest_line"]
 
 OwnerT = TypeVar("OwnerT")
+Sendable: TypeAlias = bytes | SecretOctets | StreamedLiteral
+"""A fragment that is no gate."""
 
 _MARK: Final = re.compile(rb"\{([0-9]+)\+?\}\Z")
 
@@ -53,35 +55,48 @@ def _octets_of(fragment: bytes | SecretOctets) -> bytes:
 
 @final
 class Outgoing(Generic[OwnerT]):
-    """Hands octets to *send* in order, as (octets, what a trace shows or None), until something holds them.
+    """What is to be sent, in order, until something holds it; after each change `ready` has what may go.
 
-    `gate` is the owner of the gate that holds the queue, `owed` the octets of a streamed literal that come
-    next. *wanted* is called with owner and size when the place of a streamed literal is reached.
+    `gate` is the owner of the gate that holds the queue. `owed` is how many octets of a streamed literal come
+    next, and `owing` whose they are.
     """
 
-    __slots__ = ("_dropped", "_may_hold_nul", "_owing", "_queue", "_send", "_wanted", "gate", "owed")
+    __slots__ = ("_dropped", "_may_hold_nul", "_queue", "gate", "owed", "owing")
 
-    def __init__(
-        self, send: Callable[[bytes, bytes | None], None], wanted: Callable[[OwnerT, int], None]
-    ) -> None:
-        self._send = send
-        self._wanted = wanted
+    def __init__(self) -> None:
         self._queue: deque[tuple[OwnerT, Fragment]] = deque()
         self._dropped: list[OwnerT] = []
-        self._owing: OwnerT | None = None
         self._may_hold_nul = False
         self.gate: OwnerT | None = None
+        self.owing: OwnerT | None = None
         self.owed: int = 0
 
     def put(self, owner: OwnerT, fragments: Iterable[Fragment]) -> None:
-        """Queue *fragments* and send what may be sent."""
+        """Queue *fragments*."""
         self._queue.extend((owner, fragment) for fragment in fragments)
-        self._move()
+
+    def ready(self) -> Iterator[tuple[OwnerT, Sendable]]:
+        """Take off the queue what may be sent, each with its owner, until something holds it.
+
+        At a streamed literal that is the place where its octets are owed.
+        """
+        while self._queue and self.gate is None and not self.owed:
+            owner, fragment = self._queue.popleft()
+            if not isinstance(fragment, Gate):
+                if isinstance(fragment, StreamedLiteral):
+                    self.owed = fragment.size
+                    self.owing = owner
+                    self._may_hold_nul = fragment.may_hold_nul
+                yield owner, fragment
+            elif owner in self._dropped:
+                self._dropped.remove(owner)
+                self._forget(owner)
+            else:
+                self.gate = owner
 
     def open(self) -> None:
         """Open the gate that holds the queue."""
         self.gate = None
-        self._move()
 
     def drop(self, owner: OwnerT) -> None:
         """Drop what waits for *owner*'s gate, now or when it is reached; what comes before it stays owed."""
@@ -100,11 +115,11 @@ class Outgoing(Generic[OwnerT]):
 
     def waits(self, owner: OwnerT) -> bool:
         """Whether octets of *owner* come only after what another one is asked for first."""
-        first = self.gate if self.gate is not None else self._owing
+        first = self.gate if self.gate is not None else self.owing
         return first is not owner and self.holds(owner)
 
-    def put_literal(self, chunk: bytes) -> None:
-        """Send octets of the literal that is owed.
+    def count_literal(self, chunk: bytes) -> None:
+        """Count octets of the literal that is owed, which go out past the queue.
 
         Raises LocalProtocolError for too many, or for NUL where the literal is no `literal8`.
         """
@@ -112,33 +127,12 @@ class Outgoing(Generic[OwnerT]):
             raise LocalProtocolError(f"expected at most {self.owed} octets of a literal, got {len(chunk)}")
         if b"\0" in chunk and not self._may_hold_nul:
             raise LocalProtocolError(f"literal: expected octets other than NUL, got NUL at {chunk.index(0)}")
-        if chunk:
-            self._send(chunk, None)
-            self.owed -= len(chunk)
-            self._move()
+        self.owed -= len(chunk)
 
     def clear(self) -> None:
-        """Forget everything that was not handed out."""
+        """Forget everything that was not taken."""
         self._queue.clear()
         self._dropped.clear()
-        self._owing = None
+        self.owing = None
         self.gate = None
         self.owed = 0
-
-    def _move(self) -> None:
-        while self._queue and self.gate is None and not self.owed:
-            owner, fragment = self._queue.popleft()
-            if isinstance(fragment, bytes):
-                self._send(fragment, None)
-            elif isinstance(fragment, SecretOctets):
-                self._send(fragment.octets, b"***")
-            elif isinstance(fragment, StreamedLiteral):
-                self.owed = fragment.size
-                self._may_hold_nul = fragment.may_hold_nul
-                self._owing = owner
-                self._wanted(owner, fragment.size)
-            elif owner in self._dropped:
-                self._dropped.remove(owner)
-                self._forget(owner)
-            else:
-                self.gate = owner

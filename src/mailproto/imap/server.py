@@ -83,7 +83,7 @@ from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth, StatusResponse
 from mailproto.imap.streaming import streamed_command
 from mailproto.imap.values import Message, Streamed
 from mailproto.imap.without_numbers import reason_not_to_answer
-from mailproto.imap.writer import Fragment
+from mailproto.imap.writer import Fragment, SecretOctets
 from mailproto.limits import IMAPLimits
 from mailproto.sasl import _base64
 from mailproto.wants import Wants
@@ -208,7 +208,7 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._all_capabilities = Capabilities(capabilities)
         self._cleartext = Capabilities()
         self._framer = Framer(self._input, self._limits, strict=strict)
-        self._outgoing: Outgoing[None] = Outgoing(self._queue, _owe)
+        self._outgoing: Outgoing[None] = Outgoing()
         self._mode = _Mode.GREETING
         self._command: TaggedCommand | None = None
         self._invalid: InvalidCommand | None = None
@@ -394,6 +394,15 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
     def _put(self, fragments: Iterable[Fragment]) -> None:
         self._outgoing.put(None, fragments)
+        self._send_ready()
+
+    def _send_ready(self) -> None:
+        """Send what nothing holds any more: up to the place of a literal, of which the application knows."""
+        for _, fragment in self._outgoing.ready():
+            if isinstance(fragment, SecretOctets):
+                self._queue(fragment.octets, b"***")
+            elif isinstance(fragment, bytes):
+                self._queue(fragment)
 
     def send(self, response: Response) -> None:
         """Queue an untagged response or status.
@@ -509,7 +518,10 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
 
     def send_literal(self, chunk: bytes) -> None:
         """Queue octets of the literal that is owed, uncopied; at most `literal_owed`. NUL cannot be sent."""
-        self._outgoing.put_literal(chunk)
+        self._outgoing.count_literal(chunk)
+        if chunk:
+            self._queue(chunk)
+            self._send_ready()
 
     def complete(self, tag: str, status: Ok | No | Bad) -> None:
         """Queue the tagged status that ends the command, and move to the state that it leads to.
@@ -839,10 +851,6 @@ class IMAPServerConnection(IMAPEndpoint[ServerEvent]):
         self._mode = _Mode.OFFER
         self._offer = tagged.tag, mark
         return LiteralOffered(tagged.tag, tagged.command, index, mark.size, mark.is_synchronizing)
-
-
-def _owe(owner: None, size: int) -> None:
-    """Say nothing: the application knows of the literal that it has just put into a response."""
 
 
 _NOTES: Final[dict[type, Callable[[IMAPServerConnection, Never], None]]] = {

@@ -124,7 +124,7 @@ class ScramClient:
         self._binding = header.serialize().encode() + binding
         self._nonce = nonce
         self._first = f"n={write_name(self._authcid)},r={nonce}"
-        self._steps = [self._prove, self._verify]
+        self._steps = [ScramClient._prove, ScramClient._verify]
         self._signature = b""
         self._is_verified = False
         self.server_error = None
@@ -167,7 +167,7 @@ class ScramClient:
             return b""
         if not self._steps:
             self._abort("expected no further challenge")
-        return self._steps.pop(0)(message)
+        return self._steps.pop(0)(self, message)
 
     def _text_of(self, challenge: bytes) -> str:
         try:

@@ -116,17 +116,21 @@ class Driver:
         resume: Callable[[Any], object] = flow.send
         value: object = None
         self._was_receiving = False
-        while True:
-            try:
-                instruction = resume(value)
-            except StopIteration as stop:
-                return cast(ResultT, stop.value)
-            carry_out = _CARRY_OUT.get(type(instruction), _refuse)
-            try:
-                resume, value = flow.send, carry_out(self, instruction)
-            except BaseException as error:
-                resume, value = flow.throw, error
-            self._was_receiving = carry_out is _RECEIVE
+        try:
+            while True:
+                try:
+                    instruction = resume(value)
+                except StopIteration as stop:
+                    return cast(ResultT, stop.value)
+                carry_out = _CARRY_OUT.get(type(instruction), _refuse)
+                try:
+                    resume, value = flow.send, carry_out(self, instruction)
+                except BaseException as error:
+                    resume, value = flow.throw, error
+                self._was_receiving = carry_out is _RECEIVE
+        finally:
+            # The traceback of an error refers back to this frame.
+            del value
 
     # What the flows ask for.
 
@@ -549,6 +553,8 @@ class Driver:
         """Close at once; what is queued is lost."""
         if not self._is_closed:
             self._is_closed = True
+            # Its traceback refers back to this.
+            self._failure = None
             self._sock.close()
             if self._wake is not None:
                 self._wake.close()
