@@ -5,6 +5,7 @@ LIST attributes of CHILDREN (RFC 3348) are among them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -623,7 +624,8 @@ def write_found(writer: Writer, numbers: tuple[int, ...], mod_seq: int | None) -
 def _parse_numbers(cursor: Cursor) -> tuple[int, ...]:
     match = _SEARCH.match(cursor.text, cursor.position)
     if match is not None:
-        numbers = tuple(map(int, match.group().split()))
+        # The decoder of JSON, written in C, needs half the time of an `int` for each.
+        numbers = tuple(json.loads(b"[%b]" % match.group()[1:].replace(b" ", b",")))
         if max(numbers, default=0) <= MAX_NUMBER:
             cursor.position = match.end()
             return numbers
