@@ -8,7 +8,8 @@ from typing import Any, cast
 from mailproto.flow import Call, Flow, Flush, Receive, Received
 from mailproto.imap.client import IMAPClientConnection
 from mailproto.imap.commands import Select
-from mailproto.imap.inbox import Inboxes, Waiter
+from mailproto.imap.inbox import Inboxes
+from mailproto.imap.sharing import Waiter
 from mailproto.limits import IMAPLimits
 
 __all__ = ["Line", "Task"]

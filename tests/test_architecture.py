@@ -30,6 +30,8 @@ FLOORS: list[tuple[int, tuple[str, ...]]] = [
             "imap.server_flow",
             "imap.session",
             "imap.inbox",
+            "imap.kept_literals",
+            "imap.sharing",
         ),
     ),
     (

@@ -22,10 +22,11 @@ from mailproto.imap.fetch import BODYSTRUCTURE, ENVELOPE, FLAGS, RFC822_SIZE, UI
 from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.holding import Holding
 from mailproto.imap.idling import poll
-from mailproto.imap.inbox import Inboxes, Solitary
+from mailproto.imap.inbox import Inboxes
 from mailproto.imap.responses import ExistsData, ListData, StatusData
 from mailproto.imap.search import All, Seen
 from mailproto.imap.sequence import SequenceSet, UIDSet
+from mailproto.imap.sharing import Solitary
 from mailproto.imap.status import No, Ok
 from mailproto.imap.updates import Alert, Expunged, FlagsChanged, MailboxChanged
 from mailproto.limits import IMAPLimits

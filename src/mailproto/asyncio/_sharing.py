@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import final
 
-from mailproto.imap.inbox import Waiter
+from mailproto.imap.sharing import Waiter
 
 __all__ = ["TaskSharing"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile
 from math import inf
-from typing import Final, Protocol, cast, final
+from typing import Final, cast, final
 
 from mailproto.errors import (
     ConnectionClosed,
@@ -51,8 +51,9 @@ from mailproto.imap.ext.uidonly import UIDONLY, UIDFetchData
 from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.unselect import Unselect
 from mailproto.imap.ext.urlauth import URLFetchData
-from mailproto.imap.fetch import UID, BodyItem, FetchItem, ItemValue
+from mailproto.imap.fetch import UID, FetchItem, ItemValue
 from mailproto.imap.fetch_data import FetchData
+from mailproto.imap.kept_literals import KeptLiterals
 from mailproto.imap.live_results import LiveSearches
 from mailproto.imap.needs import reason_against
 from mailproto.imap.numbering import Numbering
@@ -64,6 +65,7 @@ from mailproto.imap.responses import (
     StatusData,
     UnreadResponse,
 )
+from mailproto.imap.sharing import Sharing, Solitary, Waiter
 from mailproto.imap.state import row_of
 from mailproto.imap.status import Bad, Bye, No, Ok, PreAuth
 from mailproto.imap.updates import (
@@ -78,7 +80,7 @@ from mailproto.imap.updates import (
 from mailproto.limits import IMAPLimits
 from mailproto.wants import Wants
 
-__all__ = ["Hold", "Inboxes", "Sharing", "Solitary", "Waiter"]
+__all__ = ["Hold", "Inboxes"]
 
 MAX_NEWS: Final = 10_000
 """News that are kept while nobody asks for them, if they take no more memory than `max_backlog` octets."""
@@ -93,68 +95,6 @@ _LEAVING: Final = (Select, Examine, Close, Unselect, Unauthenticate)
 """The commands that leave the selected mailbox."""
 
 _FLUSH: Final = Flush()
-
-
-class Waiter(Protocol):
-    """One wait of one flow for another one; made by the adapter."""
-
-    def set(self) -> None:
-        """End the wait."""
-
-    def wait(self, timeout: float | None) -> object:
-        """Return what a driver awaits, until `set` or *timeout* seconds later; it is given to `Call`."""
-
-
-class Sharing(Protocol):
-    """What an adapter knows of those who use one connection at a time."""
-
-    def owner(self) -> object:
-        """Return who is asking: the current task, or always the same where there are no tasks."""
-
-    def is_live(self, owner: object) -> bool:
-        """Whether *owner* can still take what waits for it."""
-
-    def waiter(self) -> Waiter:
-        """Return a new waiter."""
-
-    def now(self) -> float:
-        """Return the seconds of a clock that only goes forward."""
-
-
-@final
-class Solitary:
-    """The sharing of a connection that only one thread uses, for one thing at a time."""
-
-    __slots__ = ("now",)
-
-    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
-        self.now: Callable[[], float] = clock
-
-    def owner(self) -> object:
-        """Return the same for all."""
-        return None
-
-    def is_live(self, owner: object) -> bool:
-        """Return True: it is the caller."""
-        return True
-
-    def waiter(self) -> Waiter:
-        """Raise LocalProtocolError: there is nobody to wait for."""
-        raise LocalProtocolError("the connection is in use")
-
-
-@final
-class _Literal:
-    """A streamed literal on its way: handed on to a download, collected for a fetch, or thrown away."""
-
-    __slots__ = ("chunks", "download", "item")
-
-    def __init__(
-        self, item: BodyItem | DataValue | ItemValue, download: Inbox | None, chunks: list[bytes] | None
-    ) -> None:
-        self.item = item
-        self.download = download
-        self.chunks = chunks
 
 
 @final
@@ -187,8 +127,7 @@ class Inboxes:
     UID. `alerts` are the texts that the user is to read (ALERT, RFC 3501 section 7.1), and `referrals` the
     servers that the last OK with REFERRAL named (RFC 2221 section 4.1). `searches` are those that the server
     keeps up to date. `error` is what ended the session. `wake` is set when a command is sent while another
-    flow reads,
-    which waits from then on for an answer.
+    flow reads, which waits from then on for an answer.
     """
 
     def __init__(
@@ -219,10 +158,7 @@ class Inboxes:
         self._numberings: list[Numbering] = []
         # Responses that moved sequence numbers.
         self._moment = 0
-        self._literal: _Literal | None = None
-        self._collected: dict[str, tuple[BodyItem, bytes]] = {}
-        self._values: list[bytes | None] = []
-        self._kept = 0
+        self._literals = KeptLiterals(self.limits)
         self._waits: list[_Wait] = []
 
     # Sending.
@@ -612,29 +548,15 @@ class Inboxes:
         return collecting
 
     def _route_values(self, event: ClientEvent) -> Inbox | None:
-        data = cast(NamedValues, event)
-        if self._values:
-            data = data.filled(self._values)
-            self._forget_literals()
-        return self._route_data(data)
+        return self._route_data(self._literals.put_into_values(cast(NamedValues, event)))
 
     def _route_converted(self, event: ClientEvent) -> Inbox | None:
-        data = cast(ConvertedData, event)
-        if self._collected:
-            data = data.replaced({key: octets for key, (_, octets) in self._collected.items()})
-        self._forget_literals()
-        return self._route_data(data)
+        return self._route_data(self._literals.put_into_converted(cast(ConvertedData, event)))
 
     def _route_unread(self, event: ClientEvent) -> Inbox | None:
         """Route what cannot be read; what was streamed of it must not get into the next response."""
-        self._forget_literals()
+        self._literals.forget()
         return self._route_unasked(event)
-
-    def _forget_literals(self) -> None:
-        """Note that the response ends whose literals were kept."""
-        self._values.clear()
-        self._collected.clear()
-        self._kept = 0
 
     def _route_unasked(self, event: ClientEvent) -> Inbox | None:
         """Route what answers no command, whatever its name."""
@@ -716,8 +638,8 @@ class Inboxes:
 
     def _route_fetch(self, event: ClientEvent) -> Inbox | None:
         data: FetchData = event  # type: ignore[assignment]  # by the table; cast() is a call for each message
-        if self._collected or self._values:
-            data = self._with_literals(data)
+        if self._literals.are_kept:
+            data = self._literals.put_into_fetch(data)
         fetching = self._fetching
         is_alone = len(fetching) == 1
         view = self.conn.view
@@ -738,83 +660,41 @@ class Inboxes:
     def _route_fetched(self, fetched: list[FetchData]) -> None:
         """Route FETCH responses while one FETCH alone is in progress: at once if they are its answers."""
         (inbox,) = self._fetching
-        is_answer = not (self._collected or self._values or self.is_told_of_new) and inbox.offer_all(fetched)
+        is_answer = not (self._literals.are_kept or self.is_told_of_new) and inbox.offer_all(fetched)
         if not is_answer:
             for data in fetched:
                 self._route_fetch(data)
 
-    def _with_literals(self, data: FetchData) -> FetchData:
-        """Return *data* with the octets that were streamed and kept."""
-        data = data.replaced(*(item.answer(octets) for item, octets in self._collected.values()))
-        if self._values:
-            data = data.filled(self._values)
-        self._forget_literals()
-        return data
-
     def _start_literal(self, event: ClientEvent) -> Inbox | None:
+        """Keep the octets of a literal if they answer somebody; a download gets them as they come.
+
+        A download is a FETCH that wants them and has the connection to itself.
+        """
         start = cast(LiteralStarted, event)
         if isinstance(start.item, DataValue | ItemValue):
-            return self._start_value(start, start.item)
-        if start.tag is not None:
-            return self._start_converted(start, self._open.get(start.tag))
-        wanted = next((inbox for inbox in self._fetching if inbox.wants(start.item.key)), None)
-        if wanted is not None and wanted is self._exclusive:
-            self._literal = _Literal(start.item, wanted, None)
-            wanted.put(start)
-            return wanted
-        is_wanted = wanted is not None or self._may_collect(start.size)
-        self._begin_literal(start, is_wanted=is_wanted)
+            is_wanted = any(_wants_value(inbox, start.item, start) for inbox in self._open.values())
+        elif start.tag is not None:
+            asked = self._open.get(start.tag)
+            is_wanted = asked is not None and not asked.is_drained
+        else:
+            wanted = next((inbox for inbox in self._fetching if inbox.wants(start.item.key)), None)
+            if wanted is not None and wanted is self._exclusive:
+                self._literals.hand_on(start, wanted)
+                return wanted
+            is_wanted = wanted is not None or self._may_collect
+        self._literals.begin(start, is_wanted=is_wanted)
         return None
 
-    def _start_converted(self, start: LiteralStarted, asked: Inbox | None) -> Inbox | None:
-        """Note octets of a converted part; they are kept if somebody has *asked* for them.
-
-        All that are kept of one response have `max_backlog` octets together.
-        """
-        is_wanted = asked is not None and not asked.is_drained
-        is_wanted = is_wanted and self._kept + start.size <= self.limits.max_backlog
-        self._begin_literal(start, is_wanted=is_wanted)
-        return None
-
-    def _may_collect(self, size: int) -> bool:
-        """Whether *size* octets more are kept of what `exchange` or NOTIFY may have asked for."""
-        is_collecting = any(isinstance(inbox, ExchangeInbox) for inbox in self._open.values())
-        return (is_collecting or self.is_told_of_new) and self._kept + size <= self.limits.max_backlog
-
-    def _begin_literal(self, start: LiteralStarted, *, is_wanted: bool) -> None:
-        """Keep the octets of a literal that is wanted and not too large, else throw them away."""
-        is_kept = is_wanted and start.size <= self.limits.max_section
-        self._kept += start.size if is_kept else 0
-        self._literal = _Literal(start.item, None, [] if is_kept else None)
-
-    def _start_value(self, start: LiteralStarted, value: DataValue | ItemValue) -> Inbox | None:
-        """Note one of the values of a response, or of an item of FETCH; it is kept if that answers somebody.
-
-        All that are kept of one response have `max_backlog` octets together.
-        """
-        is_wanted = any(_wants_value(inbox, value, start) for inbox in self._open.values())
-        fits = self._kept + start.size <= self.limits.max_backlog
-        self._begin_literal(start, is_wanted=is_wanted and fits)
-        return None
+    @property
+    def _may_collect(self) -> bool:
+        """Whether `exchange` or NOTIFY may have asked for what no other command has."""
+        return self.is_told_of_new or any(isinstance(inbox, ExchangeInbox) for inbox in self._open.values())
 
     def _take_literal(self, event: ClientEvent) -> Inbox | None:
-        literal = cast(_Literal, self._literal)
-        if literal.download is not None:
-            literal.download.put(event)
-        elif literal.chunks is not None:
-            literal.chunks.append(cast(LiteralData, event).data)
-        return literal.download
+        return self._literals.take(cast(LiteralData, event))
 
     def _end_literal(self, event: ClientEvent) -> Inbox | None:
-        literal, self._literal = cast(_Literal, self._literal), None
-        if isinstance(literal.item, DataValue | ItemValue):
-            self._values.append(None if literal.chunks is None else b"".join(literal.chunks))
-        elif literal.download is not None:
-            literal.download.put(event)
-        elif literal.chunks is not None:
-            # Sent twice, the last one counts.
-            self._collected[literal.item.key] = (literal.item, b"".join(literal.chunks))
-        return literal.download
+        return self._literals.end(cast(LiteralEnded, event))
 
     def _route_by_tag(self, event: ClientEvent) -> Inbox | None:
         inbox = self._open.get(cast("ContinuationRequested | LiteralWanted", event).tag)

@@ -58,13 +58,14 @@ from mailproto.imap.fetch_data import FetchData
 from mailproto.imap.fetching import Fetching, Items, fetch_modifiers
 from mailproto.imap.holding import Holding
 from mailproto.imap.idling import Idling, poll
-from mailproto.imap.inbox import Inboxes, Solitary
+from mailproto.imap.inbox import Inboxes
 from mailproto.imap.items_flows import append_form
 from mailproto.imap.notify_flows import Notified, notify
 from mailproto.imap.responses import ListData, LSubData, NamespaceData, StatusData
 from mailproto.imap.search import SearchKey
 from mailproto.imap.sequence import SequenceSet, UIDSet
 from mailproto.imap.session_flows import TLSMode
+from mailproto.imap.sharing import Solitary
 from mailproto.imap.updates import Update
 from mailproto.imap.view import MailboxView
 from mailproto.imap.watching import INTERVAL, Watching
