@@ -67,7 +67,7 @@ def test_header_and_body_are_both_encoded() -> None:
     made.set_content("gr\u00fcn\n", cte="8bit")
     _, octets = send(ready_client(offer=SEVEN_BIT_OFFER), made)
     assert octets.isascii()
-    assert octets.endswith(b"Content-Transfer-Encoding: base64\r\n\r\nZ3LDvG4K\r\n")
+    assert octets.endswith(b"Content-Transfer-Encoding: base64\r\n\r\nZ3LDvG4NCg==\r\n")
 
 
 def test_it_is_left_alone_for_a_relay() -> None:

@@ -299,3 +299,63 @@ def test_the_header_of_what_is_signed_is_not_signed() -> None:
     source = source_of(parsed(octets.replace(b"Subject: x", b"Subject: bl\xe5")), "convert")
     assert source.to_seven_bit()
     assert b"".join(read_all(source)).endswith(octets[octets.index(b"--B") :].replace(b"\n", b"\r\n"))
+
+
+OCTETS = b"bl\xc3\xa5 \xff\r\n.\n\0" * 20
+EIGHT_BIT_PARTS = {
+    "UTF-8": (b"text/plain; charset=utf-8", b"8bit"),
+    "no charset": (b"text/plain", b"8bit"),
+    "a charset that is none": (b"text/html; charset=us-ascii", b"8bit"),
+    "a charset that is not known": (b"text/plain; charset=x-none", b"8bit"),
+    "binary": (b"application/octet-stream", b"binary"),
+    "a wrong label": (b"image/png", b"7bit"),
+}
+
+
+@pytest.mark.parametrize("kind, encoding", EIGHT_BIT_PARTS.values(), ids=EIGHT_BIT_PARTS)
+def test_seven_bit_keeps_the_octets_of_each_part(kind: bytes, encoding: bytes) -> None:
+    """Whatever its label says (RFC 6152 section 3: no information may be lost); lines of text get CRLF."""
+    part = b"Content-Type: %b\nContent-Transfer-Encoding: %b\n\n%b" % (kind, encoding, OCTETS)
+    top = b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\n%b\n--B--\n" % part
+    for octets in (b"MIME-Version: 1.0\n" + part, top):
+        source = source_of(parsed(octets), "convert")
+        assert source.to_seven_bit()
+        sent = b"".join(read_all(source))
+        assert max(map(len, sent.splitlines())) <= 76
+        seen = parsed(sent)
+        leaf = next(part for part in seen.walk() if not part.is_multipart())
+        is_text = kind.startswith(b"text/")
+        expected = OCTETS.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if is_text else OCTETS
+        assert (leaf["Content-Transfer-Encoding"], leaf.get_payload(decode=True)) == ("base64", expected)
+
+
+def test_seven_bit_of_attachments_that_were_given_as_octets() -> None:
+    message = EmailMessage()
+    message.set_content("text")
+    for encoding in ("8bit", "binary"):
+        message.add_attachment(OCTETS, maintype="image", subtype="png", cte=encoding)
+    source = source_of(message, "convert")
+    assert source.to_seven_bit()
+    seen = parsed(b"".join(read_all(source)))
+    assert [part.get_content() for part in seen.iter_attachments()] == [OCTETS, OCTETS]
+
+
+def test_a_message_without_mime_becomes_one() -> None:
+    source = source_of(parsed(b"Subject: x\n\nbl\xe5\n"), "convert")
+    assert source.to_seven_bit()
+    assert b"".join(read_all(source)) == (
+        b"Subject: x\r\nContent-Transfer-Encoding: base64\r\nMIME-Version: 1.0\r\n\r\nYmzlDQo=\r\n"
+    )
+
+
+@pytest.mark.parametrize("kind", [b"text/plain", b"text/plain; charset=x-none", b"image/png"])
+def test_what_is_signed_is_not_encoded_anew_whatever_its_label(kind: bytes) -> None:
+    octets = parts(b"signed", encoding=b"8bit", inner=b"8bit", outer=b"8bit", text=b"bl\xe5")
+    source = source_of(parsed(octets.replace(b'text/plain; charset="utf-8"', kind)), "convert")
+    with pytest.raises(LocalProtocolError, match="the signed message needs"):
+        source.to_seven_bit()
+
+
+def test_a_preamble_can_have_no_encoding() -> None:
+    octets = b"Content-Type: multipart/mixed; boundary=B\n\nbl\xe5\n--B\n\ntext\n--B--\n"
+    assert not source_of(parsed(octets), "convert").to_seven_bit()

@@ -7,9 +7,11 @@ section 2.1).
 
 from __future__ import annotations
 
+import re
+from base64 import encodebytes
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 from mailproto.address import Mailbox
 from mailproto.errors import LocalProtocolError
@@ -17,6 +19,7 @@ from mailproto.errors import LocalProtocolError
 __all__ = ["Part", "to_ascii_header", "to_seven_bit", "to_utf8_header"]
 
 _ENCODING: Final = "Content-Transfer-Encoding"
+_NEWLINE: Final = re.compile(rb"\r\n?|\n")
 
 
 class _Policy(Protocol):
@@ -58,8 +61,11 @@ class Part(Protocol):
     def is_multipart(self) -> bool:
         """Return whether the payload is a list of parts, as it is in a message/rfc822 too."""
 
-    def get_payload(self) -> object:
-        """Return the parts, or else the text."""
+    def get_payload(self, *, decode: bool = ...) -> object:
+        """Return the parts, or else the text; if *decode* the octets that it stands for."""
+
+    def set_payload(self, payload: str) -> None:
+        """Put *payload* in the place of the parts, or of the text."""
 
     def get_content_type(self) -> str:
         """Return type and subtype, in small letters."""
@@ -70,6 +76,9 @@ class Part(Protocol):
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Return all fields, in order: as text if they were parsed with the message, else as objects."""
 
+    def add_header(self, name: str, value: str) -> None:
+        """Add a field behind the others."""
+
     def replace_header(self, name: str, value: object) -> None:
         """Give the first field of that name another value."""
 
@@ -77,11 +86,15 @@ class Part(Protocol):
 def to_seven_bit(message: object) -> Part | None:
     """Return a copy of *message* that encodes its 8-bit parts; None if it is no EmailMessage.
 
-    Raises LocalProtocolError if that would change what is signed.
+    Their octets stay what they are, but that lines of text end in CRLF (RFC 2045 section 6.8). Raises
+    LocalProtocolError if that would change what is signed.
     """
     if not hasattr(message, "policy"):
         return None
-    return _anew(cast(Part, message), "8BITMIME", _label_seven_bit, cte_type="7bit")
+    copy = _anew(cast(Part, message), "8BITMIME", _make_seven_bit, _is_eight_bit, cte_type="7bit")
+    if copy.get(_ENCODING) is not None and copy.get("MIME-Version") is None:
+        copy.add_header("MIME-Version", "1.0")
+    return copy
 
 
 def to_ascii_header(message: object) -> Part | None:
@@ -93,7 +106,7 @@ def to_ascii_header(message: object) -> Part | None:
     """
     if not hasattr(getattr(message, "policy", None), "utf8"):
         return None
-    return _anew(cast(Part, message), "SMTPUTF8", _make_ascii, utf8=False)
+    return _anew(cast(Part, message), "SMTPUTF8", _make_ascii, _is_written_anew, utf8=False)
 
 
 def to_utf8_header(message: object) -> Part | None:
@@ -107,7 +120,7 @@ def to_utf8_header(message: object) -> Part | None:
     part = cast(Part, message)
     if not any(_needs_utf8(value) for _, value in part.raw_items()):
         return None
-    return _anew(part, "SMTPUTF8", lambda part: None, utf8=True)
+    return _anew(part, "SMTPUTF8", lambda part: None, _is_written_anew, utf8=True)
 
 
 def _needs_utf8(field: object) -> bool:
@@ -158,21 +171,51 @@ def _with_a_label(address: _Address) -> _Address:
     return type(address)(address.display_name, address.username, domain)
 
 
-def _label_seven_bit(part: Part) -> None:
-    """Label a part that has parts "7bit", if it was "8bit": only those inside are encoded (RFC 2045 6.4)."""
-    if part.is_multipart() and str(part.get(_ENCODING, "")).strip().lower() in ("8bit", "binary"):
-        part.replace_header(_ENCODING, "7bit")
+def _make_seven_bit(part: Part) -> None:
+    """Encode the octets of *part*, if it has any beyond ASCII, and has no parts.
+
+    A part that has parts is labelled "7bit", if it was not: only those inside are encoded (RFC 2045 section
+    6.4). `email` would encode only what it can read by the charset, and lose what the charset does not have.
+    """
+    payload = part.get_payload()
+    if part.is_multipart():
+        if str(part.get(_ENCODING, "")).strip().lower() in ("8bit", "binary"):
+            part.replace_header(_ENCODING, "7bit")
+    elif isinstance(payload, str) and not payload.isascii():
+        _encode(part)
 
 
-def _anew(message: Part, keyword: str, change: Callable[[Part], None], **policy: object) -> Part:
+def _encode(part: Part) -> None:
+    octets = cast(bytes, part.get_payload(decode=True))
+    if part.get_content_type().startswith("text/"):
+        octets = _NEWLINE.sub(b"\r\n", octets)
+    part.set_payload(encodebytes(octets).decode())
+    if part.get(_ENCODING) is None:
+        part.add_header(_ENCODING, "base64")
+    else:
+        part.replace_header(_ENCODING, "base64")
+
+
+_Spoils: TypeAlias = Callable[[Part, _Policy, _Policy], bool]
+"""Whether a part that is signed would not be the same under another policy."""
+
+
+def _is_eight_bit(part: Part, before: _Policy, after: _Policy) -> bool:
+    return not part.as_bytes(policy=before).isascii()
+
+
+def _is_written_anew(part: Part, before: _Policy, after: _Policy) -> bool:
+    return part.as_bytes(policy=before) != part.as_bytes(policy=after)
+
+
+def _anew(
+    message: Part, keyword: str, change: Callable[[Part], None], spoils: _Spoils, **policy: object
+) -> Part:
     """Return a copy with another policy and *change* made to each part, for want of extension *keyword*."""
     copy = deepcopy(message)
     copy.policy = message.policy.clone(**policy)
     for part in tuple(_not_signed(copy)):
-        if _is_signed(part) and any(
-            inner.as_bytes(policy=message.policy) != inner.as_bytes(policy=copy.policy)
-            for inner in _parts_of(part)
-        ):
+        if _is_signed(part) and any(spoils(inner, message.policy, copy.policy) for inner in _parts_of(part)):
             raise LocalProtocolError(
                 f"{keyword}: the server does not offer it, which the signed message needs"
             )
