@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
 from collections.abc import Callable
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -291,3 +293,27 @@ def test_lone_cr_and_lf(client: str, message: bytes, taken: bytes) -> None:
             smtp.send_message(message, **ENVELOPE, newlines="reject")
         assert smtp.noop().code == 250
     assert [octets for _, _, octets in handler.taken] == [taken, taken]
+
+
+def injecting() -> Message:
+    message = Message()
+    message["Subject"] = "x\r\nBcc: evil@x.example"
+    return message
+
+
+NO_MESSAGES: dict[str, Callable[[], Any]] = {
+    "a header that injects": injecting,
+    "text": io.StringIO,
+    "octets that may change": lambda: bytearray(BODY),
+}
+
+
+@pytest.mark.parametrize("what", NO_MESSAGES)
+def test_what_is_no_message_is_refused_before_anything_is_sent(client: str, what: str) -> None:
+    handler = Accepting()
+    with serving("sync", handler) as server, connected(client, server.port) as smtp:
+        smtp.send_message(BODY, **ENVELOPE)
+        with pytest.raises(LocalProtocolError, match="message: expected"):
+            smtp.send_message(NO_MESSAGES[what](), **ENVELOPE)
+        smtp.send_message(BODY, **ENVELOPE)
+    assert [octets for _, _, octets in handler.taken] == [BODY, BODY]

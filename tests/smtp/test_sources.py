@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from typing import Any
 
 import pytest
@@ -46,7 +46,26 @@ def test_kinds(message: Any, kind: type) -> None:
     assert type(source_of(message, "convert")) is kind
 
 
-@pytest.mark.parametrize("message", ["text", None, 1], ids=repr)
+class TextPipe(io.StringIO):
+    """A file of text that cannot seek."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+NO_MESSAGES = {
+    "text": "text",
+    "nothing": None,
+    "a number": 1,
+    "octets that may change": bytearray(b"x"),
+    "a view of octets": memoryview(b"x"),
+    "a file of text": io.StringIO("x"),
+    "a file of text that cannot seek": TextPipe("x"),
+    "a mapping": {b"x": b"y"},
+}
+
+
+@pytest.mark.parametrize("message", NO_MESSAGES.values(), ids=NO_MESSAGES)
 def test_no_message(message: Any) -> None:
     with pytest.raises(LocalProtocolError, match=r"message: expected octets, a file or chunks"):
         source_of(message, "convert")
@@ -359,3 +378,29 @@ def test_what_is_signed_is_not_encoded_anew_whatever_its_label(kind: bytes) -> N
 def test_a_preamble_can_have_no_encoding() -> None:
     octets = b"Content-Type: multipart/mixed; boundary=B\n\nbl\xe5\n--B\n\ntext\n--B--\n"
     assert not source_of(parsed(octets), "convert").to_seven_bit()
+
+
+class Failing:
+    """Is like an EmailMessage that cannot be written."""
+
+    def as_bytes(self) -> bytes:
+        raise KeyError("x")
+
+
+def unencodable() -> Message:
+    message = Message()
+    message.set_payload("bl\xe5")
+    return message
+
+
+def injecting() -> Message:
+    message = Message()
+    message["Subject"] = "x\r\nBcc: evil@x"
+    return message
+
+
+@pytest.mark.parametrize("make", [Failing, unencodable, injecting])
+def test_an_email_message_that_cannot_be_written(make: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="message: expected what can be written as octets") as caught:
+        source_of(make(), "convert")
+    assert caught.value.__cause__ is not None

@@ -6,8 +6,8 @@ Files and iterators are read through `Call`, so that they may be async; nothing 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator
-from io import BufferedReader, BytesIO
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from io import BufferedReader, BytesIO, TextIOBase
 from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 
 from mailproto.errors import LocalProtocolError
@@ -42,6 +42,8 @@ CHUNK: Final = 65_536
 """Octets that are read, and given on, at once."""
 _WHOLE: Final = (BufferedReader, BytesIO)
 """Files that give less than is asked for only at their end, if they can seek."""
+_NO_CHUNKS: Final = (str, bytearray, memoryview, TextIOBase, Mapping)
+"""What gives items, but no octets."""
 
 
 class SupportsAsBytes(Protocol):
@@ -74,7 +76,7 @@ class OctetsSource:
         self._message = message
         self._newlines = newlines
         self._position = 0
-        self._take(message if isinstance(message, bytes) else message.as_bytes())
+        self._take(_octets_of(message))
 
     def _take(self, octets: bytes) -> None:
         is_octets = isinstance(self._message, bytes)
@@ -93,7 +95,7 @@ class OctetsSource:
     def take_envelope(self) -> Envelope:
         """Return what the header says, and leave Bcc out from now on. Raises LocalProtocolError."""
         message = self._message
-        octets = self._octets if isinstance(message, bytes) else message.as_bytes()
+        octets = self._octets if isinstance(message, bytes) else _octets_of(message)
         envelope = envelope_of(newlines_of("convert").convert(octets))
         self._octets = without_bcc(self._octets)
         return envelope
@@ -116,7 +118,7 @@ class OctetsSource:
         if message is None:
             return False
         self._message = message
-        self._take(message.as_bytes())
+        self._take(_octets_of(message))
         return True
 
     def rewind(self) -> Flow[None]:
@@ -132,6 +134,17 @@ class OctetsSource:
             return None
         self._position = start + CHUNK
         return octets if start == 0 and len(octets) <= CHUNK else octets[start : start + CHUNK]
+
+
+def _octets_of(message: bytes | SupportsAsBytes) -> bytes:
+    """Return the octets of *message*. Raises LocalProtocolError if it cannot be written."""
+    if isinstance(message, bytes):
+        return message
+    try:
+        return message.as_bytes()
+    except Exception as error:
+        # Which errors there are is for `email` to know, and nothing was sent: the session can go on.
+        raise LocalProtocolError(f"message: expected what can be written as octets: {error}") from error
 
 
 class _Streamed:
@@ -311,8 +324,8 @@ def source_of(message: Message, newlines: Newlines) -> OctetsSource | FileSource
         return OctetsSource(message, newlines)
     if hasattr(message, "as_bytes"):
         return OctetsSource(cast(SupportsAsBytes, message), newlines)
-    if hasattr(message, "read"):
+    if hasattr(message, "read") and not isinstance(message, TextIOBase):
         return FileSource(cast(BinaryIO, message), newlines)
-    if isinstance(message, str) or not isinstance(message, Iterable | AsyncIterable):
+    if isinstance(message, _NO_CHUNKS) or not isinstance(message, Iterable | AsyncIterable):
         raise LocalProtocolError(f"message: expected octets, a file or chunks, got {type(message).__name__}")
     return ChunksSource(cast("Iterable[bytes] | AsyncIterable[bytes]", message), newlines)
