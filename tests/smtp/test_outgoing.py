@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -148,6 +149,82 @@ def test_envelope(octets: bytes, envelope: Envelope) -> None:
 def test_no_envelope(octets: bytes) -> None:
     with pytest.raises(LocalProtocolError):
         envelope_of(octets)
+
+
+ADDRESSES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a group": ("G: a@x, B <b@x>;, c@x", ("a@x", "b@x", "c@x")),
+    "a group of nobody": ("undisclosed-recipients:;", ()),
+    "a group without an end": ("G: a@x", ("a@x",)),
+    "semicolons": ("a@x; b@x", ("a@x", "b@x")),
+    "empty ones": (", a@x,, b@x,", ("a@x", "b@x")),
+    "a name with an address in it": ("c@y <a@x>", ("a@x",)),
+    "a quoted name with an address in it": ('"c@y, <d@y>" <a@x>', ("a@x",)),
+    "a comment with an address in it": ("a@x (c, d@y <e@y>)", ("a@x",)),
+    "a comment in front": ("(c@y) a@x", ("a@x",)),
+    "an encoded word": ("=?utf-8?q?c=40y=2C?= <a@x>", ("a@x",)),
+    "an encoded word with a comma in it": ("=?utf-8?Q?c,_d?= <a@x>", ("a@x",)),
+    "an encoded word with a comment in it": ("=?utf-8?Q?c_(d)?= <a@x>", ("a@x",)),
+    "an encoded word that is a local part": ("=?utf-8?q?c=40y=3e?=a@x", ("=?utf-8?q?c=40y=3e?=a@x",)),
+    "a name of many kinds of words": ('Dr. "B." [list] M\u00fc\'ller <a@x>', ("a@x",)),
+    "a quoted at sign": ('"c@y"@x', ('"c@y"@x',)),
+    "a quoted quote": (r'"c\"d"@x', (r'"c\"d"@x',)),
+    "a route": ("<@c,@d:a@x>", ("a@x",)),
+    "white space": ("< a . b @ x . y >", ("a.b@x.y",)),
+    "words of two kinds": ('a."b c"@x', ('"a.b c"@x',)),
+    "dots that need quotes": ("a..b.@x", ('"a..b."@x',)),
+    "literals": ("a@[192.0.2.1], a@[IPv6:2001:db8::1]", ("a@[192.0.2.1]", "a@[IPv6:2001:db8::1]")),
+}
+
+
+@pytest.mark.parametrize("value, expected", ADDRESSES.values(), ids=ADDRESSES)
+def test_addresses(value: str, expected: tuple[str, ...]) -> None:
+    assert envelope_of(f"From: a@x\r\nTo: {value}\r\n\r\n".encode()).forward_paths == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a@x b@evil",
+        "a b@evil",
+        "a@x@evil",
+        "a@x)b@evil",
+        "a@x]b@evil",
+        "a@x[b@evil",
+        'a@x"b@evil',
+        "a@x\\b@evil",
+        "<a@x>b@evil",
+        "<a@x> <b@evil>",
+        "A <a@x> B <b@evil>",
+        "A <a@x b@evil>",
+        "A <a@x> (c) b@evil",
+        "a@x:b@evil:25",
+        "a@x>",
+        "<a@x",
+        '"a@x',
+        "@x",
+        "<>",
+        "root",
+        "a@x, root",
+        "a@x\0",
+        "a@",
+        "a@x.",
+        "a@x y",
+    ],
+)
+@pytest.mark.parametrize("field", ["From", "To"])
+def test_what_can_be_read_in_two_ways_is_no_envelope(field: str, value: str) -> None:
+    """A reader that guesses may see another recipient than whoever has checked the header."""
+    other = "To" if field == "From" else "From"
+    with pytest.raises(LocalProtocolError, match="in the header"):
+        envelope_of(f"{other}: c@x\r\n{field}: {value}\r\n\r\n".encode())
+
+
+@pytest.mark.parametrize("unit", [b"(", b'"', b"a ", b"<", b"a@", b"=?", b":", b'\\"', b"@a,", b" ", b"a."])
+def test_a_hostile_field_takes_no_time(unit: bytes) -> None:
+    begin = time.process_time()
+    with contextlib.suppress(LocalProtocolError):
+        envelope_of(b"From: a@x\r\nTo: <" + unit * 50_000 + b"\r\n\r\n")
+    assert time.process_time() - begin < 2
 
 
 BCC = {

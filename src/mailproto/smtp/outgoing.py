@@ -6,14 +6,16 @@ RFC 5321 section 2.3.8 (only CRLF ends a line), RFC 1870 (size), RFC 6152 (8-bit
 
 from __future__ import annotations
 
+import re
 from codecs import IncrementalDecoder, getincrementaldecoder
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
 from mailproto.address import AddressError, Mailbox
-from mailproto.errors import LocalProtocolError
+from mailproto.errors import LocalProtocolError, excerpt
 from mailproto.mime.addresses import EnvelopeAddress, parse_addresses
 from mailproto.mime.headers import Span, field_spans, fields
+from mailproto.mime.parameters import strip_comments
 from mailproto.smtp._grammar import is_bare_newline_in
 from mailproto.smtp.data import NewlineNormalizer
 
@@ -217,7 +219,8 @@ def envelope_of(octets: bytes) -> Envelope:
     """Return the envelope that the header of *octets* names, lines ending in CRLF (RFC 5322 section 3.6).
 
     That is Sender, else the first of From, and all of To, Cc and Bcc; of a message that was sent on, the same
-    of its Resent- fields. Raises LocalProtocolError where these leave it open.
+    of its Resent- fields. Raises LocalProtocolError where these leave it open, and for a field that a person
+    may read in another way than a program: `a@x b@y` is no address.
     """
     header: dict[bytes, list[bytes]] = {}
     for name, value in fields(octets, _header_span(octets)):
@@ -231,8 +234,27 @@ def envelope_of(octets: bytes) -> Envelope:
     return Envelope(senders[0], tuple(dict.fromkeys(_mailboxes(header, prefix, (b"to", b"cc", b"bcc")))))
 
 
+# RFC 5322 section 3.4, of a value without comments. A name may be anything that ends no address; dots and the
+# white space around them may be as they are in section 4.4.
+_QUOTED: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_ATOMS: Final = rb'[^\x00-\x20\x7f()<>@,:;"\\\[\]]++'
+_NEXT: Final = rb"(?:[ \t]*+(?=\.)|(?<=\.)[ \t]*+)"
+_LOCAL_PART: Final = rb"(?:%b|%b)(?:%b(?:%b|%b))*+" % (_ATOMS, _QUOTED, _NEXT, _ATOMS, _QUOTED)
+_DOMAIN: Final = rb"(?:%b(?:%b%b)*+|\[[^\[\]\\]*+\])" % (_ATOMS, _NEXT, _ATOMS)
+_ADDRESS: Final = rb"[ \t]*+%b[ \t]*+@[ \t]*+%b[ \t]*+" % (_LOCAL_PART, _DOMAIN)
+_ROUTE: Final = rb"(?:[ \t,]*+@%b)++:" % _DOMAIN
+_WORD: Final = rb"%b|=\?[^?\s<>@]++\?[BbQq]\?[^?\s<>@]*+\?=" % _QUOTED
+_NAME: Final = rb'(?:%b|[^<>,:;"])*+' % _WORD
+_GROUP: Final = rb'(?:%b|[^<>,:;"@\[])*+:' % _WORD
+_ITEM: Final = rb"(?:%b)?(?:%b<(?:%b)?%b>[ \t]*+|%b|[ \t]*+)" % (_GROUP, _NAME, _ROUTE, _ADDRESS, _ADDRESS)
+_is_address_list: Final = re.compile(rb"%b(?:[,;]%b)*+" % (_ITEM, _ITEM)).fullmatch
+
+
 def _mailboxes(header: dict[bytes, list[bytes]], prefix: bytes, names: tuple[bytes, ...]) -> list[str]:
     values = [value for name in names for value in header.get(prefix + name, ())]
+    for value in values:
+        if _is_address_list(strip_comments(value)) is None:
+            raise LocalProtocolError(f"expected addresses in the header, got {excerpt(value)!r}")
     return [_text_of(entry) for value in values for entry in parse_addresses(value) if entry.host is not None]
 
 
