@@ -125,6 +125,18 @@ ENVELOPES = {
         b"Resent-Date: now\r\nResent-Sender: a@x\r\nResent-Cc: b@x\r\nFrom: z@x\r\nTo: z@x\r\n\r\n",
         Envelope("a@x", ("b@x",)),
     ),
+    "resent, without the date that it needs": (
+        b"Resent-From: a@x\r\nResent-To: b@x\r\nFrom: z@x\r\nTo: z@x\r\n\r\n",
+        Envelope("a@x", ("b@x",)),
+    ),
+    "resent to nobody who can be seen": (
+        b"Resent-From: a@x\r\nResent-Bcc: b@x\r\nFrom: z@x\r\nTo: z@x\r\nBcc: z@x\r\n\r\n",
+        Envelope("a@x", ("b@x",)),
+    ),
+    "what else was resent": (
+        b"Resent-Message-ID: <1@x>\r\nFrom: a@x\r\nTo: b@x\r\n\r\n",
+        Envelope("a@x", ("b@x",)),
+    ),
 }
 
 
@@ -143,6 +155,9 @@ def test_envelope(octets: bytes, envelope: Envelope) -> None:
         b"From: a@[1.2.3]\r\n\r\n",
         b"From: a@\xff\r\n\r\n",
         b"Resent-Date: x\r\nResent-Date: y\r\nFrom: a@x\r\n\r\n",
+        b"Resent-To: b@x\r\nFrom: a@x\r\nTo: c@x\r\n\r\n",
+        b"Resent-Date: x\r\nResent-From: a@x\r\nResent-To: b@x\r\nResent-To: c@x\r\n\r\n",
+        b"Resent-From: a@x\r\nResent-From: b@x\r\nResent-To: c@x\r\nFrom: a@x\r\n\r\n",
     ],
     ids=repr,
 )

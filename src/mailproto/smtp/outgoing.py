@@ -215,6 +215,10 @@ class Envelope:
     forward_paths: tuple[str, ...]
 
 
+_RESENT: Final = tuple(b"resent-%b" % name for name in (b"date", b"from", b"sender", b"to", b"cc", b"bcc"))
+"""Each stands once in what one resending puts in front."""
+
+
 def envelope_of(octets: bytes) -> Envelope:
     """Return the envelope that the header of *octets* names, lines ending in CRLF (RFC 5322 section 3.6).
 
@@ -225,8 +229,10 @@ def envelope_of(octets: bytes) -> Envelope:
     header: dict[bytes, list[bytes]] = {}
     for name, value in fields(octets, _header_span(octets)):
         header.setdefault(name, []).append(value)
-    prefix = b"resent-" if b"resent-date" in header else b""
-    if prefix and len(header[b"resent-date"]) > 1:
+    # The date is required (RFC 5322 section 3.6.6), but without it the message is for the same people.
+    counts = [len(header.get(name, ())) for name in _RESENT]
+    prefix = b"resent-" if any(counts) else b""
+    if max(counts) > 1:
         raise LocalProtocolError("reverse_path and forward_paths: needed, since the message was resent twice")
     senders = _mailboxes(header, prefix, (b"sender",)) or _mailboxes(header, prefix, (b"from",))
     if not senders:
