@@ -186,6 +186,17 @@ def test_envelope_takes_bcc_away() -> None:
     assert b"".join(read_all(source)) == b"From: a@x\r\nTo: b@x\r\n\r\ntext\r\n"
 
 
+def test_envelope_of_a_message_that_keeps_its_newlines() -> None:
+    """Bare ones in the body change nothing; in the header they would hide a Bcc, or find one in the body."""
+    source = source_of(b"From: a@x\r\nTo: b@x\r\nBcc: c@x\r\n\r\n\nBcc: d@x\n\r", "keep")
+    assert source.take_envelope() == Envelope("a@x", ("b@x", "c@x"))
+    assert b"".join(read_all(source)) == b"From: a@x\r\nTo: b@x\r\n\r\n\nBcc: d@x\n\r"
+    for newline in (b"\n", b"\r"):
+        octets = b"From: a@x\nTo: b@x\nBcc: c@x\n\ntext\nBcc: d@x\n".replace(b"\n", newline)
+        with pytest.raises(LocalProtocolError, match="reverse_path and forward_paths: needed"):
+            source_of(octets, "keep").take_envelope()
+
+
 def read_pieces(source: Any, *, is_text: bool) -> list[tuple[bytes, bool]]:
     pieces = Pieces(source, is_text=is_text)
     read: list[tuple[bytes, bool]] = []

@@ -226,8 +226,11 @@ def envelope_of(octets: bytes) -> Envelope:
     of its Resent- fields. Raises LocalProtocolError where these leave it open, and for a field that a person
     may read in another way than a program: `a@x b@y` is no address.
     """
+    span = _header_span(octets)
+    if is_bare_newline_in(octets[: span[1]]):
+        raise LocalProtocolError("reverse_path and forward_paths: needed, the header has a bare CR or LF")
     header: dict[bytes, list[bytes]] = {}
-    for name, value in fields(octets, _header_span(octets)):
+    for name, value in fields(octets, span):
         header.setdefault(name, []).append(value)
     # The date is required (RFC 5322 section 3.6.6), but without it the message is for the same people.
     counts = [len(header.get(name, ())) for name in _RESENT]

@@ -94,9 +94,12 @@ class OctetsSource:
 
     def take_envelope(self) -> Envelope:
         """Return what the header says, and leave Bcc out from now on. Raises LocalProtocolError."""
-        message = self._message
-        octets = self._octets if isinstance(message, bytes) else _octets_of(message)
-        envelope = envelope_of(newlines_of("convert").convert(octets))
+        octets = self._octets
+        if not isinstance(self._message, bytes):
+            # Its Bcc was left out already.
+            newlines = newlines_of("convert")
+            octets = newlines.convert(_octets_of(self._message)) + newlines.finish()
+        envelope = envelope_of(octets)
         self._octets = without_bcc(self._octets)
         return envelope
 
