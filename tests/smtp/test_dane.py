@@ -85,6 +85,11 @@ def test_the_record_of_a_certificate(selector: int, matching_type: int) -> None:
     assert match_certificates([anchor], CHAIN) == TLSAMatch(OUTCOME.TRUST_ANCHOR, anchor, 1)
 
 
+def test_the_record_that_is_recommended() -> None:
+    key = hashlib.sha256(subject_public_key_info(SERVER)).digest()
+    assert TLSA.of_certificate(SERVER) == TLSA(3, 1, 1, key)
+
+
 def test_a_record_that_cannot_be_made() -> None:
     for selector, matching_type in ((2, 1), (1, 3)):
         with pytest.raises(LocalProtocolError):
@@ -218,6 +223,7 @@ def host(**arguments: object) -> Host:
         (host(is_secure=True, canonical_name="a.example"), ("a.example", "mx.example")),
         (host(is_alias_secure=True, canonical_name="a.example"), ("mx.example",)),
         (host(canonical_name="a.example"), ()),
+        (host(is_alias_secure=True), ()),
         (host(name="[192.0.2.1]", canonical_name="[192.0.2.1]", is_secure=True), ()),
     ],
 )

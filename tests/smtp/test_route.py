@@ -220,6 +220,28 @@ ROUTES: list[tuple[str, Zone, dict[str, Any], list[tuple[int, str, tuple[str, ..
         [(10, "a.example", ("192.0.2.1",))],
     ),
     (
+        "an answer without an address is none",
+        {
+            "x.example MX": mx((10, "a.example"), (20, "b.example")),
+            "a.example AAAA": a(),
+            "a.example A": a(),
+            "b.example A": a("192.0.2.2"),
+        },
+        {},
+        [(20, "b.example", ("192.0.2.2",))],
+    ),
+    (
+        "own name behind an alias that the resolver does not follow",
+        {
+            "x.example MX": mx((10, "a.example"), (20, "b.example")),
+            "a.example A": a("192.0.2.1"),
+            "b.example AAAA": Alias("me.example"),
+            "me.example AAAA": a("2001:db8::1"),
+        },
+        {"own_names": ["me.example"]},
+        [(10, "a.example", ("192.0.2.1",))],
+    ),
+    (
         "an alias that the resolver does not follow",
         {
             "x.example MX": Alias("y.example."),
@@ -242,6 +264,9 @@ def test_routes(
     route, _ = search("X.example", zone, **arguments)
     assert hosts(route) == expected
     assert route.domain == "x.example"
+    assert route.is_secure is False
+    alias = zone.get("x.example MX")
+    assert route.canonical_domain == ("y.example" if isinstance(alias, Alias) else "x.example")
     assert list(route.attempts()) == [(host, address) for host in route.hosts for address in host.addresses]
 
 
@@ -381,9 +406,26 @@ def test_an_exchange_that_is_an_alias() -> None:
         ("a.example", "c.example"),
         ("b.example", "b.example"),
     ]
-    route, _ = search("x.example", zone, strict=True)
-    assert hosts(route) == [(2, "b.example", ("192.0.2.2",))]
-    assert route.skipped == (Skipped("a.example", 1, Unusable.ALIAS),)
+    follows: Zone = {**zone, "a.example A": Alias("c.example."), "c.example A": a("192.0.2.1")}
+    for each in (zone, follows):
+        route, _ = search("x.example", each, strict=True)
+        assert hosts(route) == [(2, "b.example", ("192.0.2.2",))]
+        assert route.skipped == (Skipped("a.example", 1, Unusable.ALIAS),)
+
+
+def test_an_exchange_that_is_two_aliases_has_no_name_but_its_own() -> None:
+    zone: Zone = {
+        "x.example MX": mx((1, "a.example")),
+        "a.example AAAA": a("2001:db8::1", name="b.example"),
+        "a.example A": a("192.0.2.1", name="c.example"),
+    }
+    route, _ = search("x.example", zone)
+    assert [host.canonical_name for host in route.hosts] == ["a.example"]
+
+
+def test_an_alias_to_no_name_is_not_asked_for() -> None:
+    _, asked = search("x.example", {"x.example MX": Alias("a b"), "x.example A": a("192.0.2.1")})
+    assert asked == ["x.example MX", "x.example AAAA", "x.example A"]
 
 
 SECURE, INSECURE = {"is_secure": True}, {"is_secure": False}
