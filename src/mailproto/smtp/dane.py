@@ -212,8 +212,9 @@ def _association(certificate: bytes, selector: int, matching_type: int) -> bytes
 def tlsa_bases(host: Host) -> tuple[str, ...]:
     """Return the names below which TLSA records of *host* are looked for, in order (RFC 7672 section 2.2.2).
 
-    The first with validated records is the base domain. None is returned where DANE does not apply: the
-    addresses are not validated, and no alias in front of them; or the host is an address literal.
+    The first with validated records is the base domain, which is what SNI says (section 8.1). None is
+    returned where DANE does not apply: the addresses are not validated, and no alias in front of them; or the
+    host is an address literal.
     """
     if host.name.startswith("["):
         return ()

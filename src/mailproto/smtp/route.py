@@ -206,9 +206,9 @@ class Skipped:
 class Host:
     """A host that takes the mail, with its `addresses` in the order of trial.
 
-    `name` is the name of the MX record, for the certificate and for SNI; an address literal stands as it is.
-    `canonical_name` is where aliases led, else the same. `is_secure` and `is_alias_secure` are those of the
-    addresses, see `Addresses`.
+    `name` is the name of the MX record, for the certificate and for SNI (but for DANE see `tlsa_bases`); an
+    address literal stands as it is. `canonical_name` is where aliases led, else the same. `is_secure` and
+    `is_alias_secure` are those of the addresses, see `Addresses`.
     """
 
     name: str
