@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
@@ -23,7 +22,7 @@ from support_flows import FlowRun
 from support_smtp import pull, ready_client, sent
 from support_smtp_clients import CLIENTS, connected
 from support_smtp_servers import Accepting, serving
-from support_smuggling import FALSE_ENDS, TRUE_ENDS
+from support_smuggling import FALSE_ENDS, LONGEST, STRINGS, TRUE_ENDS, count_up_to, divisions
 from support_split import splits
 
 SMUGGLED = b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<c@x.example>\r\nDATA\r\nevil\r\n.\r\nQUIT\r\n"
@@ -128,19 +127,6 @@ def test_a_connection_refuses_what_is_not_safe(name: str) -> None:
         send_all(MESSAGES[name], pieces)
 
 
-ALPHABET = (b"\r", b"\n", b".", b"\0", b"a")
-LONGEST = 6
-STRINGS = [
-    b"".join(octets) for size in range(LONGEST + 1) for octets in itertools.product(ALPHABET, repeat=size)
-]
-"""All that an alphabet of what matters to the end of a message can say, the shortest first."""
-
-
-def count_up_to(size: int) -> int:
-    """Return how many of `STRINGS` have up to *size* octets: they are the first."""
-    return sum(len(ALPHABET) ** each for each in range(size + 1))
-
-
 def is_safe(octets: bytes) -> bool:
     """Return whether *octets*, which may go on, hold no end of a message and no bare CR or LF."""
     return _BARE.search(octets.removesuffix(b"\r")) is None and _ANY_END.search(octets) is None
@@ -186,15 +172,6 @@ def test_no_division_of_any_string_makes_an_end() -> None:
         line_end = b"" if given.endswith(b"\r\n") or not given else b"\r\n"
         assert re.sub(rb"(?m)^\.", b"", body.removesuffix(b".\r\n")) == given + line_end
     assert given_whole == {octets for octets in STRINGS if _BARE.search(octets.removesuffix(b"\r")) is None}
-
-
-def divisions(octets: bytes) -> Iterator[list[bytes]]:
-    """Yield every division of *octets* into chunks."""
-    places = range(1, len(octets))
-    for count in range(len(octets)):
-        for cuts in itertools.combinations(places, count):
-            edges = (0, *cuts, len(octets))
-            yield [octets[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def in_body() -> SMTPClientConnection:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from copy import copy
 from pathlib import Path as FilePath
 from typing import get_args
 
@@ -26,14 +28,14 @@ from mailproto.smtp import (
     ServerEvent,
     SMTPServerConnection,
 )
-from mailproto.smtp.data import NewlinePolicy
+from mailproto.smtp.data import DotDecoder, NewlinePolicy
 from mailproto.smtp.server_flow import Service, serve
 from support_flows import FlowRun
 from support_smtp import ready_server
 from support_smtp import serve as accept_all
 from support_smtp_servers import Accepting
-from support_smuggling import FALSE_ENDS, TRUE_ENDS
-from support_split import for_every_split, splits
+from support_smuggling import FALSE_ENDS, STRINGS, TRUE_ENDS, count_up_to
+from support_split import for_every_split, join_data, splits
 
 POLICIES: tuple[NewlinePolicy, ...] = get_args(NewlinePolicy)
 ENVELOPE = b"MAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n"
@@ -42,6 +44,7 @@ BEGUN: list[ServerEvent] = [Mail(Path.of("a@x.example")), Rcpt(Path.of("b@x.exam
 EVIL: list[ServerEvent] = [Mail(Path.of("evil@x.example")), Rcpt(Path.of("c@x.example")), Data()]
 REFUSED = Reply.of(550, "5.6.0", "bare CR or LF in the message")
 
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _ANY_NEWLINE = re.compile(rb"\r\n?|\n")
 _ANY_END = re.compile(rb"(?:\r\n?|\n)\.(?:\r\n?|\n)")
 
@@ -171,6 +174,67 @@ def test_any_octets_are_one_message_up_to_the_first_true_end(parts: list[bytes],
         assert isinstance(event, BodyData)
         given += event.data
     assert given == given_out(message, newlines)
+
+
+def true_end(wire: bytes) -> int | None:
+    """Return how many octets of *wire* the message has whose end is in it, dots and last CRLF counted."""
+    found = (b"\r\n" + wire).find(b"\r\n.\r\n")
+    return None if found < 0 else found
+
+
+def decode(decoder: DotDecoder, octets: bytes) -> tuple[bytes, int | None]:
+    """Return what *decoder* gives out for *octets*, and where behind the end of the message they go on."""
+    data, at, is_end = b"", 0, False
+    while at < len(octets) and not is_end:
+        piece, at, is_end = decoder.decode(octets, at)
+        data += piece
+    return data, at if is_end else None
+
+
+def divide(decoder: DotDecoder, wire: bytes, message: bytes) -> Iterator[tuple[bytes, bytes, DotDecoder]]:
+    """Yield all that can come in all divisions into chunks: the octets, what they gave, and the state."""
+    yield wire, message, decoder
+    for chunk in STRINGS[1 : count_up_to(5 - len(wire))]:
+        after = copy(decoder)
+        data, behind = decode(after, chunk)
+        end = true_end(wire + chunk)
+        if end is None:
+            assert behind is None
+            yield from divide(after, wire + chunk, message + data)
+        else:
+            assert behind == end + 3 - len(wire)
+            assert message + data == unstuffed((wire + chunk)[:end])
+
+
+def test_no_division_of_any_octets_ends_a_message_but_at_its_end() -> None:
+    """Every string of up to five octets of the alphabet, in every division into chunks, and then an end."""
+    last = b"\r\n.\r\n"
+    for wire, message, decoder in divide(DotDecoder(), b"", b""):
+        ending = copy(decoder)
+        data, behind = decode(ending, last)
+        end = true_end(wire + last)
+        assert end is not None
+        assert behind == end + 3 - len(wire)
+        whole = unstuffed((wire + last)[:end])
+        assert message + data == whole
+        bare = _BARE.search(whole)
+        assert ending.bare_newline == (None if bare is None else bare.start())
+
+
+@pytest.mark.parametrize("newlines", POLICIES)
+def test_a_server_takes_any_octets_for_one_message_up_to_its_end(newlines: NewlinePolicy) -> None:
+    """Up to four octets of the alphabet, whole and octet by octet."""
+    for octets in STRINGS[: count_up_to(4)]:
+        wire = octets + b"\r\n.\r\n"
+        end = true_end(wire)
+        assert end is not None
+        message = unstuffed(wire[:end])
+        given = given_out(message, newlines)
+        is_refused = newlines == "reject" and _BARE.search(message) is not None
+        answer = InvalidCommand(b"", REFUSED, "message") if is_refused else BodyEnded(len(given))
+        expected = [*BEGUN, *([BodyData(given)] if given else []), answer, Noop()]
+        for pieces in short_splits(ENVELOPE + wire[: end + 3] + b"NOOP\r\n"):
+            assert join_data(run(newlines, pieces)) == expected
 
 
 PAGE = FilePath(__file__).parents[2] / "docs" / "topics" / "smuggling.rst"
