@@ -16,6 +16,7 @@ from mailproto._secret import Secret
 from mailproto.address import Mailbox, Path
 from mailproto.errors import LocalProtocolError, RemoteProtocolError
 from mailproto.smtp import (
+    AUTH,
     BODY,
     ENVID,
     EXTENSIONS,
@@ -43,6 +44,7 @@ from mailproto.smtp import (
     Mail,
     Noop,
     OriginalRecipient,
+    Parameter,
     Parameters,
     Quit,
     Rcpt,
@@ -253,6 +255,36 @@ def test_no_control_is_hidden_in_xtext(verb: bytes, name: bytes, hidden: bytes) 
         with pytest.raises(CommandSyntaxError) as caught:
             parse_command(b"%b %b=%b" % (verb, name, value))
         assert caught.value.code == 501
+
+
+EMBEDDED = [rb"\x{0D}\x{0A}", rb"\x{A}", rb"\x{00}", rb"\x{0}", rb"\x{1B}", rb"\x{D800}", rb"\x{110000}"]
+DECODED: dict[str, tuple[bytes, Parameter[Any]]] = {
+    "ENVID": (b"MAIL FROM:<a@b> ENVID=a%bb", ENVID),
+    "AUTH": (b"MAIL FROM:<a@b> AUTH=a%bb@x.example", AUTH),
+    "AUTH in a domain": (b"MAIL FROM:<a@b> AUTH=a@x%b.example", AUTH),
+    "AUTH in quotes": (b"MAIL FROM:<a@b> AUTH=+22a%bb+22@x.example", AUTH),
+    "ORCPT": (b"RCPT TO:<a@b> ORCPT=rfc822;a%bb@x.example", ORCPT),
+    "ORCPT in UTF-8": (b"RCPT TO:<a@b> ORCPT=utf-8;a%bb@x.example", ORCPT),
+    "ORCPT of another type": (b"RCPT TO:<a@b> ORCPT=x400;a%bb", ORCPT),
+    "type of ORCPT": (b"RCPT TO:<a@b> ORCPT=x%b;a", ORCPT),
+}
+
+
+@pytest.mark.parametrize("hidden", [*HEX, *EMBEDDED], ids=repr)
+@pytest.mark.parametrize("line, parameter", DECODED.values(), ids=DECODED)
+def test_no_control_comes_out_of_a_parameter(line: bytes, parameter: Parameter[Any], hidden: bytes) -> None:
+    """What is decoded goes to logs, headers and reports: it is refused, or no line can be made of it."""
+    try:
+        command = parse_command(line % hidden)
+    except CommandSyntaxError as error:
+        assert error.code == 501
+        return
+    assert isinstance(command, Mail | Rcpt)
+    value = command.parameters.value(parameter)
+    assert value is not None
+    text = str(value) if isinstance(value, str | Path) else f"{value.address_type};{value.address}"
+    # DEL is no control here: RFC 6533 section 3 lets it be embedded.
+    assert CONTROLS.search(text.replace("\x7f", "").encode()) is None
 
 
 ARGUMENTS: dict[str, Callable[[str], Command]] = {

@@ -16,6 +16,7 @@ CONVERTED = {
     "CRLF": (b"a\r\nb\r\n", b"a\r\nb\r\n"),
     "LF": (b"a\nb\n", b"a\r\nb\r\n"),
     "CR": (b"a\rb\r", b"a\r\nb\r\n"),
+    "CR at the end": (b"a\r", b"a\r\n"),
     "CR LF": (b"\r\r\n\n", b"\r\n\r\n\r\n"),
     "as many as there should be, in the wrong places": (b"\n\r", b"\r\n\r\n"),
     "mixed": (b"a\rb\nc\r\nd", b"a\r\nb\r\nc\r\nd"),
