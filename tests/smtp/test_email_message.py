@@ -197,3 +197,36 @@ def test_an_ascii_message_is_not_copied() -> None:
 def test_every_error_is_one_of_ours() -> None:
     with pytest.raises(MailProtoError):
         to_ascii_header(message(To=Address("", "b", "\u00fc" * 70 + ".example")))
+
+
+BINARY_OFFER = b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 BINARYMIME\r\n"
+OFFERS = {"nothing": SEVEN_BIT_OFFER, "8BITMIME": ASCII_OFFER, "BINARYMIME": BINARY_OFFER}
+OCTETS = b"\0\r\n\n\r.\n\xff" * 300
+
+
+@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
+@pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "an attachment"])
+@pytest.mark.parametrize("octets", [OCTETS, b"\r"], ids=["8-bit", "a bare CR"])
+def test_a_binary_part_arrives_octet_for_octet(offer: bytes, octets: bytes, *, is_alone: bool) -> None:
+    """`email` writes it with other line ends, and RFC 3030 section 3 lets it not go by DATA."""
+    made = message(policy.default)
+    if is_alone:
+        made.set_content(octets, "image", "png", cte="binary")
+    else:
+        made.add_attachment(octets, "image", "png", cte="binary")
+        made["Content-Transfer-Encoding"] = "binary"
+    said, sent = send(ready_client(offer=offer), made)
+    assert said == b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"
+    seen: Any = message_from_bytes(sent, policy=policy.default)
+    part = seen if is_alone else next(seen.iter_attachments())
+    assert (part["Content-Transfer-Encoding"], part.get_content()) == ("base64", octets)
+    assert seen["Content-Transfer-Encoding"] == ("base64" if is_alone else "8bit")
+    assert made["Content-Transfer-Encoding"] == "binary"
+
+
+def test_a_binary_part_that_is_signed_stays_as_it_is() -> None:
+    made, part = signed("ASCII"), EmailMessage()
+    part.set_content(b"octets", "image", "png", cte="binary")
+    made.attach(part)
+    _, sent = send(ready_client(offer=ASCII_OFFER), made)
+    assert b"Content-Transfer-Encoding: binary\r\n" in sent

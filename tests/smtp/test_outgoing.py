@@ -53,6 +53,16 @@ def test_well_formed_octets_are_not_copied() -> None:
     assert newlines_of("reject").convert(octets) is octets
 
 
+def test_an_empty_chunk_behind_a_cr_changes_nothing() -> None:
+    newlines = newlines_of("convert")
+    assert b"".join(map(newlines.convert, (b"a\r", b"", b"\nb\r", b"", b"c"))) == b"a\r\nb\r\nc"
+    newlines = newlines_of("reject")
+    assert b"".join(map(newlines.convert, (b"a\r", b"", b"\nb\r"))) == b"a\r\nb\r"
+    newlines.convert(b"")
+    with pytest.raises(LocalProtocolError, match="bare CR or LF"):
+        newlines.convert(b"c")
+
+
 def test_unknown_policy() -> None:
     with pytest.raises(LocalProtocolError, match="'drop'"):
         newlines_of("drop")  # type: ignore[arg-type]  # what is tested

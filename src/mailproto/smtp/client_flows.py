@@ -119,9 +119,11 @@ def send_message(
 
     A message with a NUL, a line of more than 998 octets or, where *newlines* is "keep", a bare CR or LF goes
     as BINARYMIME if the server offers that, and so does any of which *body* says so, whose octets are sent
-    as they are. BINARYMIME needs BDAT. Else *chunking* decides: True sends by BDAT if the server offers
-    CHUNKING; None and False by DATA, which every server has and every filter on the way understands, and
-    which lets a server refuse before the octets are sent. False never sends BINARYMIME.
+    as they are. The binary parts of an EmailMessage are encoded in base64 all the same, since `email` would
+    write each CR and each LF in them as a line end. BINARYMIME needs BDAT. Else *chunking* decides: True
+    sends by BDAT if the server offers CHUNKING; None and False by DATA, which every server has and every
+    filter on the way understands, and which lets a server refuse before the octets are sent. False never
+    sends BINARYMIME.
 
     A message with UTF-8 in its header is an internationalized one, whatever its addresses are (RFC 6531
     section 3.2): *smtputf8* None says SMTPUTF8 then. If the server does not offer it, an EmailMessage gets

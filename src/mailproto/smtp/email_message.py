@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeAlias, cast
 from mailproto.address import Mailbox
 from mailproto.errors import LocalProtocolError
 
-__all__ = ["Part", "to_ascii_header", "to_seven_bit", "to_utf8_header"]
+__all__ = ["Part", "to_ascii_header", "to_lines", "to_seven_bit", "to_utf8_header"]
 
 _ENCODING: Final = "Content-Transfer-Encoding"
 _NEWLINE: Final = re.compile(rb"\r\n?|\n")
@@ -92,9 +92,43 @@ def to_seven_bit(message: object) -> Part | None:
     if not hasattr(message, "policy"):
         return None
     copy = _anew(cast(Part, message), "8BITMIME", _make_seven_bit, _is_eight_bit, cte_type="7bit")
-    if copy.get(_ENCODING) is not None and copy.get("MIME-Version") is None:
-        copy.add_header("MIME-Version", "1.0")
+    _complete(copy)
     return copy
+
+
+def to_lines(message: object) -> Part | None:
+    """Return a copy of *message* that encodes its binary parts, if it has any that is not signed, else None.
+
+    Their octets have no lines, but `email` writes them as if they had: each CR and each LF as a line end.
+    """
+    if not hasattr(message, "policy"):
+        return None
+    part = cast(Part, message)
+    if not any(_encoding_of(inner) == "binary" for inner in _not_signed(part)):
+        return None
+    copy = deepcopy(part)
+    for inner in tuple(_not_signed(copy)):
+        if _encoding_of(inner) == "binary":
+            _make_lines(inner)
+    _complete(copy)
+    return copy
+
+
+def _make_lines(part: Part) -> None:
+    if part.is_multipart():
+        part.replace_header(_ENCODING, "8bit")
+    else:
+        _encode(part)
+
+
+def _encoding_of(part: Part) -> str:
+    return str(part.get(_ENCODING, "")).strip().lower()
+
+
+def _complete(message: Part) -> None:
+    """Add the field without which an encoding means nothing (RFC 2045 section 4)."""
+    if message.get(_ENCODING) is not None and message.get("MIME-Version") is None:
+        message.add_header("MIME-Version", "1.0")
 
 
 def to_ascii_header(message: object) -> Part | None:
@@ -179,7 +213,7 @@ def _make_seven_bit(part: Part) -> None:
     """
     payload = part.get_payload()
     if part.is_multipart():
-        if str(part.get(_ENCODING, "")).strip().lower() in ("8bit", "binary"):
+        if _encoding_of(part) in ("8bit", "binary"):
             part.replace_header(_ENCODING, "7bit")
     elif isinstance(payload, str) and not payload.isascii():
         _encode(part)

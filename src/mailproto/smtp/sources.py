@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, Protocol, TypeAlias, cast, final
 from mailproto.errors import LocalProtocolError
 from mailproto.flow import Call, Flow
 from mailproto.smtp.data import NewlineNormalizer
-from mailproto.smtp.email_message import to_ascii_header, to_seven_bit, to_utf8_header
+from mailproto.smtp.email_message import to_ascii_header, to_lines, to_seven_bit, to_utf8_header
 from mailproto.smtp.outgoing import (
     AsItIs,
     Envelope,
@@ -72,6 +72,7 @@ class OctetsSource:
         return self._octets if len(self._octets) <= CHUNK else None
 
     def __init__(self, message: bytes | SupportsAsBytes, newlines: Newlines) -> None:
+        message = to_lines(message) or message
         message = to_utf8_header(message) or message
         self._message = message
         self._newlines = newlines
