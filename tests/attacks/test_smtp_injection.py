@@ -21,6 +21,7 @@ from mailproto.smtp import (
     ENVID,
     EXTENSIONS,
     ORCPT,
+    PARAMETERS,
     SOLICIT,
     AnnouncedLimits,
     Attributes,
@@ -72,13 +73,13 @@ from support_smtp import serve as accept_all
 from support_split import for_every_split
 
 ALICE = Path(Mailbox("alice", "a.example"))
-PARAMETERS = Parameters([("X-NEW", "y"), ("X-FLAG", None)])
+NEW = Parameters([("X-NEW", "y"), ("X-FLAG", None)])
 SAMPLES: list[Any] = [
     Ehlo("me.example"),
     Helo("[192.0.2.1]"),
     Lhlo("[IPv6:2001:db8::1]"),
-    Mail(ALICE, PARAMETERS),
-    Rcpt(Path(Mailbox("a b", "[192.0.2.1]")), PARAMETERS),
+    Mail(ALICE, NEW),
+    Rcpt(Path(Mailbox("a b", "[192.0.2.1]")), NEW),
     Data(),
     Rset(),
     Noop("a"),
@@ -162,7 +163,36 @@ def test_a_command_cannot_inject(sample: Any, bad: str) -> None:
         assert parse_command(octets[:-2]) == command
 
 
-LINES = [sample.serialize()[:-2] for sample in SAMPLES]
+GIVEN = [
+    b"MAIL FROM:<a@b> SIZE=1", b"MAIL FROM:<a@b> BODY=8BITMIME", b"MAIL FROM:<a@b> AUTH=c@d",
+    b"MAIL FROM:<a@b> SMTPUTF8", b"MAIL FROM:<a@b> RET=HDRS ENVID=a+2Bb", b"MAIL FROM:<a@b> BY=60;R",
+    b"MAIL FROM:<a@b> HOLDFOR=1", b"MAIL FROM:<a@b> HOLDUNTIL=2026-01-01T00:00:00Z",
+    b"MAIL FROM:<a@b> MT-PRIORITY=3", b"MAIL FROM:<a@b> REQUIRETLS", b"MAIL FROM:<a@b> SOLICIT=a.example:ADV",
+    b"MAIL FROM:<a@b> CONPERM", b"MAIL FROM:<a@b> MTRK=AAECAw:60", b"MAIL FROM:<a@b> PRDR",
+    b"RCPT TO:<a@b> NOTIFY=DELAY", b"RCPT TO:<a@b> ORCPT=rfc822;a@b",
+    b"RCPT TO:<a@b> RRVS=2014-04-03T23:01:00Z;C", b"RCPT TO:<a@b> CONNEG",
+]  # fmt: skip
+"""Each parameter that is known, with a value if it has one."""
+PAIRS = [tuple(pair.partition(b"=")[::2]) for line in GIVEN for pair in line.partition(b"> ")[2].split(b" ")]
+
+
+def test_every_parameter_is_given() -> None:
+    assert {keyword.decode() for keyword, _ in PAIRS} == set(PARAMETERS)
+    for line in GIVEN:
+        assert parse_command(line).serialize() == line + b"\r\n"
+
+
+@pytest.mark.parametrize("bad", ATTACKS, ids=repr)
+@pytest.mark.parametrize("keyword, value", PAIRS, ids=repr)
+def test_a_parameter_cannot_inject(keyword: bytes, value: bytes, bad: str) -> None:
+    key, text = keyword.decode(), value.decode()
+    for given in (bad, bad + text, text[:1] + bad + text[1:], text + bad):
+        for pair in ((key, given), (key + given, None), (key + given, text), (given, text)):
+            with pytest.raises(LocalProtocolError):
+                Parameters([pair])
+
+
+LINES = [*(sample.serialize()[:-2] for sample in SAMPLES), *GIVEN]
 BAD_OCTETS = [b"\r", b"\0", b"\x7f", b"\x08", b"\x1b", b"\xff", b"\xc3", b"\xed\xa0\x80"]
 
 
