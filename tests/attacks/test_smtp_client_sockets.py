@@ -181,7 +181,7 @@ def test_ten_mebibytes_of_reply_without_a_line_end(client: str) -> None:
             assert not smtp.is_open
 
 
-BAD = ["\r\nRSET", "\n", "\r", "\0", "a\r\n.\r\n"]
+BAD = ["\r\nRSET", "\n", "\r", "\0", "a\r\n.\r\n", "\x7f", "\x1b"]
 METHODS: dict[str, Callable[[Any, str], object]] = {
     "reverse_path": lambda smtp, bad: smtp.send_message(BODY, reverse_path=f"a{bad}@x", forward_paths="b@x"),
     "reverse_path in brackets": lambda smtp, bad: smtp.send_message(
