@@ -45,10 +45,10 @@ class _Blocking:
 def connected(kind: str, port: int | None, **arguments: Any) -> Iterator[Any]:
     """Connect a client of one kind; its methods block, whatever kind it is. It is closed at the end.
 
-    With `path` among *arguments* it connects to that Unix socket.
+    With `path` among *arguments* it connects to that Unix socket; `host` is 127.0.0.1 if it is not there.
     """
     arguments = {"tls": "none", "timeout": 10, "local_hostname": "me.example", **arguments}
-    target = () if "path" in arguments else ("127.0.0.1", port)
+    target = () if "path" in arguments else (arguments.pop("host", "127.0.0.1"), port)
     if kind == CLIENTS[0]:
         smtp = mailproto.sync.SMTPClient.connect(*target, **arguments)
         with contextlib.closing(smtp):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import socket
 import time
 from collections.abc import Callable
 from email.message import Message
@@ -39,7 +40,8 @@ from mailproto.smtp import (
     Vrfy,
 )
 from mailproto.sync import SMTPClient
-from support_lines import client_context
+from support_lines import client_context, server_context
+from support_proxy import connect_proxy
 from support_smtp_clients import CLIENTS, EHLO_OK, GREETING, connected, scripted
 from support_smtp_servers import Accepting, serving
 
@@ -179,6 +181,50 @@ def test_ten_mebibytes_of_reply_without_a_line_end(client: str) -> None:
             with pytest.raises(RemoteProtocolError, match="max_reply_line"):
                 smtp.noop()
             assert not smtp.is_open
+
+
+def tunnel(proxy: tuple[str, int], port: int) -> socket.socket:
+    """Return a socket that leads through *proxy* to a server of ours."""
+    sock = socket.create_connection(proxy, timeout=10)
+    sock.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % port)
+    # What follows belongs to the session.
+    assert sock.recv(26, socket.MSG_WAITALL) == b"HTTP/1.1 200 connected\r\n\r\n"
+    return sock
+
+
+@pytest.mark.parametrize("tls", ["none", "starttls", "opportunistic", "implicit"])
+def test_a_socket_that_is_handed_in_leads_through_a_proxy(client: str, tls: str) -> None:
+    handler = Accepting()
+    at_server = "implicit" if tls == "implicit" else "starttls"
+    context = None if tls == "opportunistic" else client_context()
+    with (
+        connect_proxy() as proxy,
+        serving("sync", handler, tls=at_server, ssl_context=server_context()) as it,
+    ):
+        with connected(client, None, sock=tunnel(proxy, it.port), tls=tls, ssl_context=context) as smtp:
+            assert smtp.send_message(BODY, **ENVELOPE).accepted == ("b@x.example",)
+            assert (smtp.tls is not None) is (tls != "none")
+            with pytest.raises(LocalProtocolError, match="sock="):
+                smtp.reconnect()
+            smtp.quit()
+    assert [octets for _, _, octets in handler.taken] == [BODY]
+
+
+@pytest.mark.parametrize(
+    "host, error", [("other.example", ConnectionClosed), (None, LocalProtocolError)], ids=["other", "none"]
+)
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_socket_that_is_handed_in_is_verified_by_the_name(
+    client: str, tls: str, host: str | None, error: type[MailProtoError]
+) -> None:
+    """Whom the socket leads to says nothing of who is there."""
+    handler = Accepting()
+    with serving("sync", handler, tls=tls, ssl_context=server_context()) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+            arguments = {"host": host, "sock": sock, "tls": tls, "ssl_context": client_context()}
+            with pytest.raises(error), connected(client, None, **arguments):
+                raise AssertionError
+    assert handler.taken == []
 
 
 BAD = ["\r\nRSET", "\n", "\r", "\0", "a\r\n.\r\n", "\x7f", "\x1b"]
