@@ -482,6 +482,19 @@ class TestSMTPUTF8:
         send(conn, script, UTF8, "b@x", smtputf8=False)
 
 
+GIVEN: list[tuple[bytes, dict[str, Any]]] = [
+    (b"To: undisclosed recipients\r\nFrom: a@x\r\n\r\n", {"reverse_path": None, "to": "b@x"}),
+    (b"To: b@x\r\n\r\n", {"reverse_path": "a@x", "to": None}),
+    (b"From: root\r\nTo: b@x\r\n\r\n", {"reverse_path": "a@x", "to": None}),
+]
+
+
+@pytest.mark.parametrize("message, arguments", GIVEN, ids=["recipients", "reverse-path", "a wrong From"])
+def test_what_is_given_need_not_stand_in_the_header(message: bytes, arguments: dict[str, Any]) -> None:
+    script: Script = [(envelope(b"b@x"), b"250\r\n250\r\n354\r\n"), (message + b".\r\n", b"250\r\n")]
+    send(ready_client(offer=limited("X")), script, message, **arguments)
+
+
 class TestRetrying:
     """For whom the same message may be sent again."""
 

@@ -207,12 +207,35 @@ class Survey:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Envelope:
-    """Who a header says that a message is from, and for: addresses as text, each once."""
+    """Who a header says that a message is from, and for; each field is read when it is asked for.
 
-    reverse_path: str
-    forward_paths: tuple[str, ...]
+    Addresses are given as text. Raises LocalProtocolError where the fields leave them open, and for a field
+    that a person may read in another way than a program: `a@x b@y` is no address.
+    """
+
+    __slots__ = ("_header", "_prefix")
+
+    def __init__(self, header: dict[bytes, list[bytes]], prefix: bytes) -> None:
+        self._header = header
+        self._prefix = prefix
+
+    @property
+    def reverse_path(self) -> str:
+        """Sender, else the first of From."""
+        found = self._mailboxes(b"sender") or self._mailboxes(b"from")
+        if not found:
+            raise LocalProtocolError("reverse_path: needed, since the header has neither Sender nor From")
+        return found[0]
+
+    @property
+    def forward_paths(self) -> tuple[str, ...]:
+        """All of To, Cc and Bcc, each once."""
+        return tuple(dict.fromkeys(self._mailboxes(b"to", b"cc", b"bcc")))
+
+    def _mailboxes(self, *names: bytes) -> list[str]:
+        return _mailboxes([value for name in names for value in self._header.get(self._prefix + name, ())])
 
 
 _RESENT: Final = tuple(b"resent-%b" % name for name in (b"date", b"from", b"sender", b"to", b"cc", b"bcc"))
@@ -222,9 +245,8 @@ _RESENT: Final = tuple(b"resent-%b" % name for name in (b"date", b"from", b"send
 def envelope_of(octets: bytes) -> Envelope:
     """Return the envelope that the header of *octets* names, lines ending in CRLF (RFC 5322 section 3.6).
 
-    That is Sender, else the first of From, and all of To, Cc and Bcc; of a message that was sent on, the same
-    of its Resent- fields. Raises LocalProtocolError where these leave it open, and for a field that a person
-    may read in another way than a program: `a@x b@y` is no address.
+    Of a message that was sent on, its Resent- fields count. Raises LocalProtocolError if that was done twice,
+    and for a bare CR or LF.
     """
     span = _header_span(octets)
     if is_bare_newline_in(octets[: span[1]]):
@@ -234,13 +256,9 @@ def envelope_of(octets: bytes) -> Envelope:
         header.setdefault(name, []).append(value)
     # The date is required (RFC 5322 section 3.6.6), but without it the message is for the same people.
     counts = [len(header.get(name, ())) for name in _RESENT]
-    prefix = b"resent-" if any(counts) else b""
     if max(counts) > 1:
         raise LocalProtocolError("reverse_path and forward_paths: needed, since the message was resent twice")
-    senders = _mailboxes(header, prefix, (b"sender",)) or _mailboxes(header, prefix, (b"from",))
-    if not senders:
-        raise LocalProtocolError("reverse_path: needed, since the header has neither Sender nor From")
-    return Envelope(senders[0], tuple(dict.fromkeys(_mailboxes(header, prefix, (b"to", b"cc", b"bcc")))))
+    return Envelope(header, b"resent-" if any(counts) else b"")
 
 
 # RFC 5322 section 3.4, of a value without comments. A name may be anything that ends no address; dots and the
@@ -259,8 +277,7 @@ _ITEM: Final = rb"(?:%b)?(?:%b<(?:%b)?%b>[ \t]*+|%b|[ \t]*+)" % (_GROUP, _NAME, 
 _is_address_list: Final = re.compile(rb"%b(?:[,;]%b)*+" % (_ITEM, _ITEM)).fullmatch
 
 
-def _mailboxes(header: dict[bytes, list[bytes]], prefix: bytes, names: tuple[bytes, ...]) -> list[str]:
-    values = [value for name in names for value in header.get(prefix + name, ())]
+def _mailboxes(values: list[bytes]) -> list[str]:
     for value in values:
         if _is_address_list(strip_comments(value)) is None:
             raise LocalProtocolError(f"expected addresses in the header, got {excerpt(value)!r}")
