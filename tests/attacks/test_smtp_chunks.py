@@ -267,6 +267,7 @@ def check_refusal(good: int, pieces: Sequence[Any], pipelining: bool) -> None:
     for value in parse_commands(run.sent):
         assert isinstance(value, Mail | Rcpt | Bdat | ChunkData | Rset | Quit)
     if conn.wants is Wants.DATA:
+        assert conn.pending == 0
         conn.send_command(Mail(NULL_PATH))
 
 

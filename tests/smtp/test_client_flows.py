@@ -602,6 +602,13 @@ class TestRetrying:
         assert (run.error.accepted, run.error.retriable) == (("b@x",), ("c@x",))
         assert run.error.is_outcome_unknown
 
+    def test_nothing_of_what_cannot_be_sent(self) -> None:
+        conn = ready_client(offer=limited("X"))
+        run = FlowRun(conn, send_message(conn, iter([b"\x80"]), reverse_path="a@x", forward_paths=self.THREE))
+        run.feed(b"250\r\n250\r\n450 later\r\n250\r\n354\r\n")
+        assert isinstance(run.error, LocalProtocolError)
+        assert (run.error.retriable, run.error.is_outcome_unknown) == ((), False)
+
     def test_nothing_of_our_own_mistakes(self) -> None:
         with pytest.raises(LocalProtocolError) as caught:
             send(ready_client(offer=limited("X")), [], to=())

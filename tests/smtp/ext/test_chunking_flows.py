@@ -255,6 +255,30 @@ class TestClient:
         assert taken == [0, 1]
         assert conn.wants is Wants.DATA
 
+    def test_a_chunk_is_refused_while_the_next_ones_are_sent(self) -> None:
+        """Each of them has a reply of its own before that to RSET."""
+        conn = client()
+
+        def pieces() -> Iterator[bytes]:
+            yield from [b"x" * CHUNK] * 3
+            conn.receive_data(b"452 full\r\n")
+            yield b"x" * CHUNK
+
+        run = FlowRun(
+            conn, send_message(conn, pieces(), reverse_path="a@x", forward_paths="b@x", chunking=True)
+        )
+        run.feed(ACCEPTED)
+        said = run.take_sent()
+        assert said.count(b"BDAT 65536\r\n") == conn.pending + 1 == 3
+        run.feed(b"503 no\r\n")
+        assert run.take_sent() == b""
+        run.feed(b"503 no\r\n")
+        assert run.take_sent() == b"RSET\r\n"
+        run.feed(b"250\r\n")
+        assert isinstance(run.error, SMTPReplyError)
+        assert (run.error.reply.code, conn.pending) == (452, 0)
+        send(conn, [(ENVELOPE, ACCEPTED), (None, b"250\r\n")], chunking=True)
+
     def test_connection_lost_while_resetting_keeps_the_refusal(self) -> None:
         script: Script = [(ENVELOPE, ACCEPTED), (None, b"452 full\r\n503\r\n"), (b"RSET\r\n", b"421 bye\r\n")]
         with pytest.raises(SMTPReplyError, match="BDAT: 452 full"):

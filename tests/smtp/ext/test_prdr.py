@@ -217,6 +217,8 @@ class TestClientFlow:
         run.feed(END)
         assert isinstance(run.error, ConnectionClosed)
         assert run.error.is_outcome_unknown
+        # None of the verdicts counts before the last reply.
+        assert (run.error.accepted, run.error.retriable) == ((), ())
 
     def test_it_is_not_asked_for_by_one(self) -> None:
         conn = ready_client(offer=OFFER)
