@@ -27,6 +27,7 @@ from mailproto.smtp import (
     EXTENSIONS,
     NOTIFY,
     Burl,
+    Ehlo,
     MessageSink,
     Notify,
     Reply,
@@ -113,6 +114,17 @@ def test_a_socket_cannot_be_connected_anew(kind: str) -> None:
 
     with serving(kind, Accepting()) as server:
         asyncio.run(main(server.port))
+
+
+def test_where_it_connects_from_and_what_it_says(kind: str) -> None:
+    handler = Accepting()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        source = free.getsockname()
+    with serving(kind, handler) as server:
+        with_client(server.port, SMTPClient.noop, source_address=source, local_hostname="me.example")
+    (session,) = handler.sessions
+    assert (session.peer, session.hello) == (source, Ehlo("me.example"))
 
 
 def test_a_message(kind: str) -> None:

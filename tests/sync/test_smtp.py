@@ -195,6 +195,15 @@ class TestClientAndServer:
         assert first == "me.example"
         assert second == "[127.0.0.1]" or "." in second
 
+    def test_where_it_connects_from(self, kind: str) -> None:
+        handler = Accepting()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            source = free.getsockname()
+        with serving(kind, handler) as server:
+            connect(server.port, source_address=source).quit()
+        assert [session.peer for session in handler.sessions] == [source]
+
     def test_several_at_once(self, kind: str) -> None:
         handler = Accepting()
         with serving(kind, handler) as server:
