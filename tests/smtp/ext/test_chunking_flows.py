@@ -279,6 +279,21 @@ class TestClient:
         assert (run.error.reply.code, conn.pending) == (452, 0)
         send(conn, [(ENVELOPE, ACCEPTED), (None, b"250\r\n")], chunking=True)
 
+    def test_the_session_ends_while_the_next_ones_are_sent(self) -> None:
+        conn = client()
+
+        def pieces() -> Iterator[bytes]:
+            yield from [b"x" * CHUNK] * 3
+            conn.receive_data(b"421 bye\r\n")
+            yield b"x" * CHUNK
+
+        run = FlowRun(
+            conn, send_message(conn, pieces(), reverse_path="a@x", forward_paths="b@x", chunking=True)
+        )
+        run.feed(ACCEPTED)
+        assert isinstance(run.error, ConnectionClosed)
+        assert (run.error.retriable, run.error.is_outcome_unknown) == (("b@x",), False)
+
     def test_connection_lost_while_resetting_keeps_the_refusal(self) -> None:
         script: Script = [(ENVELOPE, ACCEPTED), (None, b"452 full\r\n503\r\n"), (b"RSET\r\n", b"421 bye\r\n")]
         with pytest.raises(SMTPReplyError, match="BDAT: 452 full"):
