@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from email.message import EmailMessage
 from pathlib import Path as FilePath
 from typing import Any, cast
@@ -347,6 +347,17 @@ class TestForms:
                 with pytest.raises(SMTPReplyError, match="message: 552"):
                     smtp.send_message(iter([b"x" * 1_000]), **ENVELOPE)
                 assert smtp.noop().code == 250
+
+    def test_an_async_iterator_is_refused_before_anything_is_sent(self, kind: str) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield BODY
+
+        handler = Accepting()
+        with serving(kind, handler) as server, connect(server.port) as smtp:
+            with pytest.raises(LocalProtocolError, match="async iterator"):
+                smtp.send_message(chunks(), **ENVELOPE)
+            smtp.send_message(BODY, **ENVELOPE)
+        assert [octets for *_, octets in handler.taken] == [BODY]
 
     def test_an_iterator_that_fails_leaves_no_message(self, kind: str) -> None:
         def chunks() -> Iterator[bytes]:

@@ -175,7 +175,8 @@ class SMTPClient:
         sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF; *chunking* True
         prefers BDAT to DATA, False never uses it; *smtputf8* False sends UTF-8 in the header as it came.
         *mail_parameters* and *rcpt_parameters* are those of extensions: `[RET.pair(Ret.HDRS)]`. Raises
-        `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`.
+        `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`. Chunks from an
+        async iterator are for asyncio only; the blocking client raises LocalProtocolError.
         """
         return await self._driver.run(
             flows.send_message(

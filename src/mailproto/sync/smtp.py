@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TypeAlias, final
 
@@ -171,8 +171,12 @@ class SMTPClient:
         sent. *body* says what an iterator has; *newlines* what becomes of a bare CR or LF; *chunking* True
         prefers BDAT to DATA, False never uses it; *smtputf8* False sends UTF-8 in the header as it came.
         *mail_parameters* and *rcpt_parameters* are those of extensions: `[RET.pair(Ret.HDRS)]`. Raises
-        `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`.
+        `SMTPReplyError` if nobody will get it; see `mailproto.smtp.client_flows.send_message`. Chunks from an
+        async iterator are for asyncio only; the blocking client raises LocalProtocolError.
         """
+        if isinstance(message, AsyncIterable):
+            # Nothing is sent yet: in the middle of the message only the connection could be closed.
+            raise LocalProtocolError("message: expected what need not be awaited, got an async iterator")
         return self._driver.run(
             flows.send_message(
                 self._conn,
