@@ -668,6 +668,22 @@ def test_after_a_refused_greeting_only_quit_is_answered_otherwise(greeting: Repl
         assert {event.reply for event in refused if isinstance(event, InvalidCommand)} == {greeting}
 
 
+@pytest.mark.parametrize("lmtp", [False, True])
+@pytest.mark.parametrize("greeting, code", REFUSED_GREETINGS)
+def test_chunks_after_a_refused_greeting_are_read_and_refused(greeting: Reply, code: int, lmtp: bool) -> None:
+    octets = b"BDAT 6\r\nQUIT\r\nBDAT 1 LAST\r\naBURL imap://x/a\r\nBURL imap://x/a LAST\r\nQUIT\r\n"
+
+    def run(pieces: list[bytes]) -> list[ServerEvent]:
+        conn = server(lmtp=lmtp)
+        conn.send_reply(greeting)
+        return serve(conn, pieces)
+
+    *refused, quit_ = for_every_split(octets, run)
+    names = ("BDAT", "BDAT LAST", "BURL", "BURL LAST")
+    assert invalid(refused) == [(name, code) for name in names]
+    assert quit_ == Quit()
+
+
 def test_a_521_later_on_changes_nothing() -> None:
     conn = ready_server(server())
     conn.receive_data(b"MAIL FROM:<>\r\nDATA\r\n")

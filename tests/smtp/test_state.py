@@ -106,6 +106,8 @@ def test_a_transaction_from_end_to_end() -> None:
         (State.FAILED, "RSET", 250, State.READY),
         (State.READY, "BDAT LAST", 503, State.READY),
         (State.START, "BDAT", 503, State.START),
+        (State.REFUSED, "BDAT", 503, State.REFUSED),
+        (State.REFUSED, "BURL LAST", 503, State.REFUSED),
     ],
 )
 def test_replies_decide(state: State, name: str, code: int, after: State | None) -> None:

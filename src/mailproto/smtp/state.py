@@ -248,7 +248,8 @@ def _chunk_rows() -> dict[tuple[State, str], Row]:
             offered = tuple(dict.fromkeys((keyword, "CHUNKING")))
             rows[state, verb] = Row(positive=chunks, negative=failed, extensions=offered, needs=needs)
             rows[state, last] = _ending(ready, (keyword,), needs)
-        for state, after in ((start, start), (ready, ready), (transaction, failed), (failed, failed)):
+        unchanged = ((state, state) for state in (State.REFUSED, start, ready))
+        for state, after in (*unchanged, (transaction, failed), (failed, failed)):
             rows[state, verb] = rows[state, last] = Row(positive=after, negative=after, is_legal=False)
         # RFC 2033 section 4.3: a reply for each accepted recipient, "zero replies" if there is none.
         for state in (transaction, failed):
