@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mailproto.address import Path
+from mailproto.address import NULL_PATH, Path
 from mailproto.flow import TLSInfo
 from mailproto.smtp import (
     DiscardingSink,
@@ -13,6 +13,7 @@ from mailproto.smtp import (
     Lhlo,
     Mail,
     Noop,
+    Parameters,
     Quit,
     Rcpt,
     Reply,
@@ -45,6 +46,24 @@ def test_protocol_of_a_session(name: str) -> None:
     hello, is_lmtp, tls, identity = PROTOCOLS[name]
     session = SMTPSession(is_lmtp=is_lmtp, hello=hello, tls=tls, identity=identity)
     assert session.protocol == name
+
+
+# RFC 6531 section 4.3
+UTF8_PROTOCOLS = {
+    "SMTP": "SMTP",
+    "ESMTP": "UTF8SMTP", "ESMTPS": "UTF8SMTPS", "ESMTPA": "UTF8SMTPA", "ESMTPSA": "UTF8SMTPSA",
+    "LMTP": "UTF8LMTP", "LMTPS": "UTF8LMTPS", "LMTPA": "UTF8LMTPA", "LMTPSA": "UTF8LMTPSA",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_protocol_of_a_message_that_is_smtputf8(name: str) -> None:
+    hello, is_lmtp, tls, identity = PROTOCOLS[name]
+    session = SMTPSession(is_lmtp=is_lmtp, hello=hello, tls=tls, identity=identity)
+    session.transaction = Transaction(Mail(NULL_PATH))
+    assert session.protocol == name
+    session.transaction = Transaction(Mail(NULL_PATH, Parameters.of(smtputf8=True)))
+    assert session.protocol == UTF8_PROTOCOLS[name]
 
 
 def test_defaults_accept() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from mailproto.flow import Flow, TLSInfo
 from mailproto.smtp.commands import (
@@ -102,11 +102,24 @@ class SMTPSession:
 
     @property
     def protocol(self) -> str:
-        """The word for the `with` clause of a Received line: "ESMTPSA" and its kin (RFC 3848)."""
+        """The word for the `with` clause of a Received line: "ESMTPSA" and its kin (RFC 3848).
+
+        For a message that MAIL has called SMTPUTF8 they are "UTF8SMTPSA" and so on (RFC 6531 section 4.3).
+        """
         if isinstance(self.hello, Helo) and not self.is_lmtp:
             return "SMTP"
-        name = "LMTP" if self.is_lmtp else "ESMTP"
+        is_utf8 = self.transaction is not None and self.transaction.mail.parameters.smtputf8
+        name = _PROTOCOLS[self.is_lmtp, is_utf8]
         return f"{name}{'S' if self.tls else ''}{'A' if self.identity is not None else ''}"
+
+
+_PROTOCOLS: Final = {
+    (False, False): "ESMTP",
+    (False, True): "UTF8SMTP",
+    (True, False): "LMTP",
+    (True, True): "UTF8LMTP",
+}
+"""The first part of `SMTPSession.protocol`, for LMTP or not, with SMTPUTF8 or not."""
 
 
 class MessageSink(Protocol):
