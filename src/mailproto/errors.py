@@ -98,7 +98,8 @@ class MailProtoError(Exception):
     retriable: tuple[object, ...] = ()
     """Recipients for whom the same message may be sent again: they did not get it, and may later.
 
-    Those of whom nothing is known, as `is_outcome_unknown` says, do not stand here.
+    Those of whom nothing is known, as `is_outcome_unknown` says, stand here in LMTP only, where a client has
+    to take them for refused for now (RFC 2033 section 5).
     """
 
     done: Collection[int] = ()

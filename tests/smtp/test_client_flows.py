@@ -591,15 +591,27 @@ class TestRetrying:
         error = self.lost(limited("RCPTMAX=2"), [self.FIRST, (BODY + b".\r\n", END)])
         assert (error.accepted, error.retriable, error.is_outcome_unknown) == ((), ("d@x",), True)
 
-    def test_lost_between_the_replies_of_lmtp(self) -> None:
-        replies = b"250\r\n250\r\n250\r\n250\r\n354\r\n"
+    @pytest.mark.parametrize("end", [b"421 bye\r\n", END], ids=["421", "end"])
+    @pytest.mark.parametrize(
+        "replies, accepted, retriable",
+        [
+            (b"", (), THREE),
+            (b"250 b\r\n", THREE[:1], THREE[1:]),
+            (b"250 b\r\n452 full\r\n", THREE[:1], THREE[1:]),
+            (b"250 b\r\n550 no\r\n", THREE[:1], THREE[2:]),
+        ],
+    )
+    def test_lost_between_the_replies_of_lmtp(
+        self, replies: bytes, accepted: tuple[str, ...], retriable: tuple[str, ...], end: Any
+    ) -> None:
+        """A client must "treat the rest as temporary failures" (RFC 2033 section 5)."""
         conn = ready_client(SMTPClientConnection(lmtp=True), limited("X"))
         run = FlowRun(conn, send_message(conn, BODY, reverse_path="a@x", forward_paths=self.THREE))
+        run.feed(b"250\r\n250\r\n250\r\n250\r\n354\r\n")
         run.feed(replies)
-        run.feed(b"250 b\r\n452 full\r\n")
-        run.feed(END)
+        run.feed(end)
         assert isinstance(run.error, ConnectionClosed)
-        assert (run.error.accepted, run.error.retriable) == (("b@x",), ("c@x",))
+        assert (run.error.accepted, run.error.retriable) == (accepted, retriable)
         assert run.error.is_outcome_unknown
 
     def test_nothing_of_what_cannot_be_sent(self) -> None:

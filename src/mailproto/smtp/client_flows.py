@@ -148,7 +148,8 @@ def send_message(
     `is_outcome_unknown` of any error is True if the message was sent and its reply did not come.
 
     `retriable`, of the result and of errors, says for whom the same may succeed later: those whose reply is
-    transient, and those for whom the message was not sent to its end when the session ended.
+    transient, those for whom the message was not sent to its end when the session ended, and in LMTP those
+    whose reply did not come (RFC 2033 section 5).
     """
     source = source_of(message, "keep" if body == "BINARYMIME" else newlines)
     needs = yield from source.survey()
@@ -248,7 +249,8 @@ def _send_transactions(
             if is_over:
                 break
         except MailProtoError as error:
-            unknown = transaction if error.is_outcome_unknown else ()
+            # LMTP: "process the replies that arrived and treat the rest as temporary failures" (RFC 2033)
+            unknown = transaction if error.is_outcome_unknown and not conn.is_lmtp else ()
             _advise(error, {to: verdicts.get(to) for to in rcpts if to in verdicts or to not in unknown})
             raise
     if reply is None:
