@@ -14,8 +14,11 @@ PORTS = {
     ("starttls", False): 587,
     ("none", False): 25,
     ("opportunistic", False): 25,
+    # "MUST NOT be used on the TCP service port 25" (RFC 2033 section 5), and 465 and 587 are of submission
+    ("implicit", True): 24,
+    ("starttls", True): 24,
     ("none", True): 24,
-    ("starttls", True): 587,
+    ("opportunistic", True): 24,
     ("nonsense", False): 25,
 }
 

@@ -40,8 +40,8 @@ _TOO_MANY: Final = Reply.of(421, "4.7.0", "too many connections")
 
 
 def default_port(tls: str, *, lmtp: bool) -> int:
-    """Return the port for a mode of TLS (RFC 8314 section 3.3); 24 for LMTP without TLS."""
-    return _LMTP_PORT if lmtp and tls == "none" else _PORTS.get(tls, 25)
+    """Return the port for a mode of TLS (RFC 8314 section 3.3); 24 for LMTP, which none of these is for."""
+    return _LMTP_PORT if lmtp else _PORTS.get(tls, 25)
 
 
 def host_name() -> str:

@@ -80,9 +80,9 @@ class SMTPClient:
     ) -> Opening[SMTPClient]:
         """Connect to *host*, to the Unix socket *path* or over the connected *sock*, and say EHLO.
 
-        *tls*: "implicit" (port 465), "starttls" (587), "none" (25, for LMTP 24), or "opportunistic" (25:
-        STARTTLS if offered, unverified). *timeout* caps, in seconds, what RFC 5321 grants for each answer.
-        *local_hostname* is said in EHLO. *trace* sees the dialogue, secrets replaced. Raises
+        *tls*: "implicit" (port 465), "starttls" (587), "none" (25), or "opportunistic" (25: STARTTLS if
+        offered, unverified); for LMTP the port is 24. *timeout* caps, in seconds, what RFC 5321 grants for
+        each answer. *local_hostname* is said in EHLO. *trace* sees the dialogue, secrets replaced. Raises
         `ConnectionClosed`, `TLSUnavailable` or `SMTPReplyError`.
         """
 
