@@ -13,6 +13,7 @@ from mailproto.errors import LocalProtocolError
 from mailproto.flow import Flow
 from mailproto.limits import SMTPLimits
 from mailproto.sasl._authenticator import Authenticator, Stored, authenticator_for
+from mailproto.smtp._offered import require_needed
 from mailproto.smtp.client import SMTPClientConnection
 from mailproto.smtp.data import NewlinePolicy, require_newline_policy
 from mailproto.smtp.extensions import Extension
@@ -95,13 +96,16 @@ def server_factory(
 ) -> Callable[[Accepted], tuple[SMTPServerConnection, Flow[None]]]:
     """Return what makes connection and flow for each connection that a server accepts.
 
-    Raises LocalProtocolError if something is required that no client can give.
+    Raises LocalProtocolError if something is required that no client can give, and for *extensions* of which
+    one is missing.
     """
     require_newline_policy(newlines)
     if require_tls and not has_context:
         raise LocalProtocolError("require_tls: needs ssl_context")
     if require_auth and authenticator is None:
         raise LocalProtocolError("require_auth: needs authenticator")
+    rows = tuple(extensions)
+    require_needed(rows, lmtp=lmtp)
     name = hostname or host_name()
     bounds = limits or SMTPLimits()
     service = Service(
@@ -112,7 +116,6 @@ def server_factory(
         start_tls=has_context and tls != "implicit",
         greet_delay=greet_delay,
     )
-    rows = tuple(extensions)
     wants_addresses = bool(service.methods)
 
     def make(accepted: Accepted) -> tuple[SMTPServerConnection, Flow[None]]:

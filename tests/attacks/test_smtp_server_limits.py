@@ -233,7 +233,8 @@ def test_a_submission_server(kind: str) -> None:
 
 
 def test_what_cannot_be_required(kind: str) -> None:
-    for arguments in ({"require_tls": True}, {"require_auth": True}):
+    alone: dict[str, Any] = {"lmtp": True, "extensions": ()}
+    for arguments in ({"require_tls": True}, {"require_auth": True}, alone):
         with pytest.raises(LocalProtocolError, match="needs"), serving("sync", SMTPHandler(), **arguments):
             pass
 

@@ -7,11 +7,26 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from mailproto.errors import LocalProtocolError
 from mailproto.smtp.extensions import NO_EXTENSIONS, Extension, Extensions, Offer, allowed_parameters
 from mailproto.smtp.parameters import Parameter
 from mailproto.smtp.reply import Reply
 
-__all__ = ["NOTHING_OFFERED", "Offered", "ehlo_reply", "helo_reply", "offered_in"]
+__all__ = ["NOTHING_OFFERED", "Offered", "ehlo_reply", "helo_reply", "offered_in", "require_needed"]
+
+_NEEDED_BY_LMTP: Final = ("PIPELINING", "ENHANCEDSTATUSCODES")
+"""What "a server implementation MUST implement" (RFC 2033 section 5)."""
+
+
+@lru_cache(maxsize=64)
+def require_needed(rows: tuple[Extension, ...], *, lmtp: bool) -> None:
+    """Raise LocalProtocolError if *rows* lack one that another of them needs, or that LMTP does."""
+    keywords = {row.keyword for row in rows}
+    needs = [(row.keyword, needed) for row in rows for needed in row.needs]
+    needs += [("LMTP", needed) for needed in _NEEDED_BY_LMTP if lmtp]
+    for keyword, needed in needs:
+        if needed not in keywords:
+            raise LocalProtocolError(f"extensions: {keyword} needs {needed}")
 
 
 @lru_cache(maxsize=64)

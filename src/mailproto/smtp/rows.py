@@ -125,13 +125,15 @@ class Extension:
 
     `offered` returns the parameters of the keyword as text, None if it is not offered now. `verbs` are the
     commands that it adds: the server gives them as `UnknownCommand` and does not answer 500 by itself.
-    `parameters` maps MAIL and RCPT to keywords that are allowed beside those of `PARAMETERS`.
+    `parameters` maps MAIL and RCPT to keywords that are allowed beside those of `PARAMETERS`. `needs` are the
+    keywords of those without which it must not be offered.
     """
 
     keyword: str
     offered: Callable[[Offer], str | None] = lambda offer: ""
     verbs: frozenset[str] = frozenset()
     parameters: tuple[tuple[str, str], ...] = ()
+    needs: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Extension {self.keyword}>"

@@ -21,7 +21,7 @@ from mailproto.limits import SMTPLimits
 from mailproto.smtp import _refusals as refusals
 from mailproto.smtp._body import TOO_BIG, BinaryBody, Body, NormalizedBody
 from mailproto.smtp._grammar import CommandSyntaxError, match_verb
-from mailproto.smtp._offered import NOTHING_OFFERED, ehlo_reply, helo_reply, offered_in
+from mailproto.smtp._offered import NOTHING_OFFERED, ehlo_reply, helo_reply, offered_in, require_needed
 from mailproto.smtp.commands import (
     Auth,
     Bdat,
@@ -158,7 +158,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     the rows that may be offered, `auth_mechanisms` and `start_tls` what they decide by; both can be changed
     between two EHLO. What counts is what the EHLO reply has said. `newlines` is the policy for a bare CR or
     LF in a message; `strict` refuses with 501 what would be a defect. With `require_tls` and `require_auth`
-    commands that are not in `state.EXEMPT` get 530 as long as there is no TLS, no login.
+    commands that are not in `state.EXEMPT` get 530 as long as there is no TLS, no login. Raises
+    LocalProtocolError if a row lacks one that it needs, or LMTP lacks PIPELINING or ENHANCEDSTATUSCODES.
 
     HTTP, a header field and a TLS ClientHello where a command is due come from something that a web page has
     sent here, or from a client of another port: 421 ends the connection before more is read.
@@ -218,6 +219,8 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     ) -> None:
         super().__init__()
         require_newline_policy(newlines)
+        rows = tuple(extensions)
+        require_needed(rows, lmtp=lmtp)
         self.limits: SMTPLimits = limits
         """What this connection accepts."""
         self.hostname: str = hostname
@@ -236,7 +239,7 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._lmtp = lmtp
         self._strict = strict
         self._newlines: NewlinePolicy = newlines
-        self._rows = tuple(extensions)
+        self._rows = rows
         self._required = _REQUIREMENTS[require_tls, require_auth]
         self._unconditional = _NONE_UNCONDITIONAL if self._required else _UNCONDITIONAL[lmtp]
         self._offered = NOTHING_OFFERED

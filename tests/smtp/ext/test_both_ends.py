@@ -10,6 +10,7 @@ from mailproto.address import NULL_PATH, Path
 from mailproto.errors import LocalProtocolError
 from mailproto.limits import SMTPLimits
 from mailproto.smtp import (
+    BINARYMIME,
     BY,
     CONNEG_EXTENSION,
     CONPERM_EXTENSION,
@@ -42,6 +43,7 @@ from mailproto.smtp import (
     SMTPClientConnection,
     SMTPServerConnection,
     Vrfy,
+    burl,
     deliver_by,
     future_release,
     mt_priority,
@@ -155,6 +157,35 @@ def test_what_the_server_offers() -> None:
     conn = greeted_server(SMTPServerConnection(hostname="mx.example", extensions=ROWS))
     serve(conn, [b"EHLO a\r\n"])
     assert sent(conn).split(b"\r\n")[-1 - len(OFFERED) : -1] == OFFERED
+
+
+# What a server may not offer without another extension: RFC 6531 section 3.1, RFC 3030 section 3, RFC 4468
+# section 4, and RFC 2033 section 5.
+INCOMPLETE: list[tuple[Extension | None, str, bool]] = [
+    (SMTPUTF8_EXTENSION, "8BITMIME", False),
+    (BINARYMIME, "CHUNKING", False),
+    (burl("imap"), "8BITMIME", False),
+    (Extension("X-OWN", needs=("SIZE",)), "SIZE", False),
+    (None, "PIPELINING", True),
+    (None, "ENHANCEDSTATUSCODES", True),
+]
+
+
+@pytest.mark.parametrize("row, needed, lmtp", INCOMPLETE)
+def test_what_is_needed_beside_it(row: Extension | None, needed: str, lmtp: bool) -> None:
+    rows = (*EXTENSIONS, *([] if row is None else [row]))
+    ready_server(SMTPServerConnection(hostname="mx.example", extensions=rows, lmtp=lmtp))
+    without = [row for row in rows if row.keyword != needed]
+    who = "LMTP" if row is None else row.keyword
+    with pytest.raises(LocalProtocolError, match=f"extensions: {who} needs {needed}"):
+        SMTPServerConnection(hostname="mx.example", extensions=without, lmtp=lmtp)
+
+
+@pytest.mark.parametrize("keyword", ["PIPELINING", "ENHANCEDSTATUSCODES"])
+def test_smtp_goes_without(keyword: str) -> None:
+    rows = [row for row in EXTENSIONS if row.keyword != keyword]
+    conn = ready_server(SMTPServerConnection(hostname="mx.example", extensions=rows))
+    assert keyword not in conn.extensions
 
 
 @pytest.mark.parametrize("line", LEGAL)

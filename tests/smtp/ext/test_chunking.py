@@ -60,6 +60,7 @@ def server(
     newlines: NewlinePolicy = "reject",
 ) -> SMTPServerConnection:
     rows = (*EXTENSIONS, BINARYMIME)
+    hidden = () if chunking else ("CHUNKING", "BINARYMIME")
     return ready_server(
         SMTPServerConnection(
             limits or SMTPLimits(),
@@ -67,7 +68,7 @@ def server(
             lmtp=lmtp,
             strict=strict,
             newlines=newlines,
-            extensions=[row for row in rows if chunking or row.keyword != "CHUNKING"],
+            extensions=[row for row in rows if row.keyword not in hidden],
         )
     )
 

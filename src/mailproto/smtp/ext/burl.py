@@ -93,4 +93,4 @@ def burl(*arguments: str) -> Extension:
     def offer_burl(offer: Offer) -> str:
         return text if offer.is_authenticated else ""
 
-    return Extension("BURL", offer_burl)
+    return Extension("BURL", offer_burl, needs=("8BITMIME",))

@@ -30,8 +30,8 @@ BODY: Final = Parameter(
 EXTENSION: Final = Extension("8BITMIME")
 """8BITMIME."""
 
-BINARYMIME: Final = Extension("BINARYMIME")
-"""BINARYMIME, which is of use beside CHUNKING only.
+BINARYMIME: Final = Extension("BINARYMIME", needs=("CHUNKING",))
+"""BINARYMIME, which a server offers beside CHUNKING.
 
 For a server whose application keeps what RFC 3030 section 3 demands: to "deliver or relay the message in such
 a way as to preserve all bits in each octet", NUL and bare CR and LF with them.

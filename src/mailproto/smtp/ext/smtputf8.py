@@ -15,5 +15,5 @@ __all__ = ["EXTENSION", "SMTPUTF8"]
 SMTPUTF8: Final = flag("SMTPUTF8", "SMTPUTF8")
 """SMTPUTF8 of MAIL says that the envelope or the message needs UTF-8."""
 
-EXTENSION: Final = Extension("SMTPUTF8")
+EXTENSION: Final = Extension("SMTPUTF8", needs=("8BITMIME",))
 """SMTPUTF8, which a server offers beside 8BITMIME if it can store and pass on such messages."""
