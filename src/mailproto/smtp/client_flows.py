@@ -173,7 +173,8 @@ def send_message(
         () if is_chunked else (_DATA,),
         partial(_send_source, conn, source, needed, is_chunked=is_chunked),
         source.is_repeatable,
-        None if is_chunked else source.only_chunk,
+        is_chunked=is_chunked,
+        only_chunk=None if is_chunked else source.only_chunk,
     )
     return (yield from _send_transactions(conn, mail, rcpts, content))
 
@@ -200,6 +201,7 @@ class _Content:
     commands: tuple[Command, ...]
     send: Callable[[], Flow[None]]
     is_repeatable: bool
+    is_chunked: bool = False
     only_chunk: bytes | None = None
 
 
@@ -293,7 +295,12 @@ def _transact(
     requests = (mail, *rcpts.values(), *content.commands)
     accepted = yield from _open_transaction(conn, tuple(rcpts), requests, verdicts, content.only_chunk)
     yield from content.send()
-    return (yield from _read_outcome(conn, accepted, verdicts))
+    try:
+        return (yield from _read_outcome(conn, accepted, verdicts))
+    except SMTPReplyError:
+        if content.is_chunked:
+            yield from _forget_chunks(conn)
+        raise
 
 
 def send_url(
@@ -586,7 +593,7 @@ def _read_along(conn: SMTPClientConnection) -> Flow[Reply | None]:
 
 
 def _forget_chunks(conn: SMTPClientConnection) -> Flow[None]:
-    """Say RSET, which "MUST be issued" behind a BDAT that failed (RFC 3030 section 2)."""
+    """Say RSET, which "MUST be issued" behind a BDAT that failed, the last one too (RFC 3030 section 2)."""
     if conn.owed:
         conn.abort()
         return
@@ -622,7 +629,6 @@ def _read_outcome(
             verdicts |= dict(zip(accepted, replies, strict=False))
         raise
     if conn.state is State.FAILED:
-        yield from _forget_chunks(conn)
         raise error_of(next(reply for reply in replies if reply.is_negative))
     # A server may answer PRDR as if it was not asked: that counts for all.
     of_each = [reply for reply in replies if _is_of_one_recipient(reply)]

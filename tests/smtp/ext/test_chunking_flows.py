@@ -216,12 +216,30 @@ class TestClient:
         assert result == SendResult(("c@x",), {"b@x": Reply(550, ("no",))}, Reply(250, ("ok",)))
 
     def test_the_last_chunk_is_refused(self) -> None:
+        """Then too "a RSET command MUST be issued [...] before additional commands may be sent"."""
         conn = client()
-        script: Script = [(ENVELOPE, ACCEPTED), (None, b"554 spam\r\n")]
+        script: Script = [(ENVELOPE, ACCEPTED), (None, b"554 spam\r\n"), (b"RSET\r\n", b"250\r\n")]
         with pytest.raises(SMTPReplyError, match="message: 554 spam") as caught:
             send(conn, script, chunking=True)
         assert not caught.value.is_outcome_unknown
         send(conn, [(ENVELOPE, ACCEPTED), (None, b"250\r\n")], chunking=True)
+
+    def test_connection_lost_while_resetting_behind_the_last_chunk(self) -> None:
+        conn = client()
+        script: Script = [(ENVELOPE, ACCEPTED), (None, b"554 spam\r\n"), (b"RSET\r\n", END)]
+        with pytest.raises(SMTPReplyError, match="message: 554 spam"):
+            send(conn, script, chunking=True)
+        assert conn.wants is Wants.CLOSED
+
+    def test_lmtp_refuses_the_last_chunk_for_everybody(self) -> None:
+        conn = client(lmtp=True)
+        script: Script = [
+            (ENVELOPE + b"RCPT TO:<c@x>\r\n", b"250\r\n250\r\n250\r\n"),
+            (None, b"552 full\r\n452 full\r\n"),
+            (b"RSET\r\n", b"250\r\n"),
+        ]
+        with pytest.raises(SMTPRecipientsRefused, match="message: 452 full"):
+            send(conn, script, to=["b@x", "c@x"], chunking=True)
 
     def test_a_chunk_is_refused_when_all_are_sent(self) -> None:
         conn = client()

@@ -181,11 +181,12 @@ FAILURES: dict[str, tuple[bytes, type[SMTPReplyError], int]] = {
 
 
 class TestClientFlow:
-    def send(self, answer: Any, **arguments: Any) -> SendResult:
+    def send(self, answer: Any, *, is_reset: bool = False, **arguments: Any) -> SendResult:
         conn = ready_client(offer=OFFER)
         flow = send_message(conn, BODY, reverse_path="a@x", forward_paths=["b@x", "c@x"], **arguments)
         if arguments.get("chunking"):
             said = [(RCPTS, b"250\r\n" * 3), (b"BDAT 20 LAST\r\n" + BODY, answer)]
+            said += [(b"RSET\r\n", b"250\r\n")] * is_reset
         else:
             said = [(RCPTS + b"DATA\r\n", b"250\r\n" * 3 + b"354\r\n"), (BODY + b".\r\n", answer)]
         return run_script(conn, flow, said)
@@ -203,7 +204,7 @@ class TestClientFlow:
     @pytest.mark.parametrize("answer, error, code", FAILURES.values(), ids=FAILURES)
     def test_failures(self, answer: bytes, error: type[SMTPReplyError], code: int, chunking: bool) -> None:
         with pytest.raises(error) as caught:
-            self.send(answer, chunking=chunking)
+            self.send(answer, chunking=chunking, is_reset=True)
         assert type(caught.value) is error
         assert caught.value.code == code
         assert not caught.value.is_outcome_unknown
