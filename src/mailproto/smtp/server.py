@@ -723,7 +723,10 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
     def _check_domain(self, command: Rcpt) -> Reply | None:
         mailbox = command.forward_path.mailbox
         domain = "" if mailbox is None else mailbox.domain.lower()
-        if domain not in self._domains and len(self._domains) >= self.limits.max_recipient_domains:
+        if not domain or domain in self._domains:
+            # <Postmaster> has none.
+            return None
+        if len(self._domains) >= self.limits.max_recipient_domains:
             return refusals.TOO_MANY_DOMAINS
         self._domains |= {domain}
         return None

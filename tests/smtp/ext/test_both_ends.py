@@ -376,6 +376,15 @@ def test_limits_are_offered_and_kept() -> None:
     )
 
 
+def test_postmaster_without_a_domain_is_of_none() -> None:
+    """RCPTDOMAINMAX counts "domains that can appear in a recipient" (RFC 9422 section 4.3)."""
+    limits = SMTPLimits(max_recipient_domains=1)
+    conn = ready_server(SMTPServerConnection(limits, hostname="mx.example"))
+    serve(conn, [b"MAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\nRCPT TO:<a@x.example>\r\n"])
+    serve(conn, [b"RCPT TO:<postmaster>\r\nRCPT TO:<a@y.example>\r\n"])
+    assert sent(conn) == b"250 \r\n" * 4 + b"452 4.5.3 too many domains of recipients\r\n"
+
+
 def test_every_row_is_collected() -> None:
     assert set(PARAMETERS) == {
         "SIZE", "BODY", "AUTH", "SMTPUTF8", "RET", "ENVID", "NOTIFY", "ORCPT", "BY", "HOLDFOR", "HOLDUNTIL",
