@@ -286,7 +286,7 @@ def test_a_large_message_to_a_slow_sink() -> None:
 
         async def finish(self) -> Reply:
             await asyncio.sleep(0)
-            return Reply(250, (str(self.size),))
+            return Reply.of(250, "2.6.0", str(self.size))
 
         async def abort(self) -> None:
             raise AssertionError
@@ -299,7 +299,7 @@ def test_a_large_message_to_a_slow_sink() -> None:
     octets *= 100_000
     with serving("asyncio", Handler()) as server:
         result = with_client(server.port, lambda smtp: smtp.send_message(octets, **ENVELOPE))
-    assert result.reply == Reply(250, (str(len(octets)),))
+    assert result.reply == Reply.of(250, "2.6.0", str(len(octets)))
 
 
 def test_login_in_the_clear(kind: str) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -232,12 +232,14 @@ class TestHandler:
                 return Reply(451, ("not now",))
 
         run = greeted(Refusing())
-        assert say(run, b"MAIL FROM:<bad@x>\r\n") == b"550 no\r\n"
+        assert say(run, b"MAIL FROM:<bad@x>\r\n") == b"550 5.0.0 no\r\n"
         assert say(run, b"RCPT TO:<a@x>\r\n") == b"503 5.5.1 bad sequence of commands\r\n"
         say(run, b"MAIL FROM:<good@x>\r\n")
-        assert say(run, b"RCPT TO:<bad@x>\r\nDATA\r\n") == b"550 no\r\n554 5.5.1 no valid recipients\r\n"
-        assert say(run, b"RCPT TO:<good@x>\r\nDATA\r\n").endswith(b"451 not now\r\n")
-        assert say(run, b"VRFY joe\r\n") == b"250 <joe@x>\r\n"
+        assert (
+            say(run, b"RCPT TO:<bad@x>\r\nDATA\r\n") == b"550 5.0.0 no\r\n554 5.5.1 no valid recipients\r\n"
+        )
+        assert say(run, b"RCPT TO:<good@x>\r\nDATA\r\n").endswith(b"451 4.0.0 not now\r\n")
+        assert say(run, b"VRFY joe\r\n") == b"250 2.0.0 <joe@x>\r\n"
         assert say(run, b"RSET\r\n") == b"250 2.0.0 forgotten\r\n"
 
     def test_replies_in_utf_8_only_where_the_client_takes_them(self) -> None:
@@ -261,14 +263,69 @@ class TestHandler:
         assert say(run, b"VRFY a\r\nEXPN a\r\n") == (
             b"252 2.6.8 the answer needs SMTPUTF8\r\n550 5.6.8 the answer needs SMTPUTF8\r\n"
         )
-        assert say(run, b"VRFY a SMTPUTF8\r\nEXPN a SMTPUTF8\r\n") == "250 <ü@x>\r\n250 <ü@x>\r\n".encode()
+        assert say(run, b"VRFY a SMTPUTF8\r\nEXPN a SMTPUTF8\r\n") == (
+            "250 2.0.0 <ü@x>\r\n250 2.0.0 <ü@x>\r\n".encode()
+        )
         say(run, b"MAIL FROM:<>\r\n")
         assert say(run, rcpts) == (
             b"250 2.1.5 recipient accepted\r\n550 5.6.8 the new address needs SMTPUTF8\r\n"
-            b"551 try <u@x>\r\n250 2.0.0 forgotten\r\n"
+            b"551 5.0.0 try <u@x>\r\n250 2.0.0 forgotten\r\n"
         )
         say(run, b"MAIL FROM:<> SMTPUTF8\r\n")
-        assert say(run, rcpts).startswith("251 to <ü@x>\r\n551 try <ü@x>\r\n551 try <u@x>\r\n".encode())
+        assert say(run, rcpts).startswith(
+            "251 2.0.0 to <ü@x>\r\n551 5.0.0 try <ü@x>\r\n551 5.0.0 try <u@x>\r\n".encode()
+        )
+
+    # What a handler answers to each command, and what is said.
+    ANSWERS: ClassVar = [
+        (Reply(250), b"250 2.0.0 \r\n"),
+        (Reply(250, ("a", "b")), b"250-2.0.0 a\r\n250 2.0.0 b\r\n"),
+        (Reply(450, ("4.2.1 later",)), b"450 4.2.1 later\r\n"),
+        (Reply(550, ("2.1.5 no",)), b"550 5.0.0 2.1.5 no\r\n"),
+        (Reply(550, ("größer",)), b"550 5.0.0 gr??er\r\n"),
+        (Reply.of(550, "5.1.1", "kein", "ö"), b"550-5.1.1 kein\r\n550 5.1.1 ?\r\n"),
+    ]
+
+    @pytest.mark.parametrize("hello", [b"EHLO me\r\n", b"HELO me\r\n", b"EHLO me\r\nHELO me\r\n"])
+    @pytest.mark.parametrize("answer, said", ANSWERS)
+    def test_each_reply_has_a_code_and_is_ascii(self, answer: Reply, said: bytes, hello: bytes) -> None:
+        """RFC 2034 section 4, "regardless of whether or not EHLO is employed", and RFC 6531 section 3.7.4."""
+
+        class Answering(SMTPHandler):
+            def noop(self, session: SMTPSession, noop: Noop) -> Reply:
+                return answer
+
+            def message(self, session: SMTPSession) -> Reply | MessageSink:
+                return answer if answer.is_negative else Sink(answer)
+
+        run = greeted(Answering(), hello)
+        assert say(run, b"NOOP\r\n") == said
+        is_taken = answer.is_positive
+        assert say(run, ENVELOPE).endswith(
+            b"354 end the message with <CRLF>.<CRLF>\r\n" if is_taken else said
+        )
+        assert not is_taken or say(run, b".\r\n") == said
+
+    def test_a_server_without_codes_adds_none(self) -> None:
+        class Answering(SMTPHandler):
+            def noop(self, session: SMTPSession, noop: Noop) -> Reply:
+                return Reply(250, ("ok",))
+
+        rows = [row for row in EXTENSIONS if row.keyword != "ENHANCEDSTATUSCODES"]
+        assert say(greeted(Answering(), extensions=rows), b"NOOP\r\n") == b"250 ok\r\n"
+
+    def test_the_greeting_and_the_answers_to_hello_have_no_code_and_are_ascii(self) -> None:
+        class Greeting(SMTPHandler):
+            def connect(self, session: SMTPSession) -> Reply:
+                return Reply(220, ("mx.example grüßt",))
+
+            def hello(self, session: SMTPSession, hello: Any) -> Reply:
+                return Reply(550 if hello.domain == "bad" else 250, ("grüß dich",))
+
+        run = server(Greeting())
+        assert run.take_sent() == b"220 mx.example gr??t\r\n"
+        assert say(run, b"HELO bad\r\n") == b"550 gr?? dich\r\n"
+        assert say(run, b"HELO me\r\n") == b"250 mx.example gr?? dich\r\n"
 
     def test_greeting(self) -> None:
         class Closed(SMTPHandler):
@@ -339,7 +396,7 @@ class TestHandler:
                 return Reply(250, (command.arguments,))
 
         rows = (*EXTENSIONS, Extension("XFOO", verbs=frozenset({"XFOO"})))
-        assert say(greeted(Extended(), extensions=rows), b"XFOO a b\r\n") == b"250 a b\r\n"
+        assert say(greeted(Extended(), extensions=rows), b"XFOO a b\r\n") == b"250 2.0.0 a b\r\n"
         assert say(greeted(extensions=rows), b"XFOO a b\r\n") == b"502 5.5.1 not implemented\r\n"
 
     def test_a_method_may_return_a_flow(self) -> None:
@@ -350,7 +407,7 @@ class TestHandler:
 
         run = greeted(Flowing())
         say(run, b"MAIL FROM:<a@x>\r\n")
-        assert say(run, b"RCPT TO:<a@x>\r\n") == b"550 NO\r\n"
+        assert say(run, b"RCPT TO:<a@x>\r\n") == b"550 5.0.0 NO\r\n"
 
     def test_the_text_of_a_hello(self) -> None:
         class Polite(SMTPHandler):
@@ -365,10 +422,10 @@ class TestHandler:
     def test_quit(self, code: int) -> None:
         class Counting(SMTPHandler):
             async def quit(self, session: SMTPSession, quit_: Quit) -> Reply:
-                return Reply(code, ("come back",))
+                return Reply.of(code, f"{code // 100}.0.0", "come back")
 
         run = greeted(Counting())
-        assert say(run, b"QUIT\r\n") == b"%d come back\r\n" % code
+        assert say(run, b"QUIT\r\n") == b"%d %d.0.0 come back\r\n" % (code, code // 100)
         assert run.is_done
 
 
@@ -588,7 +645,7 @@ class TestFailures:
         handler = Handler((Reply(250), Reply(354)))
         run = greeted(handler, b"LHLO me\r\n", lmtp=True, report=reported.append)
         say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
-        assert say(run, b".\r\n") == b"250 \r\n" + LATER
+        assert say(run, b".\r\n") == b"250 2.0.0 \r\n" + LATER
         assert len(reported) == 1
 
 
@@ -628,10 +685,12 @@ class TestGreetDelay:
 def test_a_421_of_the_handler_ends_the_session() -> None:
     class Tired(SMTPHandler):
         def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply:
-            return Reply(421, ("enough",))
+            return Reply.of(421, "4.7.0", "enough")
 
     run = greeted(Tired())
-    assert say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<b@x>\r\n").endswith(b"\r\n421 enough\r\n")
+    assert say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<b@x>\r\n").endswith(
+        b"\r\n421 4.7.0 enough\r\n"
+    )
     assert run.is_done
     assert run.error is None
 
@@ -687,28 +746,32 @@ class TestSinks:
         assert say(run, b"x" * 100 + b"\r\n.\r\n") == b"552 5.3.4 message too big\r\n" * 2
 
     def test_answer(self) -> None:
-        run = greeted(Handler(Reply(550, ("spam",)), None, Reply(250, ("queued",))))
-        for answer in (b"550 spam\r\n", TAKEN, b"250 queued\r\n"):
+        run = greeted(Handler(Reply.of(550, "5.7.1", "spam"), None, Reply.of(250, "2.6.0", "queued")))
+        for answer in (b"550 5.7.1 spam\r\n", TAKEN, b"250 2.6.0 queued\r\n"):
             say(run, ENVELOPE)
             assert say(run, BODY + b".\r\n") == answer
 
     def test_421_in_place_of_an_answer(self) -> None:
-        run = greeted(Handler(Reply(421, ("disk on fire",))), b"LHLO me\r\n", lmtp=True)
+        run = greeted(Handler(Reply.of(421, "4.3.0", "disk on fire")), b"LHLO me\r\n", lmtp=True)
         say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
-        assert say(run, b".\r\n") == b"421 disk on fire\r\n"
+        assert say(run, b".\r\n") == b"421 4.3.0 disk on fire\r\n"
         assert run.is_done
         assert run.error is None
 
-    NO, YES = Reply(550, ("no",)), Reply(250, ("yes",))
+    NO, YES = Reply.of(550, "5.7.1", "no"), Reply.of(250, "2.6.0", "yes")
 
     def test_answers_in_lmtp(self) -> None:
         run = greeted(Handler((self.NO, self.YES)), b"LHLO me\r\n", lmtp=True)
         say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
-        assert say(run, b".\r\n") == b"550 no\r\n250 yes\r\n"
+        assert say(run, b".\r\n") == b"550 5.7.1 no\r\n250 2.6.0 yes\r\n"
 
     @pytest.mark.parametrize(
         "answers, answer",
-        [((YES, NO), b"550 no\r\n"), ((YES, YES), b"250 yes\r\n"), ((YES,), b"250 yes\r\n")],
+        [
+            ((YES, NO), b"550 5.7.1 no\r\n"),
+            ((YES, YES), b"250 2.6.0 yes\r\n"),
+            ((YES,), b"250 2.6.0 yes\r\n"),
+        ],
     )
     def test_several_answers_in_smtp_are_one(self, answers: tuple[Reply, ...], answer: bytes) -> None:
         run = greeted(Handler(answers))
@@ -736,7 +799,7 @@ class TestSinks:
                 self.octets += chunk
 
             async def finish(self) -> Reply:
-                return Reply(250, (str(len(self.octets)),))
+                return Reply.of(250, "2.6.0", str(len(self.octets)))
 
             async def abort(self) -> None:
                 raise AssertionError
@@ -747,7 +810,7 @@ class TestSinks:
 
         run = greeted(AsyncHandler())
         say(run, ENVELOPE)
-        assert say(run, BODY + b".\r\n") == b"250 20\r\n"
+        assert say(run, BODY + b".\r\n") == b"250 2.6.0 20\r\n"
 
 
 class TestEnds:
@@ -916,7 +979,7 @@ class TestAuthentication:
 
         answers = {
             None: b"235 2.7.0 authenticated\r\n",
-            Reply(235, ("hi tim",)): b"235 hi tim\r\n",
+            Reply.of(235, "2.7.0", "hi tim"): b"235 2.7.0 hi tim\r\n",
             Reply.of(535, "5.7.8", "not from here"): b"535 5.7.8 not from here\r\n",
             Reply.of(454, "4.7.0", "later"): b"454 4.7.0 later\r\n",
         }

@@ -165,12 +165,13 @@ class TestClientAndServer:
                 smtp.noop()
 
     def test_lmtp(self, kind: str) -> None:
-        handler = Accepting((Reply(250), Reply(452, ("full",))))
+        full = Reply.of(452, "4.2.2", "full")
+        handler = Accepting((Reply(250), full))
         to = ["b@x.example", "c@x.example"]
         with serving(kind, handler, lmtp=True) as server, connect(server.port, lmtp=True) as lmtp:
             result = lmtp.send_message(BODY, reverse_path="a@x.example", forward_paths=to)
         assert result.accepted == ("b@x.example",)
-        assert result.refused == {"c@x.example": Reply(452, ("full",))}
+        assert result.refused == {"c@x.example": full}
 
     def test_a_unix_socket(self, kind: str, tmp_path: FilePath) -> None:
         path = tmp_path / "lmtp"
@@ -299,14 +300,15 @@ class TestForms:
         assert handler.taken == [("<a@x.example>", ["<b@x.example>"], BODY)]
 
     def test_a_reply_for_each_recipient(self, kind: str) -> None:
-        handler = Accepting((Reply(250), Reply(550, ("no",))))
+        no = Reply.of(550, "5.7.1", "no")
+        handler = Accepting((Reply(250), no))
         with serving(kind, handler, extensions=(*EXTENSIONS, PRDR_EXTENSION)) as server:
             with connect(server.port) as smtp:
                 result = smtp.send_message(
                     BODY, reverse_path="a@x.example", forward_paths=["b@x.example", "c@x.example"]
                 )
         assert result.accepted == ("b@x.example",)
-        assert result.refused == {"c@x.example": Reply(550, ("no",))}
+        assert result.refused == {"c@x.example": no}
 
     @pytest.mark.parametrize("chunking", [False, True])
     def test_memory_does_not_grow_with_a_file(self, tmp_path: FilePath, chunking: bool) -> None:
@@ -493,7 +495,7 @@ class TestEnds:
         def take(session: SMTPSession, octets: bytes) -> Reply:
             taking.set()
             may_go_on.wait(10)
-            return Reply(250, ("kept",))
+            return Reply.of(250, "2.6.0", "kept")
 
         results: list[Any] = []
         with serving(kind, WholeMessages(take)) as server:
@@ -507,7 +509,7 @@ class TestEnds:
             sender.join()
             stopper.join()
             smtp.close()
-        assert results[0].reply == Reply(250, ("kept",))
+        assert results[0].reply == Reply.of(250, "2.6.0", "kept")
 
     def test_a_client_that_says_nothing_gets_421(self, kind: str) -> None:
         with serving(kind, SMTPHandler(), timeout=0.2) as server:

@@ -166,8 +166,13 @@ class SMTPHandler:
 
     A negative reply of `hello`, `auth`, `mail` or `rcpt` leaves the state as it was before the command. A
     method that raises, or gives what is no answer to the command, costs the client a 451 and no more: the
-    session goes on, and the error is reported to the driver, once. Over the blocking server the methods of
-    one handler are called from several threads.
+    session goes on, and the error is reported to the driver, once.
+
+    A reply without an enhanced code gets X.0.0 (RFC 2034 section 4), unless ENHANCEDSTATUSCODES is no row of
+    the connection. In its text `?` is sent for what is not ASCII, but where a client has said SMTPUTF8 and a
+    reply may show an address: to VRFY, to EXPN, and by 251 and 551 (RFC 6531 section 3.7.4).
+
+    Over the blocking server the methods of one handler are called from several threads.
     """
 
     def connect(self, session: SMTPSession) -> Answer:

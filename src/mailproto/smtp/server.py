@@ -269,6 +269,10 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         """What the last EHLO reply has offered."""
         return self._offered.extensions
 
+    def can_offer(self, keyword: str) -> bool:
+        """Return whether there is a row of *keyword*, in capital letters, whatever EHLO was answered."""
+        return any(row.keyword == keyword for row in self._rows)
+
     @property
     def is_tls_active(self) -> bool:
         """True after `tls_started`."""

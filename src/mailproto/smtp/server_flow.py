@@ -49,7 +49,7 @@ from mailproto.smtp.handler import (
     Transaction,
     overridden,
 )
-from mailproto.smtp.reply import Reply
+from mailproto.smtp.reply import EnhancedCode, Reply
 from mailproto.smtp.server import SMTPServerConnection
 from mailproto.smtp.sources import pull_from
 from mailproto.smtp.state import State
@@ -57,6 +57,7 @@ from mailproto.wants import Wants
 
 __all__ = ["HandlerFailed", "Report", "Service", "serve"]
 
+_SERVICE_READY: Final = 220
 _CLOSED: Final = State.CLOSED
 _RECEIVE: Final = Receive()
 _FLUSH: Final = Flush()
@@ -247,6 +248,28 @@ def _overall(replies: tuple[Reply, ...]) -> Reply:
     return next((reply for reply in replies if reply.is_transient), replies[0])
 
 
+def _with_code(reply: Reply) -> Reply:
+    """Return *reply* with an enhanced code, X.0.0 if it has none; a greeting and a 3yz go without.
+
+    A 220 is the greeting of a new session, of XCLIENT too.
+    """
+    if reply.enhanced_code is not None or reply.is_intermediate or reply.code == _SERVICE_READY:
+        return reply
+    return Reply(reply.code, reply.lines, EnhancedCode(reply.code // 100, 0, 0))
+
+
+def _in_ascii(reply: Reply) -> Reply:
+    """Return *reply* with `?` for what is not ASCII.
+
+    "SMTPUTF8-aware SMTP servers MUST NOT include non-ASCII characters in replies except in the limited cases
+    specifically permitted" (RFC 6531 section 3.7.4.2), and others have none at all.
+    """
+    if reply.serialize().isascii():
+        return reply
+    lines = tuple(line.encode("ascii", "replace").decode("ascii") for line in reply.lines)
+    return Reply(reply.code, lines, reply.enhanced_code)
+
+
 @lru_cache(maxsize=64)
 def _greeting(hostname: str, protocol: str) -> Reply:
     return Reply(220, (f"{hostname} {protocol} ready",))
@@ -292,6 +315,7 @@ class _Server:
         "_outcome",
         "_refusal",
         "_report",
+        "_says_codes",
         "_service",
         "_session",
         "_sink",
@@ -304,6 +328,7 @@ class _Server:
         self.failure: HandlerFailed | None = None
         self._conn = conn
         self._report = report
+        self._says_codes = conn.can_offer("ENHANCEDSTATUSCODES")
         self._service = service
         self._methods = service.methods
         self._session = session
@@ -406,6 +431,14 @@ class _Server:
             raise _failed(function) from error
 
     def _reply(self, reply: Reply) -> None:
+        """Send *reply* in ASCII, which every client takes."""
+        self._reply_in_utf8(_in_ascii(reply))
+
+    def _reply_in_utf8(self, reply: Reply) -> None:
+        """Send *reply*, with an enhanced code if the server has to say one (RFC 2034 section 4)."""
+        self._say(_with_code(reply) if self._says_codes else reply)
+
+    def _say(self, reply: Reply) -> None:
         try:
             self._conn.send_reply(reply)
         except LocalProtocolError as error:
@@ -433,7 +466,8 @@ class _Server:
 
     def _greet(self) -> Flow[None]:
         answer = yield from self._ask("connect")
-        self._reply(answer or _greeting(self._conn.hostname, "LMTP" if self._conn.is_lmtp else "ESMTP"))
+        usual = _greeting(self._conn.hostname, "LMTP" if self._conn.is_lmtp else "ESMTP")
+        self._say(usual if answer is None else _in_ascii(answer))
 
     def _hello(self, hello: Hello) -> Flow[None] | None:
         if "hello" in self._methods or self._session.transaction is not None:
@@ -444,13 +478,13 @@ class _Server:
     def _ask_hello(self, hello: Hello) -> Flow[None]:
         answer = yield from self._ask("hello", hello)
         if answer is not None and not answer.is_positive:
-            self._reply(answer)
+            self._say(_in_ascii(answer))
             return
         yield from self._reset()
         self._accept_hello(hello, answer.lines[0] if answer is not None and answer.lines else "")
 
     def _accept_hello(self, hello: Hello, text: str = "") -> None:
-        self._reply(self._conn.ehlo_reply(text))
+        self._say(_in_ascii(self._conn.ehlo_reply(text)))
         self._session.hello = hello
         self._session.forwarded = NO_ATTRIBUTES
         self._session.extensions = self._conn.extensions
@@ -741,9 +775,13 @@ class _Hook:
 
     def _ask(self, server: _Server, command: object) -> Flow[None]:
         answer = (yield from server._ask(self.name, command)) or self.usual
-        if answer.code in self.hidden and not answer.text.isascii() and not server._takes_utf8(command):
+        if answer.code not in self.hidden or answer.text.isascii():
+            server._reply(answer)
+        elif server._takes_utf8(command):
+            server._reply_in_utf8(answer)
+        else:
             answer = self.hidden[answer.code]
-        server._reply(answer)
+            server._reply(answer)
         self.then(server, command, answer)
 
 

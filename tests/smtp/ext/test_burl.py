@@ -374,7 +374,7 @@ FETCHED: dict[str, Callable[[], Any]] = {
 }
 NOT_FETCHED: dict[str, tuple[Callable[[], Any], bytes]] = {
     "nothing": (lambda: None, b"554 5.6.6 the URL cannot be resolved\r\n"),
-    "refusal": (lambda: Reply(554, ("no",)), b"554 no\r\n"),
+    "refusal": (lambda: Reply.of(554, "5.6.6", "no"), b"554 5.6.6 no\r\n"),
     "failing in the middle": (failing, b"451 4.4.1 IMAP server unavailable\r\n"),
     "too big": (lambda: b"x" * 21, b"554 5.3.4 message too big\r\n"),
     "too big in chunks": (lambda: [b"x" * 10] * 3, b"554 5.3.4 message too big\r\n"),
@@ -459,7 +459,7 @@ class TestServerFlow:
         handler = Full(lambda: b"fetched")
         run = self.run(handler)
         self.say(run, ENVELOPE)
-        assert self.say(run, b"BURL imap://h/a LAST\r\n") == b"452 full\r\n"
+        assert self.say(run, b"BURL imap://h/a LAST\r\n") == b"452 4.0.0 full\r\n"
         assert handler.urls == []
 
     def test_a_handler_without_burl(self) -> None:

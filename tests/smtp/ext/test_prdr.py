@@ -50,7 +50,11 @@ OFFER = b"250-mx\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 PRDR\r\n"
 MAIL = b"MAIL FROM:<a@x> PRDR\r\n"
 TWO = b"RCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\n"
 BODY = b"Subject: x\r\n\r\ntext\r\n"
-OK, NO, LATER = Reply(250, ("yes",)), Reply(550, ("no",)), Reply(451, ("later",))
+OK, NO, LATER = (
+    Reply.of(250, "2.0.0", "yes"),
+    Reply.of(550, "5.0.0", "no"),
+    Reply.of(451, "4.0.0", "later"),
+)
 
 ENDS: dict[str, tuple[bytes, bytes]] = {"DATA": (b"DATA\r\n", b".\r\n"), "BDAT": (b"", b"BDAT 0 LAST\r\n")}
 
@@ -82,7 +86,7 @@ class TestServerConnection:
             conn.send_reply(Reply(353))
         conn.send_reply(OK)
         assert (conn.state, conn.replies_due, conn.recipients) == (State.READY, 0, 0)
-        assert sent(conn) == b"353 \r\n250 yes\r\n550 no\r\n250 yes\r\n"
+        assert sent(conn) == b"353 \r\n250 2.0.0 yes\r\n550 5.0.0 no\r\n250 2.0.0 yes\r\n"
 
     @pytest.mark.parametrize("how", ENDS)
     def test_one_answer_for_all(self, how: str) -> None:
@@ -256,11 +260,14 @@ class Handler(SMTPHandler):
 FOLLOWS = b"353 an answer for each recipient follows\r\n"
 VERDICTS: dict[str, tuple[Any, bytes]] = {
     "nothing": (None, b"250 2.0.0 message accepted\r\n"),
-    "one reply": (NO, b"550 no\r\n"),
-    "all": ((OK, OK), FOLLOWS + b"250 yes\r\n250 yes\r\n250 2.0.0 message accepted\r\n"),
-    "some": ((OK, NO), FOLLOWS + b"250 yes\r\n550 no\r\n250 2.0.0 message accepted for some recipients\r\n"),
-    "none": ((NO, NO), FOLLOWS + b"550 no\r\n550 no\r\n550 no\r\n"),
-    "none now": ((NO, LATER), FOLLOWS + b"550 no\r\n451 later\r\n451 later\r\n"),
+    "one reply": (NO, b"550 5.0.0 no\r\n"),
+    "all": ((OK, OK), FOLLOWS + b"250 2.0.0 yes\r\n250 2.0.0 yes\r\n250 2.0.0 message accepted\r\n"),
+    "some": (
+        (OK, NO),
+        FOLLOWS + b"250 2.0.0 yes\r\n550 5.0.0 no\r\n250 2.0.0 message accepted for some recipients\r\n",
+    ),
+    "none": ((NO, NO), FOLLOWS + b"550 5.0.0 no\r\n550 5.0.0 no\r\n550 5.0.0 no\r\n"),
+    "none now": ((NO, LATER), FOLLOWS + b"550 5.0.0 no\r\n451 4.0.0 later\r\n451 4.0.0 later\r\n"),
 }
 
 
@@ -292,7 +299,7 @@ class TestServerFlow:
         run.feed(envelope + b"DATA\r\n")
         run.take_sent()
         run.feed(b".\r\n")
-        assert run.take_sent() == b"550 no\r\n"
+        assert run.take_sent() == b"550 5.0.0 no\r\n"
 
     def test_too_few_verdicts(self) -> None:
         run = self.run((OK,))
