@@ -29,7 +29,8 @@ def _serialize(path: Path) -> str:
 AUTH: Final = Parameter("AUTH", ("AUTH",), match_xtext, _parse, _serialize)
 """AUTH of MAIL, who submitted the message, the null path if that is not known.
 
-What is no address counts as not known.
+What is no address counts as not known. So does what a client says that has not logged in, or is not trusted
+to say it (RFC 4954 section 5), but it is given all the same, to be logged.
 """
 
 

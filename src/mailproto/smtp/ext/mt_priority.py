@@ -16,7 +16,12 @@ _PRIORITY: Final = re.compile("-?[1-9]|0").fullmatch
 _PROFILE: Final = re.compile("[A-Za-z0-9_.-]{1,20}").fullmatch
 
 MT_PRIORITY: Final = Parameter("MT-PRIORITY", ("MT-PRIORITY",), _PRIORITY, int, str)
-"""MT-PRIORITY of MAIL, from -9 to 9, the highest first."""
+"""MT-PRIORITY of MAIL, from -9 to 9, the highest first.
+
+A handler takes a positive one only from those whom it trusts. If it changes the priority its answer has
+the code X.3.6 and begins with the new one; if that is too low, 450 or 550 with X.7.15 says so (section
+4.1).
+"""
 
 
 def mt_priority(profile: str = "") -> Extension:
