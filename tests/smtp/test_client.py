@@ -303,6 +303,14 @@ def test_helo_after_ehlo_was_refused() -> None:
     client.send_command(Mail(A))
 
 
+def test_helo_behind_ehlo_forgets_the_extensions() -> None:
+    client = ready_client()
+    assert client.extensions.pipelining
+    client.send_command(Helo("x.example"))
+    answered(client, b"250 x\r\n")
+    assert client.extensions.pairs == ()
+
+
 def test_unknown_commands_change_nothing() -> None:
     client = ready_client()
     client.send_command(Mail(A))

@@ -7,6 +7,7 @@ import pytest
 from mailproto.errors import LocalProtocolError, SMTPReplyError
 from mailproto.smtp import (
     EXTENSIONS,
+    XCLIENT,
     XFORWARD,
     Attributes,
     InvalidCommand,
@@ -15,6 +16,7 @@ from mailproto.smtp import (
     SMTPServerConnection,
     SMTPSession,
     WholeMessages,
+    XClient,
     XForward,
 )
 from mailproto.smtp.server_flow import Service, serve
@@ -26,7 +28,7 @@ from support_smtp_clients import CLIENTS, connected
 from support_smtp_servers import KINDS, serving
 from support_split import for_every_split
 
-ROWS = (*EXTENSIONS, XFORWARD)
+ROWS = (*EXTENSIONS, XCLIENT, XFORWARD)
 NAMES = "NAME ADDR PORT PROTO HELO IDENT SOURCE"
 OFFER = f"250-mx.example\r\n250-PIPELINING\r\n250 XFORWARD {NAMES}\r\n".encode()
 FORWARDED = XForward.of(name="c.example", addr="192.0.2.7", source="REMOTE")
@@ -53,6 +55,9 @@ class Filtered(WholeMessages):
 
     def connect(self, session: SMTPSession) -> None:
         self.session = session
+
+    def xclient(self, session: SMTPSession, xclient: XClient) -> Reply:
+        return Reply(220)
 
     def xforward(self, session: SMTPSession, xforward: XForward) -> Any:
         return NOTED if session.peer[0] == self.trusted else super().xforward(session, xforward)
@@ -119,6 +124,7 @@ RESETS = {
     "RSET": b"RSET\r\n",
     "RSET in the transaction": b"MAIL FROM:<>\r\nRSET\r\n",
     "EHLO": b"EHLO me\r\n",
+    "XCLIENT": b"XCLIENT NAME=d.example\r\n",
     "a message that is refused": ENVELOPE + b"bare\n\r\n.\r\n",
 }
 
