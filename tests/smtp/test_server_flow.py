@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -103,6 +103,11 @@ def greeted(
 def say(run: FlowRun[None], octets: bytes) -> bytes:
     run.feed(octets)
     return run.take_sent()
+
+
+async def one_after_another(answers: Iterable[Any]) -> AsyncIterator[Any]:
+    for answer in answers:
+        yield answer
 
 
 ENVELOPE = b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"
@@ -777,6 +782,66 @@ class TestSinks:
         run = greeted(Handler(answers))
         say(run, b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
         assert say(run, b".\r\n") == answer
+
+    THREE = b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nRCPT TO:<d@x>\r\n"
+
+    @pytest.mark.parametrize("one_by_one", [iter, one_after_another])
+    @pytest.mark.parametrize("end", [b"DATA\r\n.\r\n", b"BDAT 0 LAST\r\n"], ids=["DATA", "BDAT"])
+    def test_answers_in_lmtp_are_sent_as_they_come(self, one_by_one: Any, end: bytes) -> None:
+        """ "The server SHOULD send each reply as soon as possible" (RFC 2033 section 5)."""
+        run = greeted(Handler(one_by_one([self.NO, self.YES, self.NO])), b"LHLO me\r\n", lmtp=True)
+        say(run, self.THREE)
+        run.flushes.clear()
+        run.feed(end)
+        no, yes = b"550 5.7.1 no\r\n", b"250 2.6.0 yes\r\n"
+        assert [flushed.count(no) for flushed in run.flushes][-3:] == [1, 1, 2]
+        assert run.take_sent().endswith(no + yes + no)
+        assert say(run, self.THREE).count(b"250 ") == 4
+
+    @pytest.mark.parametrize("one_by_one", [iter, one_after_another])
+    @pytest.mark.parametrize(
+        "answers, said",
+        [
+            ([], LATER * 3),
+            ([NO], b"550 5.7.1 no\r\n" + LATER * 2),
+            ([NO] * 4, b"550 5.7.1 no\r\n" * 3),
+            ([NO, "250 ok", NO], b"550 5.7.1 no\r\n" + LATER * 2),
+            ([NO, OSError("disk"), NO], b"550 5.7.1 no\r\n" + LATER * 2),
+        ],
+        ids=["none", "too few", "too many", "no reply", "it raises"],
+    )
+    def test_answers_one_by_one_that_are_wrong(
+        self, answers: list[Any], said: bytes, one_by_one: Any
+    ) -> None:
+        reported: list[HandlerFailed] = []
+        handler = Handler(one_by_one(map(self.give, answers)), None)
+        run = greeted(handler, b"LHLO me\r\n", lmtp=True, report=reported.append)
+        say(run, self.THREE + b"DATA\r\n")
+        assert say(run, b".\r\n") == said
+        assert len(reported) == 1
+        assert handler.sinks[0].ends == ["finish"]
+        say(run, self.THREE + b"DATA\r\n")
+        assert say(run, b".\r\n") == TAKEN * 3
+
+    @staticmethod
+    def give(answer: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def test_421_among_answers_one_by_one(self) -> None:
+        answers = iter([self.YES, Reply.of(421, "4.3.0", "disk on fire"), self.YES])
+        run = greeted(Handler(answers), b"LHLO me\r\n", lmtp=True)
+        say(run, self.THREE + b"DATA\r\n")
+        assert say(run, b".\r\n") == b"250 2.6.0 yes\r\n421 4.3.0 disk on fire\r\n"
+        assert run.is_done
+        assert [*answers] == [self.YES]
+
+    @pytest.mark.parametrize("one_by_one", [iter, one_after_another])
+    def test_answers_one_by_one_in_smtp_are_one(self, one_by_one: Any) -> None:
+        run = greeted(Handler(one_by_one([self.YES, self.NO, self.YES])))
+        say(run, self.THREE + b"DATA\r\n")
+        assert say(run, b".\r\n") == b"550 5.7.1 no\r\n"
 
     @pytest.mark.parametrize("answers", [(), (YES,), (YES,) * 3], ids=len)
     def test_wrong_number_of_answers(self, answers: tuple[Reply, ...]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import smtplib
 import socket
@@ -172,6 +173,30 @@ class TestClientAndServer:
             result = lmtp.send_message(BODY, reverse_path="a@x.example", forward_paths=to)
         assert result.accepted == ("b@x.example",)
         assert result.refused == {"c@x.example": full}
+
+    def test_lmtp_replies_come_one_by_one(self, kind: str) -> None:
+        may_go_on = threading.Event()
+        replies = [Reply.of(250, "2.1.5", name) for name in "bc"]
+
+        def deliver(reply: Reply) -> Reply:
+            assert reply == replies[0] or may_go_on.wait(10)
+            return reply
+
+        async def deliver_all() -> AsyncIterator[Reply]:
+            for reply in replies:
+                yield await asyncio.to_thread(deliver, reply)
+
+        handler = Accepting(map(deliver, replies) if kind == "sync" else deliver_all())
+        with serving(kind, handler, lmtp=True) as server:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+                lines = sock.makefile("rb")
+                sock.sendall(b"LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n")
+                while not lines.readline().startswith(b"354 "):
+                    pass
+                sock.sendall(b".\r\n")
+                assert lines.readline() == b"250 2.1.5 b\r\n"
+                may_go_on.set()
+                assert lines.readline() == b"250 2.1.5 c\r\n"
 
     def test_a_unix_socket(self, kind: str, tmp_path: FilePath) -> None:
         path = tmp_path / "lmtp"

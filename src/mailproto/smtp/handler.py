@@ -7,7 +7,7 @@ sizes, too many recipients) never gets here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
@@ -61,7 +61,8 @@ Fetching that fails in the middle gives the refusal in place of a chunk.
 
 Fetching: TypeAlias = Fetched | Awaitable[Fetched]
 
-Finishing: TypeAlias = Finish | Awaitable[Finish] | Flow[Finish]
+Finishing: TypeAlias = Finish | Awaitable[Finish] | Flow[Finish] | Iterator[Reply] | AsyncIterator[Reply]
+"""The same, waited for; or one reply after another for each accepted recipient."""
 
 Hello: TypeAlias = Ehlo | Lhlo | Helo
 
@@ -137,7 +138,9 @@ class MessageSink(Protocol):
         """Take the end. Once this accepts, the message is the server's responsibility.
 
         One reply counts for all recipients; a tuple has one for each accepted recipient, in order. Those
-        are sent in LMTP and under PRDR; else one refusal among them refuses the message for all.
+        are sent in LMTP and under PRDR; else one refusal among them refuses the message for all. An iterator
+        gives them one by one, `map(deliver, recipients)` say, and so may an async one: in LMTP each is sent
+        as soon as it is there (RFC 2033 section 5). It must be no generator, since that is taken for a flow.
         """
 
     def abort(self) -> object:

@@ -7,7 +7,7 @@ promises of `MessageSink`. Nothing here checks order, syntax or sizes: the conne
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import GeneratorType
@@ -58,6 +58,7 @@ from mailproto.wants import Wants
 __all__ = ["HandlerFailed", "Report", "Service", "serve"]
 
 _SERVICE_READY: Final = 220
+_SERVICE_CLOSING: Final = 421
 _CLOSED: Final = State.CLOSED
 _RECEIVE: Final = Receive()
 _FLUSH: Final = Flush()
@@ -118,6 +119,7 @@ _BATCHED: Final = frozenset(
     {commands.Mail, commands.Rcpt, commands.Rset, BodyData, commands.Bdat, ChunkData, ChunkEnded}
 )
 """After these a reply may wait for those that follow it (RFC 2920 section 3.2)."""
+_ITERATORS: Final = (Iterator, AsyncIterator)
 _WITHOUT_MESSAGE: Final = frozenset({State.READY, State.FAILED})
 """Where a refusal has left nothing of a message that came in chunks."""
 
@@ -597,13 +599,35 @@ class _Server:
         self._refusal = None
         try:
             if sink is not None and sink is not _DISCARDING_SINK:
-                finish = yield from self._call(sink.finish)
+                answer = yield from self._call(sink.finish)
+                is_one_by_one = isinstance(answer, _ITERATORS)
+                finish = (yield from self._take_one_by_one(answer)) if is_one_by_one else answer
         finally:
             self._end_transaction()
+        if not self._conn.replies_due:
+            return
         for reply in self._replies_of(finish):
             self._reply(reply)
-            if reply.code == 421:
+            if reply.code == _SERVICE_CLOSING:
                 return
+
+    def _take_one_by_one(self, answers: Iterator[object] | AsyncIterator[object]) -> Flow[tuple[Reply, ...]]:
+        """Return the replies that *answers* give; in LMTP each is sent as soon as it is there."""
+        conn = self._conn
+        pull = pull_from(answers)
+        replies: list[Reply] = []
+        while conn.state is not _CLOSED:
+            answer = yield from self._get(pull.function, *pull.args)
+            if answer is None:
+                break
+            replies.append(_checked(answer))
+            if not conn.replies_due:
+                yield from self._note(HandlerFailed(f"expected no reply number {len(replies)} to a message"))
+                break
+            if conn.is_lmtp:
+                self._reply(replies[-1])
+                yield _FLUSH
+        return tuple(replies)
 
     def _replies_of(self, finish: Finish) -> tuple[Reply, ...]:
         """Return as many replies as are due.
