@@ -27,6 +27,7 @@ from mailproto.sasl import (
     XOAuth2Client,
 )
 from mailproto.store import MemoryStore
+from mailproto.wants import Wants
 from support_flows import run_script
 from support_imap_server import TLS, Client
 from support_sasl import Answering, entropy, nonces
@@ -234,6 +235,20 @@ def test_a_client_that_does_not_like_the_challenge_cancels() -> None:
     ]
     with pytest.raises(AuthenticationAborted, match="expected 4096 to 600000 iterations, got 700000"):
         run_script(session.conn, authenticate(session, mechanism, setting=nonces("abc")), script)
+
+
+def test_a_server_that_accepts_what_was_cancelled_is_left() -> None:
+    """It "MUST reject the AUTHENTICATE command by sending a tagged BAD response" (RFC 3501 section 6.2.2)."""
+    session = opened()
+    mechanism = ScramClient("tim", "secret", "SCRAM-SHA-1")
+    script = [
+        (b"A1 AUTHENTICATE SCRAM-SHA-1 " + line(b"n,,n=tim,r=abc"), b"+ " + line(b"r=abcd,s=AAAA,i=4096")),
+        (None, b"+ " + line(b"v=" + b64encode(bytes(20)))),
+        (b"*\r\n", b"A1 OK welcome\r\n"),
+    ]
+    with pytest.raises(AuthenticationAborted, match="does not know the password either"):
+        run_script(session.conn, authenticate(session, mechanism, setting=nonces("abc")), script)
+    assert session.conn.wants is Wants.CLOSED
 
 
 def test_a_token_needs_a_mechanism() -> None:

@@ -20,6 +20,7 @@ from mailproto.sasl import (
 from mailproto.smtp import Auth, Reply, SMTPClientConnection, SMTPHandler, SMTPServerConnection, SMTPSession
 from mailproto.smtp.server_flow import Service, serve
 from mailproto.smtp.session_flows import authenticate, open_session
+from mailproto.wants import Wants
 from support_flows import TLS, FlowRun, run_script, run_to_end
 from support_sasl import Answering, entropy, nonces, setting
 
@@ -253,6 +254,21 @@ def test_a_client_that_does_not_like_the_challenge_cancels() -> None:
     mechanism = ScramClient("tim", "secret", "SCRAM-SHA-1")
     with pytest.raises(AuthenticationAborted, match="expected 4096 to 600000 iterations, got 1"):
         run_script(conn, authenticate(conn, [mechanism], setting=nonces("abc")), script)
+
+
+@pytest.mark.parametrize("answer", [b"235 welcome\r\n", b"334 \r\n"], ids=repr)
+def test_a_server_that_goes_on_after_a_cancel_is_left(answer: bytes) -> None:
+    """It "MUST reject the AUTH command by sending a 501 reply" (RFC 4954 section 4)."""
+    conn = client()
+    script = [
+        (b"AUTH SCRAM-SHA-1 " + line(b"n,,n=tim,r=abc"), b"334 " + line(b"r=abcd,s=AAAA,i=4096")),
+        (None, b"334 " + line(b"v=" + b64encode(bytes(20)))),
+        (b"*\r\n", answer),
+    ]
+    mechanism = ScramClient("tim", "secret", "SCRAM-SHA-1")
+    with pytest.raises(AuthenticationAborted, match="does not know the password either"):
+        run_script(conn, authenticate(conn, [mechanism], setting=nonces("abc")), script)
+    assert conn.wants is Wants.CLOSED
 
 
 @pytest.mark.parametrize("tls", [TLS, BOUND], ids=["bare", "bound"])
