@@ -25,7 +25,6 @@ from mailproto.sasl._mechanism import (
     Refused,
     ServerMechanism,
     Setting,
-    Step,
 )
 from mailproto.sasl._registry import server_mechanism, usable_mechanisms
 from mailproto.smtp import commands
@@ -128,7 +127,10 @@ Then: TypeAlias = Callable[["_Server", Any, Reply], None]
 
 
 class HandlerFailed(RuntimeError):
-    """A handler or a sink raised, which is the cause, or gave what is no answer. The client got a 451."""
+    """A handler or a sink raised, which is the cause, or gave what is no answer. The client got a 451.
+
+    It got a 454 where that was an authenticator or a mechanism.
+    """
 
 
 Report = Callable[[HandlerFailed], object]
@@ -636,12 +638,13 @@ class _Server:
     def _auth(self, auth: commands.Auth) -> Flow[None]:
         authenticator = self._service.authenticator
         offers = () if authenticator is None else authenticator.mechanisms
-        mechanism = self._mechanism = server_mechanism(auth.mechanism, self._setting(), offers)
+        mechanism = yield from self._call(server_mechanism, auth.mechanism, self._setting(), offers)
+        self._mechanism = mechanism
         if mechanism is None:
             self._reply(_NOT_IMPLEMENTED)
             return
         initial = auth.initial_response
-        yield from self._go_on(mechanism, mechanism.step(None if initial is None else initial.reveal()))
+        yield from self._go_on(mechanism, None if initial is None else initial.reveal())
 
     def _sasl_response(self, response: commands.SASLResponse) -> Flow[None]:
         mechanism, outcome, data = self._mechanism, self._outcome, response.data
@@ -655,16 +658,13 @@ class _Server:
             is_empty = not data.reveal()
             yield from self._end_login(outcome if is_empty else Refused("expected an empty response"))
         else:
-            yield from self._go_on(mechanism, mechanism.step(data.reveal()))
+            yield from self._go_on(mechanism, data.reveal())
 
-    def _go_on(self, mechanism: ServerMechanism, step: Step) -> Flow[None]:
-        """Do what *step* says, up to the next reply."""
-        authenticator = self._service.authenticator
-        while isinstance(step, Need):
-            answer = None
-            if authenticator is not None:
-                answer = yield from self._call(authenticator.answer, step.request)
-            step = mechanism.resume(answer)
+    def _go_on(self, mechanism: ServerMechanism, response: bytes | None) -> Flow[None]:
+        """Give *response* to the mechanism and do what it says, up to the next reply."""
+        step = yield from self._step(mechanism, response)
+        if not isinstance(step, Challenge | Accepted | Refused):
+            raise HandlerFailed(f"expected a step of {mechanism.name}, got {type(step).__name__}")
         if isinstance(step, Challenge):
             self._reply(Reply.of_challenge(step.data))
         elif step.data is None:
@@ -673,6 +673,17 @@ class _Server:
             # RFC 4954 section 4: what comes with success is a challenge, and its answer is empty.
             self._outcome = step
             self._reply(Reply.of_challenge(step.data))
+
+    def _step(self, mechanism: ServerMechanism, response: bytes | None) -> Flow[object]:
+        """Return what the mechanism, which may be somebody's own, says once it needs nothing any more."""
+        authenticator = self._service.authenticator
+        step = yield from self._call(mechanism.step, response)
+        while isinstance(step, Need):
+            answer = None
+            if authenticator is not None:
+                answer = yield from self._call(authenticator.answer, step.request)
+            step = yield from self._call(mechanism.resume, answer)
+        return step
 
     def _end_login(self, outcome: Accepted | Refused) -> Flow[None]:
         # An exchange that ends has a mechanism.
