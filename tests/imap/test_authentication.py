@@ -218,6 +218,15 @@ def test_so_does_one_that_cannot_be_made() -> None:
     assert [repr(failure) for failure in reported] == ["KeyError('made')"]
 
 
+@pytest.mark.parametrize("octets", [b"=\r\n", line(b"tim b913a602c7eda7a495b4e6e7334d3890")], ids=repr)
+def test_nobody_begins_where_the_server_does(octets: bytes) -> None:
+    """RFC 4959 section 3."""
+    client = connected(PasswordAuthenticator({"tim": "secret"}, mechanisms=["CRAM-MD5"]))
+    answer = client.say(b"a AUTHENTICATE CRAM-MD5 " + octets)
+    assert answer == b"a BAD the server begins this exchange\r\n"
+    assert client.say(b"b AUTHENTICATE CRAM-MD5\r\n").startswith(b"+ ")
+
+
 # The client's flow.
 
 

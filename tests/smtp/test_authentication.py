@@ -215,6 +215,14 @@ def test_so_does_one_that_cannot_be_made() -> None:
     assert [repr(failure.__cause__) for failure in reported] == ["KeyError('made')"]
 
 
+@pytest.mark.parametrize("octets", [b"=\r\n", line(b"tim b913a602c7eda7a495b4e6e7334d3890")], ids=repr)
+def test_nobody_begins_where_the_server_does(octets: bytes) -> None:
+    """Of a "mechanism in which the client does not begin" an initial response is 501 (RFC 4954 section 4)."""
+    run = greeted(PasswordAuthenticator({"tim": "secret"}, mechanisms=["CRAM-MD5"]))
+    assert say(run, b"AUTH CRAM-MD5 " + octets) == b"501 5.7.0 the server begins this exchange\r\n"
+    assert say(run, b"AUTH CRAM-MD5\r\n").startswith(b"334 ")
+
+
 # The client's flow.
 
 

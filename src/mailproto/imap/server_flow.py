@@ -77,7 +77,7 @@ from mailproto.sasl._mechanism import (
     Verify,
     accepted_or_refused,
 )
-from mailproto.sasl._registry import server_mechanism, usable_mechanisms
+from mailproto.sasl._registry import mechanism_row, usable_mechanisms
 from mailproto.wants import Wants
 
 __all__ = ["Service", "SessionMaker", "serve"]
@@ -107,6 +107,7 @@ _REFUSALS: Final = {
     Denial.OTHER: No("authentication failed"),
 }
 """RFC 5530 section 3."""
+_SERVER_BEGINS: Final = Bad("the server begins this exchange")
 _FAILED: Final = Refused("the mechanism failed", Denial.UNAVAILABLE)
 _LOG_IN_FIRST: Final = Bad("log in first")
 
@@ -411,16 +412,18 @@ class _Server:
         authenticate = cast(Authenticate, command)
         authenticator = self._service.authenticator
         offers = () if authenticator is None else authenticator.mechanisms
-        making = _call(server_mechanism, authenticate.mechanism, self._setting(), offers)
-        made = yield from self._protected(making, _FAILED)
-        if made is None:
+        row, initial = mechanism_row(authenticate.mechanism, offers), authenticate.initial_response
+        if row is None:
             self._conn.complete(tag, No("no such mechanism"))
             return
+        if row.is_server_first and initial is not None:
+            self._conn.complete(tag, _SERVER_BEGINS)
+            return
+        made = yield from self._protected(_call(row.make, self._setting()), _FAILED)
         if made is _FAILED:
             yield from self._finish_login(tag, _FAILED)
             return
         mechanism = cast(ServerMechanism, made)
-        initial = authenticate.initial_response
         step = yield from self._step(mechanism.step, None if initial is None else initial.reveal())
         while isinstance(step, Challenge | Need):
             if isinstance(step, Need):

@@ -26,7 +26,7 @@ from mailproto.sasl._mechanism import (
     ServerMechanism,
     Setting,
 )
-from mailproto.sasl._registry import server_mechanism, usable_mechanisms
+from mailproto.sasl._registry import mechanism_row, usable_mechanisms
 from mailproto.smtp import commands
 from mailproto.smtp.events import (
     BodyData,
@@ -85,6 +85,7 @@ _LOGIN_REFUSED: Final = {
     Denial.OTHER: Reply.of(535, "5.7.0", "authentication failed"),
 }
 """RFC 4954 section 6."""
+_SERVER_BEGINS: Final = Reply.of(501, "5.7.0", "the server begins this exchange")
 _LOGIN_CANCELLED: Final = Reply.of(501, "5.7.0", "authentication cancelled")
 _NO_VRFY: Final = Reply.of(252, "2.0.0", "cannot say, but will take mail for it")
 _NO_EXPN: Final = Reply.of(502, "5.5.1", "no list is shown")
@@ -638,13 +639,14 @@ class _Server:
     def _auth(self, auth: commands.Auth) -> Flow[None]:
         authenticator = self._service.authenticator
         offers = () if authenticator is None else authenticator.mechanisms
-        mechanism = yield from self._call(server_mechanism, auth.mechanism, self._setting(), offers)
-        self._mechanism = mechanism
-        if mechanism is None:
+        row, initial = mechanism_row(auth.mechanism, offers), auth.initial_response
+        if row is None:
             self._reply(_NOT_IMPLEMENTED)
-            return
-        initial = auth.initial_response
-        yield from self._go_on(mechanism, None if initial is None else initial.reveal())
+        elif row.is_server_first and initial is not None:
+            self._reply(_SERVER_BEGINS)
+        else:
+            mechanism = self._mechanism = yield from self._call(row.make, self._setting())
+            yield from self._go_on(mechanism, None if initial is None else initial.reveal())
 
     def _sasl_response(self, response: commands.SASLResponse) -> Flow[None]:
         mechanism, outcome, data = self._mechanism, self._outcome, response.data
