@@ -650,12 +650,11 @@ class _Server:
 
     def _sasl_response(self, response: commands.SASLResponse) -> Flow[None]:
         mechanism, outcome, data = self._mechanism, self._outcome, response.data
-        if isinstance(outcome, Refused):
-            # Whatever it says: cancelling does not make a failure another one.
-            yield from self._end_login(outcome)
-        elif data is None or mechanism is None:
+        if data is None or mechanism is None:
             self._mechanism = self._outcome = None
             self._reply(_LOGIN_CANCELLED)
+        elif isinstance(outcome, Refused):
+            yield from self._end_login(outcome)
         elif outcome is not None:
             is_empty = not data.reveal()
             yield from self._end_login(outcome if is_empty else Refused("expected an empty response"))
