@@ -234,6 +234,11 @@ class _Link(Driver):
         return super().local if destination is None else destination
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether the server has closed the connection under a flow that runs."""
+        return self._is_closing
+
+    @property
     def _is_header_due(self) -> bool:
         return self._server.proxy_protocol and self._header is None
 
@@ -441,7 +446,16 @@ class _LinkRun(Run[None]):
         self.task = None
         try:
             value = future.result()
+        except asyncio.CancelledError as error:
+            self.throw(error if self.driver.is_cut_off else _cancelled(error))
         except BaseException as error:
             self.throw(error)
         else:
             self.step(value)
+
+
+def _cancelled(error: asyncio.CancelledError) -> RuntimeError:
+    """Return what a flow is told when not the server has cancelled what it called, but somebody else."""
+    failure = RuntimeError("what was awaited was cancelled")
+    failure.__cause__ = error
+    return failure
