@@ -175,6 +175,8 @@ MISTAKES: dict[bytes | None, Callable[[], object]] = {
     b"text reason": lambda: Refused("no", data="hi"),  # type: ignore[arg-type]  # the mistake
     b"text proof": lambda: Accepted("tim", "tim", "hi"),  # type: ignore[arg-type]  # the mistake
     b"long challenge": lambda: Challenge(bytes(9_300)),
+    b"long reason": lambda: Refused("no", data=bytes(9_300)),
+    b"long proof": lambda: Accepted("tim", "tim", bytes(9_300)),
     b"need": lambda: Need(Authorize("tim")),
     b"nobody": lambda: Need(Authorize("nobody")),
 }
@@ -213,7 +215,9 @@ def test_a_mechanism_that_fails_costs_one_login(response: bytes) -> None:
     assert say(run, b"AUTH X-OWN\r\n") == b"334 aGk=\r\n"
     assert say(run, line(response)) == FAILED
     assert len(reported) == 1
+    # Nothing is left of it, least of all a login that only its last response was due to.
     assert say(run, b"AUTH X-OWN\r\n") == b"334 aGk=\r\n"
+    assert say(run, b"\r\n") == FAILED
 
 
 def test_so_does_one_that_cannot_be_made() -> None:
@@ -281,6 +285,18 @@ def test_a_token_that_is_too_long_for_the_command_follows_it() -> None:
         (line(b"user=tim\1auth=Bearer %b\1\1" % token.encode()), b"235 yes\r\n"),
     ]
     assert run_script(conn, authenticate(conn, [XOAuth2Client("tim", token)]), script).code == 235
+
+
+def test_a_token_that_follows_the_command_is_shown_once() -> None:
+    conn = client()
+    script = [
+        (b"AUTH XOAUTH2\r\n", b"334 \r\n"),
+        (None, b"334 " + line(b'{"status":"401"}')),
+        (b"\r\n", b"535 no\r\n"),
+    ]
+    with pytest.raises(SMTPAuthenticationFailed) as caught:
+        run_script(conn, authenticate(conn, [XOAuth2Client("tim", "t" * 5_000)]), script)
+    assert caught.value.oauth == OAuthFailure("401")
 
 
 def test_a_token_that_is_too_long_for_a_line_cancels() -> None:
