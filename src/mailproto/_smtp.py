@@ -95,14 +95,15 @@ def server_factory(
 ) -> Callable[[Accepted], tuple[SMTPServerConnection, Flow[None]]]:
     """Return what makes connection and flow for each connection that a server accepts.
 
-    Raises LocalProtocolError if something is required that no client can give.
+    Raises LocalProtocolError if something is required that no client can give, and for a *hostname* that is
+    neither a domain nor an address literal.
     """
     require_newline_policy(newlines)
     if require_tls and not has_context:
         raise LocalProtocolError("require_tls: needs ssl_context")
     if require_auth and authenticator is None:
         raise LocalProtocolError("require_auth: needs authenticator")
-    name = hostname or host_name()
+    name = to_a_label(hostname) if hostname else host_name()
     bounds = limits or SMTPLimits()
     service = Service(
         handler=handler,

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+import mailproto.asyncio
+import mailproto.sync
 from mailproto.errors import LocalProtocolError
 from mailproto.limits import SMTPLimits
 from mailproto.smtp import (
@@ -272,10 +274,24 @@ def test_a_submission_server(kind: str) -> None:
     assert len(handler.taken) == 1
 
 
-def test_what_cannot_be_required(kind: str) -> None:
-    for arguments in ({"require_tls": True}, {"require_auth": True}):
-        with pytest.raises(LocalProtocolError, match="needs"), serving("sync", SMTPHandler(), **arguments):
-            pass
+NOT_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
+    "TLS without a context": ({"require_tls": True}, "needs ssl_context"),
+    "logins without users": ({"require_auth": True}, "needs authenticator"),
+    "two lines as a name": ({"hostname": "mx.example\r\n250 x"}, "expected"),
+    "a name that is none": ({"hostname": "our server"}, "expected"),
+}
+
+
+@pytest.mark.parametrize("arguments, reason", NOT_ARGUMENTS.values(), ids=NOT_ARGUMENTS)
+def test_what_cannot_be_required(kind: str, arguments: dict[str, Any], reason: str) -> None:
+    package: Any = mailproto.sync if kind == "sync" else mailproto.asyncio
+    with pytest.raises(LocalProtocolError, match=reason):
+        package.serve_smtp(SMTPHandler(), "127.0.0.1", **arguments)
+
+
+def test_a_name_is_said_in_ascii(kind: str) -> None:
+    with serving(kind, SMTPHandler(), hostname="bücher.example") as server, Client(server.port) as client:
+        assert client.say(b"", b"\r\n") == b"220 xn--bcher-kva.example ESMTP ready\r\n"
 
 
 class Extended(Accepting):
