@@ -697,8 +697,8 @@ class _Server:
 
     def _log_in(self, identity: str, mechanism: str) -> Flow[None]:
         answer = (yield from self._ask("auth", identity, mechanism)) or _LOGIN_OK
-        if answer.is_intermediate:
-            raise HandlerFailed(f"expected an answer to a login, got {answer.code}")
+        if answer.code != 235 and not answer.is_negative:
+            raise HandlerFailed(f"expected 235 or a refusal of the login, got {answer.code}")
         self._reply(answer)
         if answer.is_positive:
             self._session.identity = identity
