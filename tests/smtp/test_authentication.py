@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,19 +11,10 @@ from mailproto.errors import Denial, LimitExceeded, LocalProtocolError, OAuthFai
 from mailproto.flow import TLSInfo
 from mailproto.limits import SMTPLimits
 from mailproto.sasl import (
-    Accepted,
     AuthenticationAborted,
-    Authorize,
-    Challenge,
-    MechanismRow,
-    Need,
     OAuthBearerClient,
     PasswordAuthenticator,
-    Refused,
-    Request,
     ScramClient,
-    Setting,
-    Step,
     XOAuth2Client,
 )
 from mailproto.smtp import Auth, Reply, SMTPClientConnection, SMTPHandler, SMTPServerConnection, SMTPSession
@@ -32,7 +22,7 @@ from mailproto.smtp.server_flow import HandlerFailed, Report, Service, serve
 from mailproto.smtp.session_flows import authenticate, open_session
 from mailproto.wants import Wants
 from support_flows import TLS, FlowRun, run_script, run_to_end
-from support_sasl import Answering, entropy, nonces, setting
+from support_sasl import MISTAKES, Answering, Everybody, entropy, nonces, setting, unmade
 
 USERS = PasswordAuthenticator({"tim": "secret"}, tokens=lambda request: OAuthFailure("expired", "mail"))
 BOUND = TLSInfo(version="TLSv1.3", cipher="x", channel_bindings={"tls-exporter": b"exported"})
@@ -51,10 +41,9 @@ def server(
     handler: SMTPHandler | None = None,
     tls: TLSInfo = TLS,
     report: Report | None = None,
-    hostname: str = "mx.example",
     **limits: Any,
 ) -> FlowRun[None]:
-    conn = SMTPServerConnection(SMTPLimits(**limits), hostname=hostname)
+    conn = SMTPServerConnection(SMTPLimits(**limits), hostname="mx.example")
     conn.tls_started()
     service = Service(handler=handler or SMTPHandler(), authenticator=authenticator, entropy=entropy())
     return FlowRun(conn, serve(conn, service, tls=tls, report=report))
@@ -166,45 +155,6 @@ def test_a_line_that_is_too_long() -> None:
     assert say(run, b"NOOP\r\n") == b"250 2.0.0 nothing done\r\n"
 
 
-MISTAKES: dict[bytes | None, Callable[[], object]] = {
-    None: lambda: Challenge(b"hi"),
-    b"raise": lambda: b"\xff".decode(),
-    b"none": lambda: None,
-    b"text": lambda: "ok",
-    b"text challenge": lambda: Challenge("hi"),  # type: ignore[arg-type]  # the mistake
-    b"text reason": lambda: Refused("no", data="hi"),  # type: ignore[arg-type]  # the mistake
-    b"text proof": lambda: Accepted("tim", "tim", "hi"),  # type: ignore[arg-type]  # the mistake
-    b"long challenge": lambda: Challenge(bytes(9_300)),
-    b"long reason": lambda: Refused("no", data=bytes(9_300)),
-    b"long proof": lambda: Accepted("tim", "tim", bytes(9_300)),
-    b"need": lambda: Need(Authorize("tim")),
-    b"nobody": lambda: Need(Authorize("nobody")),
-}
-
-
-class Breaking:
-    """A mechanism of somebody's own, with mistakes."""
-
-    name = "X-OWN"
-
-    def __init__(self, setting: Setting) -> None:
-        if setting.host == "unmade.example":
-            raise KeyError("made")
-
-    def step(self, response: bytes | None) -> Any:
-        return MISTAKES[response]()
-
-    def resume(self, answer: object) -> Step:
-        return Accepted(answer["identity"] if answer else None, "tim")  # type: ignore[index,arg-type]  # as above
-
-
-class Everybody:
-    mechanisms = (MechanismRow("X-OWN", Breaking),)
-
-    def answer(self, request: Request) -> object:
-        return request.authcid if request == Authorize("tim") else None
-
-
 FAILED = b"454 4.7.0 the login cannot be checked now, try again later\r\n"
 
 
@@ -222,7 +172,7 @@ def test_a_mechanism_that_fails_costs_one_login(response: bytes) -> None:
 
 def test_so_does_one_that_cannot_be_made() -> None:
     reported: list[HandlerFailed] = []
-    run = greeted(Everybody(), report=reported.append, hostname="unmade.example")
+    run = greeted(Everybody(unmade), report=reported.append)
     assert say(run, b"AUTH X-OWN\r\n") == FAILED
     assert [repr(failure.__cause__) for failure in reported] == ["KeyError('made')"]
 
