@@ -6,12 +6,15 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from mailproto.sasl import (
     Accepted,
     Authenticator,
+    Authorize,
     Challenge,
     ClientMechanism,
+    MechanismRow,
     Need,
     Refused,
     Request,
@@ -21,7 +24,19 @@ from mailproto.sasl import (
     Step,
 )
 
-__all__ = ["SECRET", "Answering", "FakeChannel", "entropy", "exchange", "answered", "nonces", "setting"]
+__all__ = [
+    "MISTAKES",
+    "SECRET",
+    "Answering",
+    "Everybody",
+    "FakeChannel",
+    "answered",
+    "entropy",
+    "exchange",
+    "nonces",
+    "setting",
+    "unmade",
+]
 
 SECRET = Secret(b"known to this server only")
 
@@ -32,6 +47,53 @@ class FakeChannel:
 
     peer_certificate: bytes | None = None
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
+
+
+MISTAKES: dict[bytes | None, Callable[[], object]] = {
+    None: lambda: Challenge(b"hi"),
+    b"raise": lambda: b"\xff".decode(),
+    b"none": lambda: None,
+    b"text": lambda: "ok",
+    b"text challenge": lambda: Challenge("hi"),  # type: ignore[arg-type]  # the mistake
+    b"text reason": lambda: Refused("no", data="hi"),  # type: ignore[arg-type]  # the mistake
+    b"text proof": lambda: Accepted("tim", "tim", "hi"),  # type: ignore[arg-type]  # the mistake
+    b"need": lambda: Need(Authorize("tim")),
+    b"nobody": lambda: Need(Authorize("nobody")),
+    b"long challenge": lambda: Challenge(bytes(9_300)),
+    b"long reason": lambda: Refused("no", data=bytes(9_300)),
+    b"long proof": lambda: Accepted("tim", "tim", bytes(9_300)),
+}
+"""What `Breaking` does at each response; those in "long" are mistakes in SMTP only."""
+
+
+class Breaking:
+    """A mechanism of somebody's own, with mistakes: the server begins, and the client says which it is."""
+
+    name = "X-OWN"
+
+    def step(self, response: bytes | None) -> Any:
+        """Make the mistake."""
+        return MISTAKES[response]()
+
+    def resume(self, answer: object) -> Step:
+        """Make another one, for somebody who is known and for who is not."""
+        return Accepted(answer["identity"] if answer else None, "tim")  # type: ignore[index,arg-type]  # as above
+
+
+class Everybody:
+    """An authenticator with one mechanism, `Breaking` unless it is said how another is made; it knows tim."""
+
+    def __init__(self, make: Callable[[Setting], ServerMechanism] = lambda setting: Breaking()) -> None:
+        self.mechanisms = (MechanismRow("X-OWN", make),)
+
+    def answer(self, request: Request) -> object:
+        """Say who it is."""
+        return request.authcid if request == Authorize("tim") else None
+
+
+def unmade(setting: Setting) -> Breaking:
+    """Fail to make a mechanism."""
+    raise KeyError("made")
 
 
 class Answering:

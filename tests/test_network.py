@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from mailproto._network import Address, Admission
@@ -43,6 +45,20 @@ def test_all_count_in_all() -> None:
     admission = Admission(b"", most=1)
     assert admission.admit("")
     assert not admission.admit(("192.0.2.1", 1))
+
+
+def test_nothing_is_kept_of_peers_that_are_gone() -> None:
+    admission = Admission(b"", most_per_peer=1)
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            peer = (f"2001:db8:{number:x}::1", 1)
+            assert admission.admit(peer)
+            admission.release(peer)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 262_144
 
 
 def test_nothing_is_bounded_unless_asked_for() -> None:

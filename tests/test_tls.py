@@ -153,6 +153,31 @@ def test_the_hash_of_the_signature_is_that_of_the_end_point(
     assert client.info().channel_bindings == server.info().channel_bindings == expected
 
 
+SIGNED_BY = {
+    "RSA, MD5": ("2a864886f70d010104", "sha256"),
+    "RSA, SHA-1": ("2a864886f70d010105", "sha256"),
+    "RSA, SHA-256": ("2a864886f70d01010b", "sha256"),
+    "RSA, SHA-384": ("2a864886f70d01010c", "sha384"),
+    "RSA-PSS, SHA-1": ("2a864886f70d01010a", "sha256"),
+    "ECDSA, SHA-1": ("2a8648ce3d0401", "sha256"),
+    "ECDSA, SHA-512": ("2a8648ce3d040304", "sha512"),
+    "Ed25519": ("2b6570", None),
+}
+
+
+@pytest.mark.parametrize("oid, name", SIGNED_BY.values(), ids=SIGNED_BY)
+def test_sha_256_stands_in_for_hashes_that_are_broken(oid: str, name: str | None) -> None:
+    """RFC 5929 section 4.1; of these certificates there is no more than how they are signed."""
+    identifier = bytes.fromhex(oid)
+    algorithm = bytes([0x30, len(identifier) + 2, 0x06, len(identifier)]) + identifier
+    der = bytes([0x30, len(algorithm) + 2, 0x30, 0]) + algorithm
+    client, _ = make_pair()
+    server = TLSStream(server_context(), server_side=True, certificate=der)
+    shake(client, server)
+    expected = {} if name is None else {"tls-server-end-point": hashlib.new(name, der).digest()}
+    assert server.info().channel_bindings == expected
+
+
 def test_close_notify_and_a_bare_end_are_ends() -> None:
     client, server = make_pair()
     shake(client, server)

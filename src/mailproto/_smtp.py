@@ -96,8 +96,8 @@ def server_factory(
 ) -> Callable[[Accepted], tuple[SMTPServerConnection, Flow[None]]]:
     """Return what makes connection and flow for each connection that a server accepts.
 
-    Raises LocalProtocolError if something is required that no client can give, and for *extensions* of which
-    one is missing.
+    Raises LocalProtocolError if something is required that no client can give, for *extensions* of which one
+    is missing, and for a *hostname* that is neither a domain nor an address literal.
     """
     require_newline_policy(newlines)
     if require_tls and not has_context:
@@ -106,7 +106,7 @@ def server_factory(
         raise LocalProtocolError("require_auth: needs authenticator")
     rows = tuple(extensions)
     require_needed(rows, lmtp=lmtp)
-    name = hostname or host_name()
+    name = to_a_label(hostname) if hostname else host_name()
     bounds = limits or SMTPLimits()
     service = Service(
         handler=handler,

@@ -179,6 +179,25 @@ async def test_after_the_grace_what_is_left_is_cut_off() -> None:
 
 
 @run_async
+async def test_what_somebody_else_cancels_is_an_error_of_the_call() -> None:
+    async def work() -> None:
+        other = asyncio.ensure_future(asyncio.sleep(100))
+        other.cancel()
+        await other
+
+    def flow(conn: LineConnection, _accepted: Accepted) -> Flow[None]:
+        try:
+            yield Call(work)
+        except Exception as error:
+            conn.send(repr(error.__cause__).encode())
+
+    async with Server(making(flow), "127.0.0.1") as server:
+        reader, writer = await dial(server)
+        assert await reader.read() == b"CancelledError()\r\n"
+        await hang_up((reader, writer))
+
+
+@run_async
 async def test_stop_in_the_middle_of_a_handshake() -> None:
     async with Server(make_lines, "127.0.0.1", tls="implicit", ssl_context=server_context()) as server:
         streams = await dial(server)

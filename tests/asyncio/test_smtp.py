@@ -33,9 +33,12 @@ from mailproto.smtp import (
     Reply,
     SMTPHandler,
     SMTPSession,
+    Vrfy,
     WholeMessages,
     burl,
 )
+from mailproto.smtp.server_flow import HandlerFailed
+from support_asyncio import run_async
 from support_lines import client_context, server_context
 from support_smtp_servers import KINDS, Accepting, Running, serving
 
@@ -364,6 +367,23 @@ def test_stop_answers_421() -> None:
         await smtp.close()
 
     asyncio.run(main())
+
+
+@run_async
+async def test_a_handler_that_is_cancelled_costs_one_451() -> None:
+    class Impatient(SMTPHandler):
+        async def vrfy(self, session: SMTPSession, vrfy: Vrfy) -> Reply:
+            raise asyncio.CancelledError
+
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
+    async with (
+        serve_smtp(Impatient(), "127.0.0.1") as server,
+        connect(int(server.addresses[0][1])) as smtp,
+    ):
+        assert (await smtp.exchange(Vrfy("tim"))).code == 451
+        assert (await smtp.noop()).code == 250
+    assert [type(context["exception"]) for context in reported] == [HandlerFailed]
 
 
 def test_the_twins_have_the_same_names_and_signatures() -> None:

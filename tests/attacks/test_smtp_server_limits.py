@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -13,9 +14,21 @@ from typing import Any
 
 import pytest
 
+import mailproto.asyncio
+import mailproto.sync
 from mailproto.errors import LocalProtocolError
 from mailproto.limits import SMTPLimits
-from mailproto.smtp import EXTENSIONS, Extension, Noop, Rcpt, Reply, SMTPHandler, SMTPSession, UnknownCommand
+from mailproto.smtp import (
+    EXTENSIONS,
+    Extension,
+    Mail,
+    Noop,
+    Rcpt,
+    Reply,
+    SMTPHandler,
+    SMTPSession,
+    UnknownCommand,
+)
 from mailproto.sync import SMTPClient
 from support_lines import client_context, server_context
 from support_smtp_clients import CLIENTS, connected
@@ -182,7 +195,22 @@ def test_replies_do_not_pile_up_for_a_client_that_sends_one_command_at_a_time(ki
         assert client.read_all().count(b"\r\n550 ") == asked
 
 
-def test_one_write_answers_a_group(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+class AsyncAccepting(Accepting):
+    """The same with coroutines, which do not wait for anything."""
+
+    async def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> Reply | None:  # type: ignore[override]  # may be
+        return super().rcpt(session, rcpt)
+
+    async def mail(self, session: SMTPSession, mail: Mail) -> Reply | None:  # type: ignore[override]  # may be
+        return super().mail(session, mail)
+
+
+@pytest.mark.parametrize(
+    "kind, handler", [("sync", Accepting), ("asyncio", Accepting), ("asyncio", AsyncAccepting)]
+)
+def test_one_write_answers_a_group(
+    kind: str, handler: type[Accepting], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """RFC 2920 section 3.2: the replies to MAIL, RCPT and RSET go out with the one that ends the group."""
     writes: list[bytes] = []
     send = socket.socket.send
@@ -191,7 +219,7 @@ def test_one_write_answers_a_group(kind: str, monkeypatch: pytest.MonkeyPatch) -
         writes.append(bytes(data))
         return send(self, data, *flags)
 
-    with serving(kind, Accepting()) as server, Client(server.port) as client:
+    with serving(kind, handler()) as server, Client(server.port) as client:
         client.say(b"EHLO me\r\n", b"HELP\r\n")
         monkeypatch.setattr(socket.socket, "send", recorded)
         client.say(b"RSET\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<bad@x>\r\nDATA\r\n", b"354 ")
@@ -202,6 +230,20 @@ def test_one_write_answers_a_group(kind: str, monkeypatch: pytest.MonkeyPatch) -
         [b"250"],
         [b"250", b"250", b"250"],
     ]
+
+
+def test_replies_do_not_wait_for_a_handler_that_does() -> None:
+    class Slow(SMTPHandler):
+        async def rcpt(self, session: SMTPSession, rcpt: Rcpt) -> None:
+            while not is_mail_answered.is_set():
+                await asyncio.sleep(0.01)
+
+    is_mail_answered = threading.Event()
+    with serving("asyncio", Slow()) as server, Client(server.port) as client:
+        client.say(b"EHLO me\r\n", b"HELP\r\n")
+        client.say(b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n", b"sender accepted\r\n")
+        is_mail_answered.set()
+        client.say(b"", b"recipient accepted\r\n")
 
 
 def test_a_submission_server(kind: str) -> None:
@@ -232,11 +274,25 @@ def test_a_submission_server(kind: str) -> None:
     assert len(handler.taken) == 1
 
 
-def test_what_cannot_be_required(kind: str) -> None:
-    alone: dict[str, Any] = {"lmtp": True, "extensions": ()}
-    for arguments in ({"require_tls": True}, {"require_auth": True}, alone):
-        with pytest.raises(LocalProtocolError, match="needs"), serving("sync", SMTPHandler(), **arguments):
-            pass
+NOT_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
+    "TLS without a context": ({"require_tls": True}, "needs ssl_context"),
+    "logins without users": ({"require_auth": True}, "needs authenticator"),
+    "LMTP without what it needs": ({"lmtp": True, "extensions": ()}, "LMTP needs"),
+    "two lines as a name": ({"hostname": "mx.example\r\n250 x"}, "expected"),
+    "a name that is none": ({"hostname": "our server"}, "expected"),
+}
+
+
+@pytest.mark.parametrize("arguments, reason", NOT_ARGUMENTS.values(), ids=NOT_ARGUMENTS)
+def test_what_cannot_be_required(kind: str, arguments: dict[str, Any], reason: str) -> None:
+    package: Any = mailproto.sync if kind == "sync" else mailproto.asyncio
+    with pytest.raises(LocalProtocolError, match=reason):
+        package.serve_smtp(SMTPHandler(), "127.0.0.1", **arguments)
+
+
+def test_a_name_is_said_in_ascii(kind: str) -> None:
+    with serving(kind, SMTPHandler(), hostname="bücher.example") as server, Client(server.port) as client:
+        assert client.say(b"", b"\r\n") == b"220 xn--bcher-kva.example ESMTP ready\r\n"
 
 
 class Extended(Accepting):

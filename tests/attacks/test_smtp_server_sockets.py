@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import socket
@@ -243,6 +244,35 @@ def test_stop_while_a_message_is_sent_loses_none_that_was_acknowledged(kind: str
         stopper.join()
     assert acknowledged <= len(handler.taken) <= acknowledged + 1
     assert all(octets == b"x" * 100_000 + b"\r\n" for _, _, octets in handler.taken)
+
+
+def test_a_message_that_is_being_taken_is_answered_by_a_server_that_stops(kind: str) -> None:
+    """The call is not interrupted, its 250 is true, and then comes the 421, at once."""
+    is_taking, may_go_on = threading.Event(), threading.Event()
+
+    def take(session: SMTPSession, octets: bytes) -> None:
+        is_taking.set()
+        assert may_go_on.wait(10)
+
+    async def take_async(session: SMTPSession, octets: bytes) -> None:
+        await asyncio.to_thread(take, session, octets)
+
+    handler = WholeMessages(take if kind == "sync" else take_async)
+    with serving(kind, handler) as server, Client(server.port) as client:
+        client.say(DATA, b"<CRLF>.<CRLF>\r\n")
+        client.sock.sendall(b"x\r\n.\r\nNOOP\r\n")
+        assert is_taking.wait(10)
+        stopper = threading.Thread(target=server.stop, args=(30,))
+        stopper.start()
+        with contextlib.suppress(ConnectionError):
+            while True:  # a server that stops does not listen any more
+                socket.create_connection(("127.0.0.1", server.port), 10).close()
+        may_go_on.set()
+        assert client.read_all() == (
+            b"250 2.0.0 message accepted\r\n250 2.0.0 nothing done\r\n421 4.3.2 the server stops\r\n"
+        )
+        stopper.join(10)
+        assert not stopper.is_alive()
 
 
 def test_a_failing_authenticator_and_failing_ends_hurt_one_session_only(kind: str) -> None:

@@ -27,9 +27,10 @@ from mailproto.sasl import (
     XOAuth2Client,
 )
 from mailproto.store import MemoryStore
+from mailproto.wants import Wants
 from support_flows import run_script
 from support_imap_server import TLS, Client
-from support_sasl import Answering, entropy, nonces
+from support_sasl import MISTAKES, Answering, Everybody, entropy, nonces, unmade
 
 USERS = PasswordAuthenticator({"tim": "secret"}, tokens=lambda request: OAuthFailure("expired", "mail"))
 OFFERED = ("IMAP4rev1", "SASL-IR")
@@ -155,6 +156,34 @@ def test_how_long_a_response_may_be() -> None:
     assert client.is_done
 
 
+@pytest.mark.parametrize(
+    "response", [name for name in MISTAKES if name and not name.startswith(b"long")], ids=bytes.decode
+)
+def test_a_mechanism_that_fails_costs_one_login(response: bytes) -> None:
+    reported: list[Exception] = []
+    client = connected(Everybody(), report=reported.append)
+    assert client.say(b"a AUTHENTICATE X-OWN\r\n") == b"+ aGk=\r\n"
+    assert client.say(line(response)) == b"a " + STATUSES[Denial.UNAVAILABLE]
+    assert len(reported) == 1
+    assert client.say(b"b AUTHENTICATE X-OWN\r\n") == b"+ aGk=\r\n"
+
+
+def test_so_does_one_that_cannot_be_made() -> None:
+    reported: list[Exception] = []
+    client = connected(Everybody(unmade), report=reported.append)
+    assert client.say(b"a AUTHENTICATE X-OWN\r\n") == b"a " + STATUSES[Denial.UNAVAILABLE]
+    assert [repr(failure) for failure in reported] == ["KeyError('made')"]
+
+
+@pytest.mark.parametrize("octets", [b"=\r\n", line(b"tim b913a602c7eda7a495b4e6e7334d3890")], ids=repr)
+def test_nobody_begins_where_the_server_does(octets: bytes) -> None:
+    """RFC 4959 section 3."""
+    client = connected(PasswordAuthenticator({"tim": "secret"}, mechanisms=["CRAM-MD5"]))
+    answer = client.say(b"a AUTHENTICATE CRAM-MD5 " + octets)
+    assert answer == b"a BAD the server begins this exchange\r\n"
+    assert client.say(b"b AUTHENTICATE CRAM-MD5\r\n").startswith(b"+ ")
+
+
 # The client's flow.
 
 
@@ -234,6 +263,20 @@ def test_a_client_that_does_not_like_the_challenge_cancels() -> None:
     ]
     with pytest.raises(AuthenticationAborted, match="expected 4096 to 600000 iterations, got 700000"):
         run_script(session.conn, authenticate(session, mechanism, setting=nonces("abc")), script)
+
+
+def test_a_server_that_accepts_what_was_cancelled_is_left() -> None:
+    """It "MUST reject the AUTHENTICATE command by sending a tagged BAD response" (RFC 3501 section 6.2.2)."""
+    session = opened()
+    mechanism = ScramClient("tim", "secret", "SCRAM-SHA-1")
+    script = [
+        (b"A1 AUTHENTICATE SCRAM-SHA-1 " + line(b"n,,n=tim,r=abc"), b"+ " + line(b"r=abcd,s=AAAA,i=4096")),
+        (None, b"+ " + line(b"v=" + b64encode(bytes(20)))),
+        (b"*\r\n", b"A1 OK welcome\r\n"),
+    ]
+    with pytest.raises(AuthenticationAborted, match="does not know the password either"):
+        run_script(session.conn, authenticate(session, mechanism, setting=nonces("abc")), script)
+    assert session.conn.wants is Wants.CLOSED
 
 
 def test_a_token_needs_a_mechanism() -> None:

@@ -50,7 +50,10 @@ CASES: dict[str, tuple[Request, object]] = {
     "who it is": (Authorize("tim"), "tim"),
     "who it is, prepared": (Authorize("ju\u0308rgen"), "jürgen"),
     "oneself": (Authorize("tim", "tim"), "tim"),
+    "oneself, prepared": (Authorize("jürgen", "ju\u0308rgen"), "jürgen"),
     "another": (Authorize("tim", "kim"), None),
+    "another, prepared to nothing": (Authorize("tim", "\u00ad"), None),
+    "another that nothing can prepare": (Authorize("tim", "tim\ue000"), None),
     "certificate": (External(b"DER"), None),
     "token": (VerifyToken(token=Secret("x")), None),
 }

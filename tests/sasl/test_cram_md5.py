@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,8 @@ from mailproto.sasl import (
     ScramVerifier,
     Secret,
 )
-from support_sasl import exchange, setting
+from mailproto.sasl.verifier import made_up_octets
+from support_sasl import SECRET, exchange, setting
 
 # RFC 2195 section 2
 CHALLENGE = b"<1896.697170952@postoffice.reston.mci.net>"
@@ -74,6 +77,21 @@ def test_what_the_authenticator_is_asked() -> None:
     server.step(CramMD5Client("tim", "x").respond(challenge.data))
     assert server.resume("x") == Need(Authorize("tim"))
     assert isinstance(server.resume(None), Refused)
+
+
+def test_the_password_that_is_made_up_for_nobody_is_of_no_use() -> None:
+    password = made_up_octets(SECRET, "password", "tom").hex()
+    outcome = exchange(CramMD5Client("tom", password), CramMD5Server(setting()), USERS, setting())
+    assert outcome == Refused("the password is not right")
+
+
+@pytest.mark.parametrize("stored", ["", Secret("")], ids=repr)
+def test_no_password_lets_nobody_in(stored: str | Secret[str]) -> None:
+    server = CramMD5Server(setting())
+    challenge = server.step(None)
+    assert isinstance(challenge, Challenge)
+    server.step(b"tim " + hmac.new(b"", challenge.data, "md5").hexdigest().encode())
+    assert server.resume(stored) == Refused("the password is not right")
 
 
 def test_a_verifier_is_of_no_use() -> None:

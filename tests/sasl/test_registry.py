@@ -69,6 +69,9 @@ def test_rows_agree() -> None:
     assert {client.name for client in CLIENTS} == set(SERVER_MECHANISMS)
     for client in CLIENTS:
         assert client.is_cleartext is (client.name in CLEARTEXT_MECHANISMS)
+        is_server_first = client.initial_response(setting(BOUND)) is None
+        # Some clients begin LOGIN, which no RFC forbids.
+        assert SERVER_MECHANISMS[client.name].is_server_first is (is_server_first and client.name != "LOGIN")
 
 
 OWN = MechanismRow("X-OWN", lambda setting: PlainServer(), is_cleartext=True)

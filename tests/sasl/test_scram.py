@@ -32,6 +32,7 @@ from mailproto.sasl import (
     Stored,
 )
 from mailproto.sasl.scram import binding_of
+from mailproto.sasl.verifier import made_up_octets
 from support_sasl import SECRET, FakeChannel, answered, exchange, nonces, setting
 
 HASHES = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
@@ -477,6 +478,15 @@ def test_nobody_knows_the_password_of_a_user_who_does_not_exist() -> None:
     key = hmac.new(made_up.stored_key, message, "sha256").digest()
     proof = base64.b64encode(key).decode()
     assert isinstance(server.step(f"{without_proof},p={proof}".encode()), Refused)
+
+
+def test_the_password_that_is_made_up_for_nobody_is_of_no_use() -> None:
+    where = nonces("nonce")
+    password = made_up_octets(SECRET, "password", "nobody").hex()
+    server = ScramServer("SCRAM-SHA-256", where)
+    assert exchange(ScramClient("nobody", password), server, PasswordAuthenticator(USERS), where) == Refused(
+        "the password is not right"
+    )
 
 
 def test_acting_as_another() -> None:

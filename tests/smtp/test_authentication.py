@@ -18,10 +18,11 @@ from mailproto.sasl import (
     XOAuth2Client,
 )
 from mailproto.smtp import Auth, Reply, SMTPClientConnection, SMTPHandler, SMTPServerConnection, SMTPSession
-from mailproto.smtp.server_flow import Service, serve
+from mailproto.smtp.server_flow import HandlerFailed, Report, Service, serve
 from mailproto.smtp.session_flows import authenticate, open_session
+from mailproto.wants import Wants
 from support_flows import TLS, FlowRun, run_script, run_to_end
-from support_sasl import Answering, entropy, nonces, setting
+from support_sasl import MISTAKES, Answering, Everybody, entropy, nonces, setting, unmade
 
 USERS = PasswordAuthenticator({"tim": "secret"}, tokens=lambda request: OAuthFailure("expired", "mail"))
 BOUND = TLSInfo(version="TLSv1.3", cipher="x", channel_bindings={"tls-exporter": b"exported"})
@@ -36,12 +37,16 @@ class Noting(SMTPHandler):
 
 
 def server(
-    authenticator: Any = USERS, handler: SMTPHandler | None = None, tls: TLSInfo = TLS, **limits: Any
+    authenticator: Any = USERS,
+    handler: SMTPHandler | None = None,
+    tls: TLSInfo = TLS,
+    report: Report | None = None,
+    **limits: Any,
 ) -> FlowRun[None]:
     conn = SMTPServerConnection(SMTPLimits(**limits), hostname="mx.example")
     conn.tls_started()
     service = Service(handler=handler or SMTPHandler(), authenticator=authenticator, entropy=entropy())
-    return FlowRun(conn, serve(conn, service, tls=tls))
+    return FlowRun(conn, serve(conn, service, tls=tls, report=report))
 
 
 def say(run: FlowRun[None], octets: bytes) -> bytes:
@@ -49,8 +54,8 @@ def say(run: FlowRun[None], octets: bytes) -> bytes:
     return run.take_sent()
 
 
-def greeted(*arguments: Any, **limits: Any) -> FlowRun[None]:
-    run = server(*arguments, **limits)
+def greeted(*arguments: Any, **options: Any) -> FlowRun[None]:
+    run = server(*arguments, **options)
     say(run, b"EHLO me\r\n")
     return run
 
@@ -115,22 +120,30 @@ def test_nobody_is_logged_in_before_the_last_empty_response(
     assert handler.identity == identity
 
 
-@pytest.mark.parametrize("octets", [b"\r\n", b"*\r\n", b"eA==\r\n"], ids=repr)
-def test_a_refusal_stays_one_whatever_is_said_to_it(octets: bytes) -> None:
+AFTER_A_REASON = {
+    "empty": (b"\r\n", REPLIES[Denial.CREDENTIALS]),
+    "not empty": (b"eA==\r\n", REPLIES[Denial.CREDENTIALS]),
+    "control-A": (line(b"\1"), REPLIES[Denial.CREDENTIALS]),
+    # "it MUST reject the AUTH command by sending a 501 reply" (RFC 4954 section 4)
+    "cancelled": (b"*\r\n", b"501 5.7.0 authentication cancelled\r\n"),
+}
+
+
+@pytest.mark.parametrize("octets, answer", AFTER_A_REASON.values(), ids=AFTER_A_REASON)
+def test_a_refusal_stays_one_whatever_is_said_to_it(octets: bytes, answer: bytes) -> None:
     run = greeted(max_bad_logins=3)
     for _ in range(3):
         challenge = say(run, b"AUTH OAUTHBEARER " + line(b"n,,\1auth=Bearer x\1\1"))
         assert challenge.startswith(b"334 ")
-        assert say(run, octets) == REPLIES[Denial.CREDENTIALS]
+        assert say(run, octets) == answer
     assert say(run, b"AUTH PLAIN\r\n") == b"421 4.7.0 too many failed logins\r\n"
 
 
-@pytest.mark.parametrize("octets", [line(b"\1"), b"*\r\n"], ids=repr)
-def test_a_token_is_refused_with_its_reason(octets: bytes) -> None:
+def test_a_token_is_refused_with_its_reason() -> None:
     run = greeted()
     challenge = say(run, b"AUTH OAUTHBEARER " + line(b"n,,\1auth=Bearer x\1\1"))
     assert challenge == b"334 " + line(b'{"status":"expired","scope":"mail"}')
-    assert say(run, octets) == REPLIES[Denial.CREDENTIALS]
+    assert say(run, line(b"\1")) == REPLIES[Denial.CREDENTIALS]
 
 
 def test_a_line_that_is_too_long() -> None:
@@ -140,6 +153,36 @@ def test_a_line_that_is_too_long() -> None:
     say(run, b"AUTH PLAIN\r\n")
     assert say(run, b"A" * 12_284 + b"\r\n") == b"535 5.7.8 credentials not accepted\r\n"
     assert say(run, b"NOOP\r\n") == b"250 2.0.0 nothing done\r\n"
+
+
+FAILED = b"454 4.7.0 the login cannot be checked now, try again later\r\n"
+
+
+@pytest.mark.parametrize("response", [name for name in MISTAKES if name], ids=bytes.decode)
+def test_a_mechanism_that_fails_costs_one_login(response: bytes) -> None:
+    reported: list[HandlerFailed] = []
+    run = greeted(Everybody(), report=reported.append)
+    assert say(run, b"AUTH X-OWN\r\n") == b"334 aGk=\r\n"
+    assert say(run, line(response)) == FAILED
+    assert len(reported) == 1
+    # Nothing is left of it, least of all a login that only its last response was due to.
+    assert say(run, b"AUTH X-OWN\r\n") == b"334 aGk=\r\n"
+    assert say(run, b"\r\n") == FAILED
+
+
+def test_so_does_one_that_cannot_be_made() -> None:
+    reported: list[HandlerFailed] = []
+    run = greeted(Everybody(unmade), report=reported.append)
+    assert say(run, b"AUTH X-OWN\r\n") == FAILED
+    assert [repr(failure.__cause__) for failure in reported] == ["KeyError('made')"]
+
+
+@pytest.mark.parametrize("octets", [b"=\r\n", line(b"tim b913a602c7eda7a495b4e6e7334d3890")], ids=repr)
+def test_nobody_begins_where_the_server_does(octets: bytes) -> None:
+    """Of a "mechanism in which the client does not begin" an initial response is 501 (RFC 4954 section 4)."""
+    run = greeted(PasswordAuthenticator({"tim": "secret"}, mechanisms=["CRAM-MD5"]))
+    assert say(run, b"AUTH CRAM-MD5 " + octets) == b"501 5.7.0 the server begins this exchange\r\n"
+    assert say(run, b"AUTH CRAM-MD5\r\n").startswith(b"334 ")
 
 
 # The client's flow.
@@ -192,6 +235,18 @@ def test_a_token_that_is_too_long_for_the_command_follows_it() -> None:
         (line(b"user=tim\1auth=Bearer %b\1\1" % token.encode()), b"235 yes\r\n"),
     ]
     assert run_script(conn, authenticate(conn, [XOAuth2Client("tim", token)]), script).code == 235
+
+
+def test_a_token_that_follows_the_command_is_shown_once() -> None:
+    conn = client()
+    script = [
+        (b"AUTH XOAUTH2\r\n", b"334 \r\n"),
+        (None, b"334 " + line(b'{"status":"401"}')),
+        (b"\r\n", b"535 no\r\n"),
+    ]
+    with pytest.raises(SMTPAuthenticationFailed) as caught:
+        run_script(conn, authenticate(conn, [XOAuth2Client("tim", "t" * 5_000)]), script)
+    assert caught.value.oauth == OAuthFailure("401")
 
 
 def test_a_token_that_is_too_long_for_a_line_cancels() -> None:
@@ -253,6 +308,21 @@ def test_a_client_that_does_not_like_the_challenge_cancels() -> None:
     mechanism = ScramClient("tim", "secret", "SCRAM-SHA-1")
     with pytest.raises(AuthenticationAborted, match="expected 4096 to 600000 iterations, got 1"):
         run_script(conn, authenticate(conn, [mechanism], setting=nonces("abc")), script)
+
+
+@pytest.mark.parametrize("answer", [b"235 welcome\r\n", b"334 \r\n"], ids=repr)
+def test_a_server_that_goes_on_after_a_cancel_is_left(answer: bytes) -> None:
+    """It "MUST reject the AUTH command by sending a 501 reply" (RFC 4954 section 4)."""
+    conn = client()
+    script = [
+        (b"AUTH SCRAM-SHA-1 " + line(b"n,,n=tim,r=abc"), b"334 " + line(b"r=abcd,s=AAAA,i=4096")),
+        (None, b"334 " + line(b"v=" + b64encode(bytes(20)))),
+        (b"*\r\n", answer),
+    ]
+    mechanism = ScramClient("tim", "secret", "SCRAM-SHA-1")
+    with pytest.raises(AuthenticationAborted, match="does not know the password either"):
+        run_script(conn, authenticate(conn, [mechanism], setting=nonces("abc")), script)
+    assert conn.wants is Wants.CLOSED
 
 
 @pytest.mark.parametrize("tls", [TLS, BOUND], ids=["bare", "bound"])

@@ -294,6 +294,18 @@ def test_an_accepted_message_clears_the_count() -> None:
         assert invalid(serve(conn, [b"X\r\n" + ENVELOPE + b".\r\n"])) == [("X", 500)]
 
 
+def test_a_line_of_a_reply_is_as_long_as_a_client_takes_at_most() -> None:
+    conn = ready_server(server(SMTPLimits(max_reply_line=100)))
+    conn.receive_data(b"NOOP\r\n")
+    conn.next_event()
+    for texts in (("x" * 95,), ("short", "x" * 95), ("x" * 95, "short")):
+        with pytest.raises(LocalProtocolError, match="lines of at most 100 octets"):
+            conn.send_reply(Reply(250, texts))
+    assert sent(conn) == b""
+    conn.send_reply(Reply(250, ("x" * 94, "y" * 94)))
+    assert [len(line) for line in sent(conn).splitlines(keepends=True)] == [100, 100]
+
+
 def test_too_long_a_line_takes_bounded_memory() -> None:
     conn = ready_server(server())
     for _ in range(1_000):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -19,6 +20,7 @@ from mailproto.sasl import (
 )
 from mailproto.smtp import (
     DOMAIN_ACCEPTS_NO_MAIL,
+    ETRN,
     EXTENSIONS,
     HOST_ACCEPTS_NO_MAIL,
     SENDER_ACCEPTS_NO_MAIL,
@@ -432,6 +434,80 @@ class TestHandler:
         run = greeted(Counting())
         assert say(run, b"QUIT\r\n") == b"%d %d.0.0 come back\r\n" % (code, code // 100)
         assert run.is_done
+
+
+class Recording(SMTPHandler):
+    """Notes each call, and what the session is at that moment; refuses what has "bad" in it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.sessions: list[SMTPSession] = []
+        for name, method in vars(SMTPHandler).items():
+            if callable(method) and not name.startswith("_"):
+                setattr(self, name, partial(self._note, name))
+
+    def _note(self, name: str, session: SMTPSession, *arguments: Any) -> Any:
+        transaction = session.transaction
+        envelope = None
+        if transaction is not None:
+            paths = [str(rcpt.forward_path) for rcpt in transaction.recipients]
+            envelope = (str(transaction.mail.reverse_path), *paths)
+        hello = None if session.hello is None else session.hello.domain
+        self.calls.append((name, hello, session.tls is not None, session.identity, envelope))
+        self.sessions.append(session)
+        if name == "message":
+            return Sink()
+        return Reply(550, ("no",)) if "bad" in repr(arguments) else None
+
+
+EVERY_HOOK: tuple[tuple[bytes, tuple[tuple[object, ...], ...]], ...] = (
+    (b"", (("connect", None, False, None, None),)),
+    (b"EHLO bad\r\n", (("hello", None, False, None, None),)),
+    (b"EHLO me\r\n", (("hello", None, False, None, None),)),
+    (b"AUTH PLAIN AHRpbQBzZWNyZXQ=\r\n", (("auth", "me", False, None, None),)),
+    (b"NOOP\r\n", (("noop", "me", False, "tim", None),)),
+    (b"STARTTLS\r\n", ()),
+    (b"NOOP\r\n", (("noop", None, True, None, None),)),
+    (b"EHLO you\r\n", (("hello", None, True, None, None),)),
+    (b"AUTH PLAIN AHRpbQBzZWNyZXQ=\r\n", (("auth", "you", True, None, None),)),
+    (b"VRFY x\r\n", (("vrfy", "you", True, "tim", None),)),
+    (b"EXPN x\r\n", (("expn", "you", True, "tim", None),)),
+    (b"ETRN x.example\r\n", (("etrn", "you", True, "tim", None),)),
+    (b"HELP\r\n", (("help", "you", True, "tim", None),)),
+    (b"MAIL FROM:<bad@x>\r\n", (("mail", "you", True, "tim", None),)),
+    (b"RSET\r\n", ()),
+    (b"MAIL FROM:<a@x>\r\n", (("mail", "you", True, "tim", None),)),
+    (b"RCPT TO:<bad@x>\r\n", (("rcpt", "you", True, "tim", ("<a@x>",)),)),
+    (b"RCPT TO:<b@x>\r\n", (("rcpt", "you", True, "tim", ("<a@x>",)),)),
+    (b"RCPT TO:<c@x>\r\n", (("rcpt", "you", True, "tim", ("<a@x>", "<b@x>")),)),
+    (b"RSET\r\n", (("reset", "you", True, "tim", ("<a@x>", "<b@x>", "<c@x>")),)),
+    (b"MAIL FROM:<d@x>\r\n", (("mail", "you", True, "tim", None),)),
+    (b"RCPT TO:<e@x>\r\n", (("rcpt", "you", True, "tim", ("<d@x>",)),)),
+    (b"DATA\r\n", (("message", "you", True, "tim", ("<d@x>", "<e@x>")),)),
+    (b"x\r\n.\r\n", ()),
+    (b"NOOP\r\n", (("noop", "you", True, "tim", None),)),
+    (b"QUIT\r\n", (("quit", "you", True, "tim", None), ("closed", "you", True, "tim", None))),
+)
+
+
+def test_every_hook_is_called_in_order_with_the_session_as_it_is() -> None:
+    handler = Recording()
+    run = server(
+        handler,
+        authenticator=USERS,
+        allow_cleartext=True,
+        start_tls=True,
+        extensions=(*EXTENSIONS, ETRN),
+    )
+    for octets, calls in EVERY_HOOK:
+        run.feed(octets)
+        if octets == b"STARTTLS\r\n":
+            run.shake_hands()
+        assert tuple(handler.calls) == calls, octets
+        handler.calls.clear()
+    assert run.is_done
+    assert run.error is None
+    assert len(set(map(id, handler.sessions))) == 1
 
 
 ENVELOPE_LOST = b"503 5.5.1 bad sequence of commands\r\n"
@@ -1047,14 +1123,16 @@ class TestAuthentication:
             Reply.of(235, "2.7.0", "hi tim"): b"235 2.7.0 hi tim\r\n",
             Reply.of(535, "5.7.8", "not from here"): b"535 5.7.8 not from here\r\n",
             Reply.of(454, "4.7.0", "later"): b"454 4.7.0 later\r\n",
+            # No client but ours would take it for a login (RFC 4954 section 4).
+            Reply(250, ("hi tim",)): FAILURES["auth"][1],
         }
         for answer, said in answers.items():
             handler = Picky(answer)
-            run = greeted(handler, authenticator=USERS, tls=TLS)
+            run = greeted(handler, authenticator=USERS, tls=TLS, report=lambda failure: None)
             assert say(run, self.PLAIN) == said
             assert handler.seen == [(None, "tim", "PLAIN")]
             say(run, b"QUIT\r\n")
-            is_accepted = answer is None or answer.is_positive
+            is_accepted = said.startswith(b"235 ")
             assert handler.closed_sessions[0].identity == ("tim" if is_accepted else None)
         assert say(greeted(Picky(None), authenticator=USERS, tls=TLS), b"AUTH PLAIN AHRpbQB4\r\n") == (
             b"535 5.7.8 credentials not accepted\r\n"

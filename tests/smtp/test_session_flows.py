@@ -267,6 +267,16 @@ class TestAuthentication:
         ]
         assert run_script(conn, flow, script).code == 235
 
+    @pytest.mark.parametrize("size, is_early", [(372, True), (373, False)])
+    def test_a_command_has_512_octets_at_most(self, size: int, is_early: bool) -> None:
+        """RFC 4954 section 4: "AUTH EXTERNAL ", 496 octets of base64, CRLF."""
+        conn = self.client()
+        text = b64encode(b"x" * size)
+        early: Script = [(b"AUTH EXTERNAL " + text + b"\r\n", b"235 yes\r\n")]
+        late: Script = [(b"AUTH EXTERNAL\r\n", b"334 \r\n"), (text + b"\r\n", b"235 yes\r\n")]
+        assert (len(early[0][0] or b"") == 512) is is_early
+        run_script(conn, authenticate(conn, [ExternalClient("x" * size)]), early if is_early else late)
+
     def test_third_prompt_cancels(self) -> None:
         conn = self.client()
         script: Script = [

@@ -3,12 +3,13 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mailproto._network import Accepted
+from mailproto._network import Accepted, Admission
 from mailproto.errors import ConnectionClosed, LocalProtocolError
 from mailproto.flow import Call, Connection, Flow, Receive, Received, Sleep
 from mailproto.sync._server import Server
@@ -194,6 +195,16 @@ def test_further_connections_wait_for_room() -> None:
         second.settimeout(10)
         assert second.recv(100) == b"hello\r\n"
         second.close()
+
+
+def test_whoever_sends_no_proxy_header_takes_no_thread_beyond_those() -> None:
+    """Three at a time are seven in three times the time that each has."""
+    arguments: dict[str, Any] = {"max_connections": 2, "proxy_protocol": True, "timeout": 0.2}
+    with Server(make_lines, "127.0.0.1", admission=Admission(b"", most=1), **arguments) as server:
+        begin = time.monotonic()
+        socks = [dial(server) for _ in range(7)]
+        assert [read_all(sock) for sock in socks] == [b""] * 7
+        assert time.monotonic() - begin >= 0.6
 
 
 def test_the_last_words_reach_a_client_that_is_still_sending() -> None:

@@ -305,11 +305,15 @@ class Driver(asyncio.Protocol):
         result = function(*args) if owner is None else call_in_turn(owner, function, args)
         if result is None or not hasattr(result, "__await__"):
             return result
-        if self.conn.unsent:
-            self._send()
         run.waits_for = Call
         run.await_result(cast("Awaitable[object]", result))
+        if self.conn.unsent:
+            self._send_during(run)
         return PENDING
+
+    def _send_during(self, run: Run[Any]) -> None:
+        """Send what is queued, since what *run* has called may take its time."""
+        self._send()
 
     def _begin_sleep(self, run: Run[Any], instruction: Sleep) -> object:
         if self.conn.unsent:

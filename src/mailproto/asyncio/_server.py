@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Generator
 from math import inf
 from socket import socket
 from types import TracebackType
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
 from mailproto._network import (
     LINGER_OCTETS,
@@ -234,6 +234,11 @@ class _Link(Driver):
         return super().local if destination is None else destination
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether the server has closed the connection under a flow that runs."""
+        return self._is_closing
+
+    @property
     def _is_header_due(self) -> bool:
         return self._server.proxy_protocol and self._header is None
 
@@ -287,6 +292,18 @@ class _Link(Driver):
         if self.conn.max_unsent != _DEFAULT_MAX_UNSENT:
             self._transport.set_write_buffer_limits(self.conn.max_unsent)
         return flow
+
+    def _send_during(self, run: Run[Any]) -> None:
+        """Send what is queued if the call does wait: it takes its first step before `_send_unless_done`.
+
+        So a group is answered at once where the handler's methods are coroutines, too (RFC 2920 section 3.2).
+        """
+        task = cast("asyncio.Future[object]", cast(_LinkRun, run).task)
+        self.loop.call_soon(self._send_unless_done, task)
+
+    def _send_unless_done(self, task: asyncio.Future[object]) -> None:
+        if not task.done():
+            self._send()
 
     def ended(self, error: BaseException | None) -> None:
         """Close after the flow has ended; an error that the flow should have handled is reported."""
@@ -441,7 +458,16 @@ class _LinkRun(Run[None]):
         self.task = None
         try:
             value = future.result()
+        except asyncio.CancelledError as error:
+            self.throw(error if self.driver.is_cut_off else _cancelled(error))
         except BaseException as error:
             self.throw(error)
         else:
             self.step(value)
+
+
+def _cancelled(error: asyncio.CancelledError) -> RuntimeError:
+    """Return what a flow is told when not the server has cancelled what it called, but somebody else."""
+    failure = RuntimeError("what was awaited was cancelled")
+    failure.__cause__ = error
+    return failure

@@ -77,7 +77,7 @@ from mailproto.sasl._mechanism import (
     Verify,
     accepted_or_refused,
 )
-from mailproto.sasl._registry import server_mechanism, usable_mechanisms
+from mailproto.sasl._registry import mechanism_row, usable_mechanisms
 from mailproto.wants import Wants
 
 __all__ = ["Service", "SessionMaker", "serve"]
@@ -107,6 +107,8 @@ _REFUSALS: Final = {
     Denial.OTHER: No("authentication failed"),
 }
 """RFC 5530 section 3."""
+_SERVER_BEGINS: Final = Bad("the server begins this exchange")
+_FAILED: Final = Refused("the mechanism failed", Denial.UNAVAILABLE)
 _LOG_IN_FIRST: Final = Bad("log in first")
 
 
@@ -410,15 +412,23 @@ class _Server:
         authenticate = cast(Authenticate, command)
         authenticator = self._service.authenticator
         offers = () if authenticator is None else authenticator.mechanisms
-        mechanism = server_mechanism(authenticate.mechanism, self._setting(), offers)
-        if mechanism is None:
+        row, initial = mechanism_row(authenticate.mechanism, offers), authenticate.initial_response
+        if row is None:
             self._conn.complete(tag, No("no such mechanism"))
             return
-        initial = authenticate.initial_response
-        step = mechanism.step(None if initial is None else initial.reveal())
+        if row.is_server_first and initial is not None:
+            self._conn.complete(tag, _SERVER_BEGINS)
+            return
+        made = yield from self._protected(_call(row.make, self._setting()), _FAILED)
+        if made is _FAILED:
+            yield from self._finish_login(tag, _FAILED)
+            return
+        mechanism = cast(ServerMechanism, made)
+        step = yield from self._step(mechanism.step, None if initial is None else initial.reveal())
         while isinstance(step, Challenge | Need):
             if isinstance(step, Need):
-                step = mechanism.resume((yield from self._ask(step.request)))
+                answer = yield from self._ask(step.request)
+                step = yield from self._step(mechanism.resume, answer)
                 continue
             answered = yield from self._challenge(tag, mechanism, step)
             if answered is None:
@@ -434,9 +444,13 @@ class _Server:
         self._conn.challenge(step.data)
         response = yield from self._sasl_response()
         if isinstance(response, bytes):
-            return mechanism.step(response)
+            return (yield from self._step(mechanism.step, response))
         yield from self._give_up(tag, response)
         return None
+
+    def _step(self, function: Callable[..., object], argument: object) -> Flow[Step]:
+        """Return what a mechanism says, which may be somebody's own; one that fails refuses for now."""
+        return (yield from self._protected(_step(function, argument), _FAILED))
 
     def _part(self, tag: str, outcome: Accepted | Refused, data: bytes) -> Flow[None]:
         """Send *data* as the last challenge, to which an empty answer is due (RFC 3501 section 6.2.2).
@@ -532,6 +546,13 @@ class _Server:
 
 def _call(function: Callable[..., object], *args: object) -> Flow[object]:
     return (yield Call(function, args))
+
+
+def _step(function: Callable[..., object], argument: object) -> Flow[Step]:
+    step = yield from _call(function, argument)
+    if not isinstance(step, Challenge | Need | Accepted | Refused):
+        raise TypeError(f"expected a step of a login, got {type(step).__name__}")
+    return step
 
 
 def _write(sink: LiteralSink, data: bytes) -> Flow[bool]:

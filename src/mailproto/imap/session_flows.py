@@ -26,7 +26,7 @@ from mailproto.imap.ext.unauthenticate import Unauthenticate
 from mailproto.imap.ext.utf8 import UTF8_ACCEPT
 from mailproto.imap.inbox import Inboxes
 from mailproto.imap.state import State
-from mailproto.imap.status import Bye, PreAuth
+from mailproto.imap.status import Bye, Ok, PreAuth
 from mailproto.sasl import _base64
 from mailproto.sasl._mechanism import (
     NOWHERE,
@@ -239,6 +239,9 @@ def _answer(
     except AuthenticationAborted:
         session.conn.send_sasl(None)
         yield from session.wait(inbox, is_whole=True)
+        if isinstance(inbox.status, Ok):
+            # Who accepts what was cancelled may be somebody who could not prove to know the password.
+            session.conn.abort()
         raise
     session.conn.send_sasl(response)
 

@@ -122,7 +122,10 @@ class PasswordAuthenticator:
 
     def _authorize(self, request: Authorize) -> object:
         name, _ = self._find(request.authcid)
-        return name if request.authzid in (None, name, request.authcid) else None
+        if request.authzid in (None, name, request.authcid):
+            return name
+        # "both client and server SHOULD use the SASLprep profile" (RFC 4954 section 4)
+        return name if self._find(request.authzid)[0] == name else None
 
     def _find(self, authcid: str) -> tuple[str, Stored | None]:
         """Return the name that *authcid* means, and what is stored for it."""

@@ -205,6 +205,9 @@ class Challenge:
 
     data: bytes = b""
 
+    def __post_init__(self) -> None:
+        _require_octets(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -218,12 +221,17 @@ class Accepted:
     """The client is `identity`, who it acts as; `authcid` is whose credentials it showed.
 
     `data`, if there is any, is sent as a last challenge, to which the client answers with nothing (RFC 4422
-    section 3.6); until then nobody is logged in.
+    section 3.6); until then nobody is logged in. Raises LocalProtocolError without an identity.
     """
 
     identity: str
     authcid: str
     data: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not self.identity:
+            raise LocalProtocolError("identity: expected whom the authenticator has named, got nobody")
+        _require_octets(self.data or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +245,24 @@ class Refused:
     denial: Denial = Denial.CREDENTIALS
     data: bytes | None = None
 
+    def __post_init__(self) -> None:
+        _require_octets(self.data or b"")
+
 
 Step: TypeAlias = Challenge | Need | Accepted | Refused
 
 
+def _require_octets(data: bytes) -> None:
+    """Raise LocalProtocolError, which does not show it, for what cannot be a challenge."""
+    if not isinstance(data, bytes):
+        raise LocalProtocolError(f"challenge: expected octets, got {type(data).__name__}")
+
+
 class ServerMechanism(Protocol):
-    """The server's side of one mechanism; one object serves one exchange."""
+    """The server's side of one mechanism; one object serves one exchange.
+
+    What it raises, a `UnicodeDecodeError` of what the client said too, is reported, and refuses for now.
+    """
 
     @property
     def name(self) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "Offer",
     "SERVER_MECHANISMS",
     "login_mechanisms",
+    "mechanism_row",
     "mechanisms_to_try",
     "password_mechanisms",
     "server_mechanism",
@@ -59,12 +60,14 @@ class MechanismRow:
 
     `is_cleartext` says that the server, or whoever listens, gets a secret that can be used again: then it is
     not offered without TLS unless that is allowed. `is_usable` says whether it works in a setting at all.
+    With `is_server_first` an initial response is an error (RFC 4954 section 4, RFC 4959 section 3).
     """
 
     name: str
     make: Callable[[Setting], ServerMechanism]
     is_cleartext: bool = False
     is_usable: Callable[[Setting], bool] = _anywhere
+    is_server_first: bool = False
 
 
 Offer: TypeAlias = str | MechanismRow
@@ -82,7 +85,7 @@ _ROWS: Final = (
     ),
     MechanismRow("OAUTHBEARER", lambda setting: OAuthBearerServer(), is_cleartext=True),
     MechanismRow("XOAUTH2", lambda setting: XOAuth2Server(), is_cleartext=True),
-    MechanismRow("CRAM-MD5", CramMD5Server, is_usable=_with_secrets),
+    MechanismRow("CRAM-MD5", CramMD5Server, is_usable=_with_secrets, is_server_first=True),
     MechanismRow("PLAIN", lambda setting: PlainServer(), is_cleartext=True),
     MechanismRow("LOGIN", lambda setting: LoginServer(), is_cleartext=True),
     MechanismRow("ANONYMOUS", lambda setting: AnonymousServer()),
@@ -120,8 +123,14 @@ def server_mechanism(
     name: str, setting: Setting, offers: Iterable[Offer] = tuple(SERVER_MECHANISMS)
 ) -> ServerMechanism | None:
     """Return a new exchange of the mechanism *name*, in any case; None if it is not among *offers*."""
+    row = mechanism_row(name, offers)
+    return None if row is None else row.make(setting)
+
+
+def mechanism_row(name: str, offers: Iterable[Offer]) -> MechanismRow | None:
+    """Return the row of the mechanism *name*, in any case; None if it is not among *offers*."""
     wanted = name.upper()
-    return next((row.make(setting) for row in _rows_of(offers) if row.name == wanted), None)
+    return next((row for row in _rows_of(offers) if row.name == wanted), None)
 
 
 def password_mechanisms(

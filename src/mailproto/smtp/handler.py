@@ -194,7 +194,7 @@ class SMTPHandler:
         return None
 
     def auth(self, session: SMTPSession, identity: str, mechanism: str) -> Answer:
-        """Answer a login as *identity*, whose credentials were found right; by default 235.
+        """Answer a login as *identity*, whose credentials were found right: by default, and at best, 235.
 
         `session.identity` is None until it is accepted. A negative reply refuses it; a 5yz counts as a bad
         login (RFC 4954 section 6: 535 says no, 454 later, 432 that a new password is needed).

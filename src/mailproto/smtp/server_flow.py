@@ -25,9 +25,8 @@ from mailproto.sasl._mechanism import (
     Refused,
     ServerMechanism,
     Setting,
-    Step,
 )
-from mailproto.sasl._registry import server_mechanism, usable_mechanisms
+from mailproto.sasl._registry import mechanism_row, usable_mechanisms
 from mailproto.smtp import commands
 from mailproto.smtp.events import (
     BodyData,
@@ -88,6 +87,7 @@ _LOGIN_REFUSED: Final = {
     Denial.OTHER: Reply.of(535, "5.7.0", "authentication failed"),
 }
 """RFC 4954 section 6."""
+_SERVER_BEGINS: Final = Reply.of(501, "5.7.0", "the server begins this exchange")
 _LOGIN_CANCELLED: Final = Reply.of(501, "5.7.0", "authentication cancelled")
 _NO_VRFY: Final = Reply.of(252, "2.0.0", "cannot say, but will take mail for it")
 _NO_EXPN: Final = Reply.of(502, "5.5.1", "no list is shown")
@@ -131,7 +131,10 @@ Then: TypeAlias = Callable[["_Server", Any, Reply], None]
 
 
 class HandlerFailed(RuntimeError):
-    """A handler or a sink raised, which is the cause, or gave what is no answer. The client got a 451."""
+    """A handler or a sink raised, which is the cause, or gave what is no answer. The client got a 451.
+
+    It got a 454 where that was an authenticator or a mechanism.
+    """
 
 
 Report = Callable[[HandlerFailed], object]
@@ -694,35 +697,33 @@ class _Server:
     def _auth(self, auth: commands.Auth) -> Flow[None]:
         authenticator = self._service.authenticator
         offers = () if authenticator is None else authenticator.mechanisms
-        mechanism = self._mechanism = server_mechanism(auth.mechanism, self._setting(), offers)
-        if mechanism is None:
+        row, initial = mechanism_row(auth.mechanism, offers), auth.initial_response
+        if row is None:
             self._reply(_NOT_IMPLEMENTED)
-            return
-        initial = auth.initial_response
-        yield from self._go_on(mechanism, mechanism.step(None if initial is None else initial.reveal()))
+        elif row.is_server_first and initial is not None:
+            self._reply(_SERVER_BEGINS)
+        else:
+            mechanism = self._mechanism = yield from self._call(row.make, self._setting())
+            yield from self._go_on(mechanism, None if initial is None else initial.reveal())
 
     def _sasl_response(self, response: commands.SASLResponse) -> Flow[None]:
         mechanism, outcome, data = self._mechanism, self._outcome, response.data
-        if isinstance(outcome, Refused):
-            # Whatever it says: cancelling does not make a failure another one.
-            yield from self._end_login(outcome)
-        elif data is None or mechanism is None:
+        if data is None or mechanism is None:
             self._mechanism = self._outcome = None
             self._reply(_LOGIN_CANCELLED)
+        elif isinstance(outcome, Refused):
+            yield from self._end_login(outcome)
         elif outcome is not None:
             is_empty = not data.reveal()
             yield from self._end_login(outcome if is_empty else Refused("expected an empty response"))
         else:
-            yield from self._go_on(mechanism, mechanism.step(data.reveal()))
+            yield from self._go_on(mechanism, data.reveal())
 
-    def _go_on(self, mechanism: ServerMechanism, step: Step) -> Flow[None]:
-        """Do what *step* says, up to the next reply."""
-        authenticator = self._service.authenticator
-        while isinstance(step, Need):
-            answer = None
-            if authenticator is not None:
-                answer = yield from self._call(authenticator.answer, step.request)
-            step = mechanism.resume(answer)
+    def _go_on(self, mechanism: ServerMechanism, response: bytes | None) -> Flow[None]:
+        """Give *response* to the mechanism and do what it says, up to the next reply."""
+        step = yield from self._step(mechanism, response)
+        if not isinstance(step, Challenge | Accepted | Refused):
+            raise HandlerFailed(f"expected a step of {mechanism.name}, got {type(step).__name__}")
         if isinstance(step, Challenge):
             self._reply(Reply.of_challenge(step.data))
         elif step.data is None:
@@ -731,6 +732,17 @@ class _Server:
             # RFC 4954 section 4: what comes with success is a challenge, and its answer is empty.
             self._outcome = step
             self._reply(Reply.of_challenge(step.data))
+
+    def _step(self, mechanism: ServerMechanism, response: bytes | None) -> Flow[object]:
+        """Return what the mechanism, which may be somebody's own, says once it needs nothing any more."""
+        authenticator = self._service.authenticator
+        step = yield from self._call(mechanism.step, response)
+        while isinstance(step, Need):
+            answer = None
+            if authenticator is not None:
+                answer = yield from self._call(authenticator.answer, step.request)
+            step = yield from self._call(mechanism.resume, answer)
+        return step
 
     def _end_login(self, outcome: Accepted | Refused) -> Flow[None]:
         # An exchange that ends has a mechanism.
@@ -743,8 +755,8 @@ class _Server:
 
     def _log_in(self, identity: str, mechanism: str) -> Flow[None]:
         answer = (yield from self._ask("auth", identity, mechanism)) or _LOGIN_OK
-        if answer.is_intermediate:
-            raise HandlerFailed(f"expected an answer to a login, got {answer.code}")
+        if answer.code != 235 and not answer.is_negative:
+            raise HandlerFailed(f"expected 235 or a refusal of the login, got {answer.code}")
         self._reply(answer)
         if answer.is_positive:
             self._session.identity = identity

@@ -280,7 +280,8 @@ def authenticate(
     One that the server offers and then does not know (504) is passed over. *setting* is what a mechanism may
     know of the connection, but for what the server offers. Raises LocalProtocolError if none is offered, or
     only such as would send a secret without TLS and *allow_cleartext* is False; SMTPAuthenticationFailed if
-    the server refuses; AuthenticationAborted if a mechanism gives up.
+    the server refuses; AuthenticationAborted if a mechanism gives up: that ends the session if the server
+    has accepted, or goes on.
     """
     offered = conn.extensions.auth
     setting = replace(setting, offered=frozenset(offered))
@@ -310,12 +311,20 @@ def _authenticate_by(conn: SMTPClientConnection, mechanism: ClientMechanism, set
             response = waiting if waiting is not None else _respond(mechanism, reply)
             conn.send_sasl(response)
         except LocalProtocolError:
-            conn.send_sasl(None)
-            yield from read_reply(conn)
+            yield from _cancel(conn)
             raise
         waiting = None
         reply = yield from read_reply(conn)
     return reply
+
+
+def _cancel(conn: SMTPClientConnection) -> Flow[None]:
+    """End an exchange, and the session too if the server does not let it end (RFC 4954 section 4)."""
+    conn.send_sasl(None)
+    reply = yield from read_reply(conn)
+    if not reply.is_negative:
+        # Who accepts what was cancelled may be somebody who could not prove to know the password.
+        conn.abort()
 
 
 def _respond(mechanism: ClientMechanism, reply: Reply) -> bytes:

@@ -49,8 +49,8 @@ class Server:
     most *max_connections* are served at once; further ones wait in the system's queue. *ssl_context* is used
     at once with *tls* "implicit", otherwise when the flow yields `StartTLS`; *certificate* is the one in it.
     *timeout* caps what a connection grants its client, in seconds. *admission* turns away connections that
-    are too many; if it bounds them all, none waits. With *proxy_protocol* each connection
-    must begin with a header of the PROXY protocol. Raises `ConnectionClosed` with phase "listen".
+    are too many; if it bounds them all, so many more are served, and none waits. With *proxy_protocol* each
+    connection must begin with a header of the PROXY protocol. Raises `ConnectionClosed` with phase "listen".
     """
 
     def __init__(
@@ -78,7 +78,8 @@ class Server:
         self._context = ssl_context
         self._certificate: bytes | None = None if certificate is None else certificate_in(certificate)
         self._timeout = timeout
-        self._max_connections = max_connections if admission is None or not admission.most else inf
+        # Of those that wait for the header of a proxy nobody knows yet whether they are too many.
+        self._max_connections: int = max_connections + (0 if admission is None else admission.most)
         self._admission = admission
         self._proxy_protocol = proxy_protocol
         self._path = path

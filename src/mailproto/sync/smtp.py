@@ -333,6 +333,7 @@ def serve_smtp(
     before the greeting is turned away. *extensions* are the rows that may be offered, your own among them;
     *strict* refuses what deviates from the syntax. *limits* bounds connections too. With
     *proxy_protocol* every connection must begin with a PROXY header, which says who the client is.
+    *hostname*, a domain or an address literal, is what the server calls itself.
 
     With *require_tls* nothing but STARTTLS, EHLO, NOOP and QUIT is answered in the clear, with *require_auth*
     no mail is taken without a login: together they make a submission server (RFC 6409, RFC 8314).
