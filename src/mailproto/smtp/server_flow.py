@@ -254,11 +254,11 @@ def _overall(replies: tuple[Reply, ...]) -> Reply:
 
 
 def _with_code(reply: Reply) -> Reply:
-    """Return *reply* with an enhanced code, X.0.0 if it has none; a greeting and a 3yz go without.
+    """Return *reply*, which has no enhanced code, with X.0.0; a greeting and a 3yz go without.
 
     A 220 is the greeting of a new session, of XCLIENT too.
     """
-    if reply.enhanced_code is not None or reply.is_intermediate or reply.code == _SERVICE_READY:
+    if reply.is_intermediate or reply.code == _SERVICE_READY:
         return reply
     return Reply(reply.code, reply.lines, EnhancedCode(reply.code // 100, 0, 0))
 
@@ -271,8 +271,11 @@ def _in_ascii(reply: Reply) -> Reply:
     """
     if reply.serialize().isascii():
         return reply
-    lines = tuple(line.encode("ascii", "replace").decode("ascii") for line in reply.lines)
-    return Reply(reply.code, lines, reply.enhanced_code)
+    return Reply(reply.code, tuple(map(_ascii, reply.lines)), reply.enhanced_code)
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode("ascii")
 
 
 @lru_cache(maxsize=64)
@@ -320,7 +323,6 @@ class _Server:
         "_outcome",
         "_refusal",
         "_report",
-        "_says_codes",
         "_service",
         "_session",
         "_sink",
@@ -333,7 +335,6 @@ class _Server:
         self.failure: HandlerFailed | None = None
         self._conn = conn
         self._report = report
-        self._says_codes = conn.can_offer("ENHANCEDSTATUSCODES")
         self._service = service
         self._methods = service.methods
         self._session = session
@@ -435,19 +436,21 @@ class _Server:
         except Exception as error:
             raise _failed(function) from error
 
-    def _reply(self, reply: Reply) -> None:
-        """Send *reply* in ASCII, which every client takes."""
-        self._reply_in_utf8(_in_ascii(reply))
-
-    def _reply_in_utf8(self, reply: Reply) -> None:
-        """Send *reply*, with an enhanced code if the server has to say one (RFC 2034 section 4)."""
-        self._say(_with_code(reply) if self._says_codes else reply)
-
     def _say(self, reply: Reply) -> None:
+        """Send *reply*, which is one of our own."""
         try:
             self._conn.send_reply(reply)
         except LocalProtocolError as error:
             raise HandlerFailed("a handler gave an answer that does not fit") from error
+
+    def _reply(self, answer: Reply, *, is_utf8: bool = False) -> None:
+        """Send what a handler has answered: in ASCII, which every client takes, unless *is_utf8*.
+
+        It gets an enhanced code if the server has to say one (RFC 2034 section 4).
+        """
+        if answer.enhanced_code is None and self._conn.can_offer("ENHANCEDSTATUSCODES"):
+            answer = _with_code(answer)
+        self._say(answer if is_utf8 else _in_ascii(answer))
 
     def _offer(self) -> None:
         """Tell the connection what the next EHLO reply offers."""
@@ -486,10 +489,10 @@ class _Server:
             self._say(_in_ascii(answer))
             return
         yield from self._reset()
-        self._accept_hello(hello, answer.lines[0] if answer is not None and answer.lines else "")
+        self._accept_hello(hello, _ascii(answer.lines[0]) if answer is not None and answer.lines else "")
 
     def _accept_hello(self, hello: Hello, text: str = "") -> None:
-        self._say(_in_ascii(self._conn.ehlo_reply(text)))
+        self._say(self._conn.ehlo_reply(text))
         self._session.hello = hello
         self._session.forwarded = NO_ATTRIBUTES
         self._session.extensions = self._conn.extensions
@@ -514,7 +517,10 @@ class _Server:
 
     def _data(self, data: commands.Data) -> Flow[None]:
         refusal = yield from self._open_message()
-        self._reply(refusal or _SEND_IT)
+        if refusal is None:
+            self._say(_SEND_IT)
+        else:
+            self._reply(refusal)
 
     def _open_message(self) -> Flow[Reply | None]:
         """Ask the handler for the sink of the message; return its refusal, if that is what it gives."""
@@ -536,7 +542,10 @@ class _Server:
 
     def _chunk_ended(self, event: ChunkEnded) -> None:
         refusal, self._refusal = self._refusal, None
-        self._reply(refusal or Reply.of(250, "2.0.0", f"{event.size} octets received"))
+        if refusal is None:
+            self._say(Reply.of(250, "2.0.0", f"{event.size} octets received"))
+        else:
+            self._reply(refusal)
 
     def _burl(self, burl: commands.Burl) -> Flow[None]:
         refusal = None if self._sink is not None else (yield from self._open_message())
@@ -550,7 +559,7 @@ class _Server:
         elif burl.last:
             yield from self._finish_message()
         else:
-            self._reply(_FETCHED)
+            self._say(_FETCHED)
 
     def _fetch(self, burl: commands.Burl) -> Flow[Reply | None]:
         """Write to the sink what the handler fetches; return the refusal if it cannot, or it is too big."""
@@ -602,9 +611,9 @@ class _Server:
         self._refusal = None
         try:
             if sink is not None and sink is not _DISCARDING_SINK:
-                answer = yield from self._call(sink.finish)
-                is_one_by_one = isinstance(answer, _ITERATORS)
-                finish = (yield from self._take_one_by_one(answer)) if is_one_by_one else answer
+                finish = yield from self._call(sink.finish)
+                if finish is not None and isinstance(finish, _ITERATORS):
+                    finish = yield from self._take_one_by_one(finish)
         finally:
             self._end_transaction()
         if not self._conn.replies_due:
@@ -663,12 +672,12 @@ class _Server:
 
     def _rset(self, rset: commands.Rset) -> Flow[None]:
         yield from self._reset()
-        self._reply(_RESET_OK)
+        self._say(_RESET_OK)
 
     def _quit(self, quit_: commands.Quit) -> Flow[None] | None:
         if "quit" in self._methods:
             return self._ask_quit(quit_)
-        self._reply(_BYE)
+        self._say(_BYE)
         return None
 
     def _ask_quit(self, quit_: commands.Quit) -> Flow[None]:
@@ -686,7 +695,7 @@ class _Server:
             self._session.forwarded = self._session.forwarded.updated(xforward.attributes)
 
     def _start_tls(self, command: commands.StartTLS) -> Flow[None]:
-        self._reply(_TLS_OK)
+        self._say(_TLS_OK)
         session = self._session
         session.tls = cast(TLSInfo, (yield StartTLS()))
         session.hello = session.identity = None
@@ -699,9 +708,9 @@ class _Server:
         offers = () if authenticator is None else authenticator.mechanisms
         row, initial = mechanism_row(auth.mechanism, offers), auth.initial_response
         if row is None:
-            self._reply(_NOT_IMPLEMENTED)
+            self._say(_NOT_IMPLEMENTED)
         elif row.is_server_first and initial is not None:
-            self._reply(_SERVER_BEGINS)
+            self._say(_SERVER_BEGINS)
         else:
             mechanism = self._mechanism = yield from self._call(row.make, self._setting())
             yield from self._go_on(mechanism, None if initial is None else initial.reveal())
@@ -710,7 +719,7 @@ class _Server:
         mechanism, outcome, data = self._mechanism, self._outcome, response.data
         if data is None or mechanism is None:
             self._mechanism = self._outcome = None
-            self._reply(_LOGIN_CANCELLED)
+            self._say(_LOGIN_CANCELLED)
         elif isinstance(outcome, Refused):
             yield from self._end_login(outcome)
         elif outcome is not None:
@@ -725,13 +734,13 @@ class _Server:
         if not isinstance(step, Challenge | Accepted | Refused):
             raise HandlerFailed(f"expected a step of {mechanism.name}, got {type(step).__name__}")
         if isinstance(step, Challenge):
-            self._reply(Reply.of_challenge(step.data))
+            self._say(Reply.of_challenge(step.data))
         elif step.data is None:
             yield from self._end_login(step)
         else:
             # RFC 4954 section 4: what comes with success is a challenge, and its answer is empty.
             self._outcome = step
-            self._reply(Reply.of_challenge(step.data))
+            self._say(Reply.of_challenge(step.data))
 
     def _step(self, mechanism: ServerMechanism, response: bytes | None) -> Flow[object]:
         """Return what the mechanism, which may be somebody's own, says once it needs nothing any more."""
@@ -751,7 +760,7 @@ class _Server:
         if isinstance(outcome, Accepted):
             yield from self._log_in(outcome.identity, mechanism.name)
         else:
-            self._reply(_LOGIN_REFUSED[outcome.denial])
+            self._say(_LOGIN_REFUSED[outcome.denial])
 
     def _log_in(self, identity: str, mechanism: str) -> Flow[None]:
         answer = (yield from self._ask("auth", identity, mechanism)) or _LOGIN_OK
@@ -814,7 +823,7 @@ class _Hook:
         if answer.code not in self.hidden or answer.text.isascii():
             server._reply(answer)
         elif server._takes_utf8(command):
-            server._reply_in_utf8(answer)
+            server._reply(answer, is_utf8=True)
         else:
             answer = self.hidden[answer.code]
             server._reply(answer)
