@@ -21,14 +21,12 @@ from mailproto.smtp import (
     EXTENSIONS,
     PRDR_EXTENSION,
     SMTPUTF8_EXTENSION,
-    Extensions,
     Mail,
     Rcpt,
     Reply,
     SMTPSession,
     WholeMessages,
 )
-from mailproto.sync import SMTPClient
 from support_interop import Certificate
 
 __all__ = [
@@ -195,15 +193,6 @@ class Receiver:
     path: Path | None
     lmtp: bool
 
-    @property
-    def extensions(self) -> Extensions:
-        """What it offers a client without TLS."""
-        options: dict[str, Any] = (
-            {"path": self.path} if self.path else {"host": "127.0.0.1", "port": self.port}
-        )
-        with SMTPClient.connect(**options, tls="none", lmtp=self.lmtp) as client:
-            return client.extensions
-
 
 SERVICES: Final = ("smtp", "extended", "smtps", "lmtp", "lmtp-unix")
 """The services that `receiving` knows; all but "smtps", which is implicit TLS, offer STARTTLS.
@@ -222,6 +211,8 @@ ROUTES: Final = {
 
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "extended": {"extensions": (*EXTENSIONS, DSN, SMTPUTF8_EXTENSION, PRDR_EXTENSION)},
+    "lmtp": {"extensions": (*EXTENSIONS, SMTPUTF8_EXTENSION)},
+    "lmtp-unix": {"extensions": (*EXTENSIONS, SMTPUTF8_EXTENSION)},
     "smtps": {"tls": "implicit"},
 }
 """What a service has that the others have not."""
