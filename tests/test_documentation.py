@@ -189,6 +189,13 @@ def test_the_code_of_the_twisted_page_runs_in_a_process() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "sent and received\n", "")
 
 
+@pytest.mark.parametrize("page", ["drive-from-trio.rst", "drive-from-twisted.rst"])
+def test_the_first_driver_of_a_page_has_thirty_lines(page: str) -> None:
+    (_, block), *_ = blocks_of(ROOT / "docs" / "howto" / page)
+    driver = block[block.index("class ") :]
+    assert 25 <= len([line for line in driver.splitlines() if line]) <= 32
+
+
 class _Joined:
     """The proxy of the page between two ends in memory, in pieces of so many octets."""
 
