@@ -306,6 +306,17 @@ def test_the_tests_that_the_pages_name_are_there() -> None:
         assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_code_of_a_page_is_left_out(page: Path) -> None:
+    """What is not Python that runs is a drawing, or a dialogue with a shell on a page that is known here."""
+    text = page.read_text()
+    assert [line for line in text.splitlines() if re.search(r"^(?!\.\. ).*::$", line)] == []
+    languages = set(re.findall(r"^(?:```|\.\. code-block:: )(\w+)", text, re.MULTILINE))
+    assert languages <= {"python", "console", "text"}
+    shells = ["README.md", "command-line.rst", "comparison.rst"]
+    assert "console" not in languages or page.name in shells
+
+
 def test_the_pages_have_code() -> None:
     assert sum(len(blocks_of(page)) for page in PAGES) >= 20
 
