@@ -95,3 +95,16 @@ def test_the_reference_has_each_value(module: ModuleType) -> None:
     places = {name: {(module.__name__, name), docstrings.origin_of(module.__name__, name)} for name in values}
     assert {name for name in values if not places[name] & documented} == set()
     assert {name for name in values if not docstrings.docstring_of(module.__name__, name)} == set()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_a_section_is_of_a_document_that_is_named(module: ModuleType) -> None:
+    """The reference does not show the docstring of a module from which a package has taken a value."""
+    values = public_names(module).items()
+    taken = {name: value for name, value in values if getattr(value, "__module__", "") != module.__name__}
+    docstring = {name: value.__doc__ or "" for name, value in taken.items()}
+    assert {
+        name
+        for name, text in docstring.items()
+        if "(section " in text and not re.search(r"RFC \d|draft-", text)
+    } == set()
