@@ -1,4 +1,7 @@
-"""Four clients of SMTP behind one interface, for `bench.compare`; each uses STARTTLS where it is offered."""
+"""Four clients of SMTP behind one interface, for `bench.compare`.
+
+Each uses implicit TLS where it is told to, else STARTTLS where it is offered.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ class Client:
     port: int
     context: ssl.SSLContext
     lmtp: bool = False
+    implicit: bool = False
 
     @abstractmethod
     def send(self, message: Any, to: Sequence[str], mail: Sequence[str], rcpt: Sequence[str]) -> set[str]:
@@ -49,7 +53,10 @@ class Ours(Client):
     def _open(self) -> SMTPClient:
         # Some probes have no TLS; the server of the others is on loopback.
         return SMTPClient.connect(
-            HOST, self.port, tls="opportunistic", ssl_context=self.context, lmtp=self.lmtp
+            *(HOST, self.port),
+            tls="implicit" if self.implicit else "opportunistic",
+            ssl_context=self.context,
+            lmtp=self.lmtp,
         )
 
     def send(self, message: Any, to: Sequence[str], mail: Sequence[str], rcpt: Sequence[str]) -> set[str]:
@@ -103,6 +110,8 @@ class SMTPLib(Client):
     """smtplib of the standard library."""
 
     def _open(self) -> smtplib.SMTP:
+        if self.implicit:
+            return smtplib.SMTP_SSL(HOST, self.port, context=self.context)
         client = (smtplib.LMTP if self.lmtp else smtplib.SMTP)(HOST, self.port)
         client.ehlo()
         if client.has_extn("starttls"):
@@ -131,8 +140,8 @@ class AIOSMTPLib(Client):
         import aiosmtplib
 
         async def run() -> Any:
-            client = aiosmtplib.SMTP(hostname=HOST, port=self.port, tls_context=self.context, timeout=SECONDS)
-            async with client:
+            options = {"tls_context": self.context, "timeout": SECONDS, "use_tls": self.implicit}
+            async with aiosmtplib.SMTP(hostname=HOST, port=self.port, **options) as client:
                 return await procedure(client)
 
         return asyncio.run(run())

@@ -46,7 +46,7 @@ class Got:
 
 
 Server: TypeAlias = Callable[..., AbstractContextManager[Got]]
-"""Runs a server; of *mechanism*, *proxy* and *lmtp* it is told what it shall do."""
+"""Runs a server; of *mechanism*, *proxy*, *lmtp*, *implicit* and *submission* it is told what it shall do."""
 
 
 @cache
@@ -110,7 +110,13 @@ class _Handler(smtp.SMTPHandler):
 
 @contextmanager
 def ours(
-    *, mechanism: str = "PLAIN", proxy: bool = False, lmtp: bool = False, most: int = MAX_RECIPIENTS
+    *,
+    mechanism: str = "PLAIN",
+    proxy: bool = False,
+    lmtp: bool = False,
+    implicit: bool = False,
+    submission: bool = False,
+    most: int = MAX_RECIPIENTS,
 ) -> Iterator[Got]:
     """Run mailproto.sync."""
     got = Got()
@@ -124,8 +130,10 @@ def ours(
     )
     with serve_smtp(
         *(_Handler(got), HOST, 0),
-        tls="starttls",
+        tls="implicit" if implicit else "starttls",
         ssl_context=context,
+        require_tls=submission,
+        require_auth=submission,
         certificate=certificate,
         lmtp=lmtp,
         authenticator=users,
@@ -153,7 +161,14 @@ class _AIOHandler:
 
 
 @contextmanager
-def aiosmtpd(*, mechanism: str = "PLAIN", proxy: bool = False, lmtp: bool = False) -> Iterator[Got]:
+def aiosmtpd(
+    *,
+    mechanism: str = "PLAIN",
+    proxy: bool = False,
+    lmtp: bool = False,
+    implicit: bool = False,
+    submission: bool = False,
+) -> Iterator[Got]:
     """Run aiosmtpd, with all the mechanisms that it has."""
     from aiosmtpd.controller import Controller
     from aiosmtpd.lmtp import LMTP
@@ -181,7 +196,10 @@ def aiosmtpd(*, mechanism: str = "PLAIN", proxy: bool = False, lmtp: bool = Fals
 
     controller = _Controller(
         *(_AIOHandler(got), HOST, got.port),
-        tls_context=contexts()[0],
+        ssl_context=contexts()[0] if implicit else None,
+        tls_context=None if implicit else contexts()[0],
+        require_starttls=submission,
+        auth_required=submission,
         authenticator=authenticate,
         proxy_protocol_timeout=5 if proxy else None,
     )

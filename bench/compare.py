@@ -57,7 +57,7 @@ def does(act: Callable[[Client], object], judge: Callable[[Got], object], **serv
     def probe(client: type[Client]) -> str:
         with ours(**server) as got:
             with suppress(Exception):
-                act(client(got.port, contexts()[1], server.get("lmtp", False)))
+                act(client(got.port, contexts()[1], server.get("lmtp", False), server.get("implicit", False)))
             return _yes(judge(got))
 
     return probe
@@ -266,6 +266,29 @@ def begins_behind_proxy(server: Server) -> str:
     return "no"
 
 
+def begins_under_tls(server: Server) -> str:
+    """Connect by implicit TLS."""
+    with server(implicit=True) as got, suppress(MailProtoError):
+        options: dict[str, Any] = {"tls": "implicit", "ssl_context": contexts()[1], "timeout": SECONDS}
+        with SMTPClient.connect(HOST, got.port, **options) as client:
+            return _yes(_codes(client, MAIL) == [250])
+    return "no"
+
+
+def requires_tls_and_login(server: Server) -> str:
+    """Say MAIL in the clear, under TLS, and after a login."""
+    codes = []
+    with server(submission=True) as got:
+        with SMTPClient.connect(HOST, got.port, tls="none", timeout=SECONDS) as client:
+            codes += _codes(client, MAIL)
+        options: dict[str, Any] = {"tls": "starttls", "ssl_context": contexts()[1], "timeout": SECONDS}
+        with SMTPClient.connect(HOST, got.port, **options) as client:
+            codes += _codes(client, MAIL)
+            client.login(USER, PASSWORD)
+            codes += _codes(client, MAIL)
+    return _yes(codes == [530, 530, 250])
+
+
 def drops_commands_before_tls(server: Server) -> str:
     """Send NOOP in the clear behind STARTTLS, and QUIT under TLS: whose is the first reply."""
     with server() as got, socket.create_connection((HOST, got.port), SECONDS) as sock:
@@ -291,9 +314,12 @@ MECHANISMS: Final = (
 PARAMETERS: Final = (
     ("AUTH", "MAIL", "AUTH=<>", "AUTH=+"),
     ("DSN", "MAIL", "RET=HDRS", "RET=SOME"),
+    ("DSN", "MAIL", "ENVID=x", "ENVID=+"),
     ("DSN", "RCPT", "NOTIFY=NEVER", "NOTIFY=SOMETIMES"),
+    ("DSN", "RCPT", "ORCPT=rfc822;b@x.example", "ORCPT=b"),
     ("DELIVERBY", "MAIL", "BY=120;R", "BY=soon"),
     ("FUTURERELEASE", "MAIL", "HOLDFOR=60", "HOLDFOR=soon"),
+    ("FUTURERELEASE", "MAIL", "HOLDUNTIL=2098-01-01T00:00:00Z", "HOLDUNTIL=soon"),
     ("MT-PRIORITY", "MAIL", "MT-PRIORITY=3", "MT-PRIORITY=high"),
     ("REQUIRETLS", "MAIL", "REQUIRETLS", "REQUIRETLS=x"),
     ("RRVS", "RCPT", "RRVS=2014-04-03T23:01:00Z", "RRVS=then"),
@@ -312,6 +338,7 @@ COMMANDS: Final = (
 def client_rows() -> Iterator[Row]:
     """Give what is tried of clients."""
     yield Row("SMTP with STARTTLS", "a message arrives", sends(lambda got: got.pieces))
+    yield Row("Implicit TLS", "a message arrives", sends(lambda got: got.pieces, implicit=True))
     yield Row("LMTP", "a message arrives", sends(lambda got: got.pieces, lmtp=True))
     way = "one of two recipients is refused at the end, and named"
     yield Row("LMTP: a result for each recipient", way, names_refused(FULL, lmtp=True))
@@ -345,6 +372,9 @@ def client_rows() -> Iterator[Row]:
 def server_rows() -> Iterator[Row]:
     """Give what is tried of servers."""
     yield Row("SMTP with STARTTLS", "a message is accepted", answers(MAIL, RCPT, b"DATA", OCTETS + b"."))
+    yield Row("Implicit TLS", "a session begins under TLS", begins_under_tls)
+    way = "MAIL is refused in the clear, and under TLS before a login"
+    yield Row("Submission: TLS and a login required", way, requires_tls_and_login)
     yield Row("LMTP", "a message to two recipients has two replies", answers_each_in_lmtp)
     yield Row("ENHANCEDSTATUSCODES", "stands in the reply to MAIL", says_enhanced_code)
     yield Row("PIPELINING", "commands sent together are answered", answers_group)

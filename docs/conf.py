@@ -11,7 +11,10 @@ project = "mailproto"
 author = "The mailproto authors"
 copyright = "2026, the mailproto authors"
 release = version = mailproto.__version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "draw_states", "limits_table", "quirks_table"]
+extensions = [
+    *("sphinx.ext.autodoc", "sphinx.ext.napoleon"),
+    *("draw_states", "limits_table", "quirks_table", "value_docstrings"),
+]
 html_theme = "furo"
 html_title = "mailproto"
 default_role = "code"

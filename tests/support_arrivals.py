@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hmac
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -15,24 +16,33 @@ import pytest
 
 import support_smtp_servers
 from mailproto.flow import TLSInfo
-from mailproto.sasl import PasswordAuthenticator
+from mailproto.sasl import (
+    Accepted,
+    Challenge,
+    Credentials,
+    MechanismRow,
+    Need,
+    Offer,
+    PasswordAuthenticator,
+    Refused,
+    Setting,
+    Step,
+)
 from mailproto.smtp import (
     DSN,
     EXTENSIONS,
     PRDR_EXTENSION,
     SMTPUTF8_EXTENSION,
-    Extensions,
     Mail,
     Rcpt,
     Reply,
     SMTPSession,
     WholeMessages,
 )
-from mailproto.sync import SMTPClient
 from support_interop import Certificate
 
 __all__ = [
-    "MECHANISMS",
+    "OFFERS",
     "ROUTES",
     "SAMPLES",
     "SERVICES",
@@ -52,8 +62,35 @@ SECONDS: Final = 30.0
 USERS: Final = {"user": "pass"}
 """Who may log in."""
 
-MECHANISMS: Final = ("PLAIN", "LOGIN", "CRAM-MD5")
-"""How: what swaks knows of our mechanisms. CRAM-MD5 is offered only if it is named."""
+
+class CramSHA1Server:
+    """A mechanism that swaks has and no RFC: CRAM-MD5 with another digest."""
+
+    name = "CRAM-SHA1"
+
+    def __init__(self, setting: Setting) -> None:
+        self._challenge = f"<{setting.nonce()}@mx.example>".encode()
+        self._authcid, self._digest = "", ""
+
+    def step(self, response: bytes | None) -> Step:
+        """Challenge, then ask for the password of the one who answers."""
+        if response is None:
+            return Challenge(self._challenge)
+        self._authcid, _, self._digest = response.decode().rpartition(" ")
+        return Need(Credentials(self._authcid))
+
+    def resume(self, answer: object) -> Step:
+        """Accept whose digest is that of the password."""
+        expected = hmac.new(str(answer).encode(), self._challenge, "sha1").hexdigest()
+        is_right = answer is not None and expected == self._digest
+        return Accepted(self._authcid, self._authcid) if is_right else Refused("the password is not right")
+
+
+OFFERS: Final[dict[str, Offer]] = {
+    **{name: name for name in ("PLAIN", "LOGIN", "CRAM-MD5")},
+    "CRAM-SHA1": MechanismRow("CRAM-SHA1", CramSHA1Server),
+}
+"""How they log in: what swaks has without further modules of Perl; CRAM-MD5 must be named to be offered."""
 
 HEADER: Final = (
     b"From: A <a@example.net>\r\nTo: B <b@example.org>\r\nDate: Fri, 21 Nov 1997 09:55:06 -0600\r\n"
@@ -195,15 +232,6 @@ class Receiver:
     path: Path | None
     lmtp: bool
 
-    @property
-    def extensions(self) -> Extensions:
-        """What it offers a client without TLS."""
-        options: dict[str, Any] = (
-            {"path": self.path} if self.path else {"host": "127.0.0.1", "port": self.port}
-        )
-        with SMTPClient.connect(**options, tls="none", lmtp=self.lmtp) as client:
-            return client.extensions
-
 
 SERVICES: Final = ("smtp", "extended", "smtps", "lmtp", "lmtp-unix")
 """The services that `receiving` knows; all but "smtps", which is implicit TLS, offer STARTTLS.
@@ -222,6 +250,8 @@ ROUTES: Final = {
 
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "extended": {"extensions": (*EXTENSIONS, DSN, SMTPUTF8_EXTENSION, PRDR_EXTENSION)},
+    "lmtp": {"extensions": (*EXTENSIONS, SMTPUTF8_EXTENSION)},
+    "lmtp-unix": {"extensions": (*EXTENSIONS, SMTPUTF8_EXTENSION)},
     "smtps": {"tls": "implicit"},
 }
 """What a service has that the others have not."""
@@ -243,7 +273,7 @@ def receiving(kind: str, service: str, certificate: Certificate, folder: Path) -
         arrivals,
         lmtp=is_lmtp,
         ssl_context=context,
-        authenticator=PasswordAuthenticator(USERS, mechanisms=MECHANISMS),
+        authenticator=PasswordAuthenticator(USERS, mechanisms=OFFERS.values()),
         allow_cleartext=True,
         trace=arrivals.trace,
         **options,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,28 @@ def test_a_chunk_taken_whole_is_the_object_that_was_received() -> None:
     assert buffer.take(len(chunk)) is chunk
     buffer.feed(chunk)
     assert buffer.take_some(1 << 20) is chunk
+
+
+@pytest.mark.parametrize("before", [b"", b"NOOP\r\n"])
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_octets_that_may_change_are_copied(before: bytes, kind: Any) -> None:
+    """As the buffer that one reads into again and again, or the octets of a memory stream of trio."""
+    buffer = ReceiveBuffer()
+    buffer.feed(before)
+    octets = bytearray(b"QUIT\r\n")
+    buffer.feed(kind(octets))
+    octets[:] = b"EVIL\r\n"
+    taken = [buffer.take_some(100) for _ in range(2)]
+    assert b"".join(taken) == before + b"QUIT\r\n"
+    assert {type(piece) for piece in taken} == {bytes}
+
+
+def test_what_is_no_octets_is_refused() -> None:
+    buffer = ReceiveBuffer()
+    for wrong in ("QUIT\r\n", 5):
+        with pytest.raises(TypeError):
+            buffer.feed(wrong)  # type: ignore[arg-type]  # the mistake
+    assert len(buffer) == 0
 
 
 def test_take_some_never_joins_what_came_in_pieces() -> None:

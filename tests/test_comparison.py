@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 from bench.compare import NOT_COMPARED, TABLES, Table
 
+from mailproto import smtp
 from support_peers import run_of
 
 CLIENTS, SERVERS, IMAP = TABLES
@@ -38,6 +40,16 @@ class TestThePage:
             cells = zip(table.rows, columns[name], strict=True)
             assert {row.peers for row, cell in cells if cell == NOT_COMPARED} <= {False}
             assert columns[name].count(NOT_COMPARED) == sum(not row.peers for row in table.rows)
+
+
+@pytest.mark.parametrize("table", [CLIENTS, SERVERS], ids=lambda table: table.file)
+def test_every_extension_and_parameter_of_smtp_has_a_row(table: Table) -> None:
+    """But BODY, which is tried as 8BITMIME and BINARYMIME."""
+    words = set(re.findall(r"[A-Z0-9][A-Z0-9-]+", " ".join(shown(table)["Feature"])))
+    offered = {value.keyword for value in vars(smtp).values() if isinstance(value, smtp.Extension)}
+    keywords = offered | {row.keyword for row in smtp.EXTENSIONS} | set(smtp.PARAMETERS)
+    assert len(keywords) > 30
+    assert keywords - words == {"BODY"}
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,13 @@ def test_the_code_of_the_twisted_page_runs_in_a_process() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "sent and received\n", "")
 
 
+@pytest.mark.parametrize("page", ["drive-from-trio.rst", "drive-from-twisted.rst"])
+def test_the_first_driver_of_a_page_has_thirty_lines(page: str) -> None:
+    (_, block), *_ = blocks_of(ROOT / "docs" / "howto" / page)
+    driver = block[block.index("class ") :]
+    assert 25 <= len([line for line in driver.splitlines() if line]) <= 32
+
+
 class _Joined:
     """The proxy of the page between two ends in memory, in pieces of so many octets."""
 
@@ -297,6 +304,17 @@ def test_the_tests_that_the_pages_name_are_there() -> None:
     assert len(named) > 20
     for file, test in named:
         assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_code_of_a_page_is_left_out(page: Path) -> None:
+    """What is not Python that runs is a drawing, or a dialogue with a shell on a page that is known here."""
+    text = page.read_text()
+    assert [line for line in text.splitlines() if re.search(r"^(?!\.\. ).*::$", line)] == []
+    languages = set(re.findall(r"^(?:```|\.\. code-block:: )(\w+)", text, re.MULTILINE))
+    assert languages <= {"python", "console", "text"}
+    shells = ["README.md", "command-line.rst", "comparison.rst"]
+    assert "console" not in languages or page.name in shells
 
 
 def test_the_pages_have_code() -> None:

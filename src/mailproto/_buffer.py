@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections import deque
 from typing import final
 
-__all__ = ["ReceiveBuffer"]
+__all__ = ["ReceiveBuffer", "unchanging"]
+
+
+def unchanging(data: bytes | bytearray | memoryview) -> bytes:
+    """Return *data*, or a copy of a bytearray or a memoryview, whose octets may change before they are read.
+
+    Raises TypeError for what is no octets.
+    """
+    return data if isinstance(data, bytes) else memoryview(data).tobytes()
 
 
 @final
@@ -48,8 +56,10 @@ class ReceiveBuffer:
         """Return the number of octets that are buffered."""
         return self.size
 
-    def feed(self, data: bytes) -> None:
-        """Append *data*, which is kept as the object it is if nothing else is buffered."""
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Append *data*, which is kept as the object it is if nothing else is buffered, and it is bytes."""
+        if not isinstance(data, bytes):  # the usual read is spared a call
+            data = unchanging(data)
         size = self.size
         if size:
             if data:

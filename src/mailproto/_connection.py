@@ -107,7 +107,10 @@ class Endpoint(ABC, Generic[EventT]):
         return self._input.size
 
     def receive_data(self, data: bytes) -> None:
-        """Buffer *data*; never raises for its content. After the end it is dropped."""
+        """Buffer *data*; never raises for its content. After the end it is dropped.
+
+        A bytearray or a memoryview is copied, bytes are kept as they are.
+        """
         if not self._eof:
             self._input.feed(data)
 

@@ -111,6 +111,7 @@ class Sleep:
 
 
 Instruction: TypeAlias = Receive | Flush | StartTLS | Call | Sleep
+"""What a flow yields."""
 Flow: TypeAlias = Generator[Instruction, Any, ResultT]
 """A procedure: yields instructions, is sent their results, returns its own result."""
 

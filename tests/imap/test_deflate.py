@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,6 +38,15 @@ def test_each_flush_can_be_read_at_once(groups: list[list[bytes]], piece: int) -
             got += take_all(inflater)
         assert got == b"".join(group)
         assert inflater.buffered == 0
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_octets_that_may_change_are_copied(kind: Any) -> None:
+    inflater = Inflater(IMAPLimits())
+    octets = bytearray(Deflater().compress([b"* OK text\r\n"]))
+    inflater.feed(kind(octets))
+    octets[:] = b"\0" * len(octets)
+    assert take_all(inflater) == b"* OK text\r\n"
 
 
 def test_a_piece_is_never_larger_than_the_limit() -> None:

@@ -10,7 +10,7 @@ import pytest
 from mailproto.errors import LocalProtocolError, SMTPAuthenticationFailed, SMTPRecipientsRefused
 from mailproto.sasl import LoginClient, PlainClient
 from mailproto.smtp import ENVID, NOTIFY, ORCPT, RET, Notify, OriginalRecipient, Ret
-from support_arrivals import SAMPLES, Receiver, added_fields, unique
+from support_arrivals import ROUTES, SAMPLES, Receiver, added_fields, unique
 from support_interop import Certificate, Dovecot, fetch_all_texts
 from support_mta import RunningMTA
 from support_smtp_clients import connected
@@ -166,20 +166,22 @@ def test_the_other_commands_are_answered(mta: RunningMTA, kind: str) -> None:
         smtp.quit()
 
 
-# What is logged of a message with a UTF-8 address that the next server does not take.
+# MTA and route: what is logged of a message with a UTF-8 address that does not arrive. The services "smtp" do
+# not offer SMTPUTF8; what Exim has for LMTP on a Unix socket does not ask for it.
 NO_UTF8 = {
-    "postfix": "status=bounced (SMTPUTF8 is required, but was not offered",
-    "exim": "utf8 support required but not offered",
+    ("postfix", "smtp"): "status=bounced (SMTPUTF8 is required, but was not offered",
+    ("exim", "smtp"): "utf8 support required but not offered",
+    ("exim", "unix"): "553 5.6.7 non-ASCII address without SMTPUTF8",
 }
 
 
-@pytest.mark.parametrize("service", ["smtp", "extended"])
+@pytest.mark.parametrize("route", ["smtp", "extended", "lmtp", "unix"])
 def test_a_utf8_address_arrives_or_is_an_error(
-    mta: RunningMTA, receivers: Receivers, kind: str, service: str
+    mta: RunningMTA, receivers: Receivers, kind: str, route: str
 ) -> None:
     """It arrives where all offer SMTPUTF8; else our client refuses, or the MTA sends the message back."""
-    receiver, name = receivers[kind, service], unique("größe")
-    address = f"{name}@{service}.{kind}.example"
+    receiver, name = receivers[kind, ROUTES[route]], unique("größe")
+    address = f"{name}@{route}.{kind}.example"
     octets = DOTS.replace(b"octet for octet", "Größe".encode())
     with connected(f"{kind} client", mta.port) as smtp:
         if "SMTPUTF8" not in smtp.extensions:
@@ -189,13 +191,13 @@ def test_a_utf8_address_arrives_or_is_an_error(
             return
         smtp.send_message(octets, reverse_path=REVERSE_PATH, forward_paths=address)
         smtp.quit()
-    if "SMTPUTF8" in receiver.extensions:
-        arrival = receiver.arrivals.wait(name, mta.log)
-        assert arrival.mail.parameters.has("SMTPUTF8")
-        assert [str(rcpt.forward_path) for rcpt in arrival.recipients] == [f"<{address}>"]
-        assert arrival.octets.endswith(octets)
-    else:
-        mta.wait_for_log(name, NO_UTF8[mta.name])
+    if (mta.name, route) in NO_UTF8:
+        mta.wait_for_log(name, NO_UTF8[mta.name, route])
+        return
+    arrival = receiver.arrivals.wait(name, mta.log)
+    assert arrival.mail.parameters.has("SMTPUTF8")
+    assert [str(rcpt.forward_path) for rcpt in arrival.recipients] == [f"<{address}>"]
+    assert arrival.octets.endswith(octets)
 
 
 def test_what_is_asked_of_reports_is_passed_on(mta: RunningMTA, receivers: Receivers, kind: str) -> None:
@@ -218,6 +220,16 @@ def test_what_is_asked_of_reports_is_passed_on(mta: RunningMTA, receivers: Recei
     [rcpt] = arrival.recipients
     assert rcpt.parameters.value(NOTIFY) == asked
     assert rcpt.parameters.value(ORCPT) == original
+
+
+@pytest.mark.parametrize("by", ["port", "path"])
+def test_dovecot_takes_no_utf8_address(dovecot_server: Dovecot, kind: str, by: str) -> None:
+    target: dict[str, Any] = {"path": dovecot_server.lmtp_path} if by == "path" else {}
+    with connected(f"{kind} client", dovecot_server.lmtp_port, lmtp=True, **target) as lmtp:
+        with pytest.raises(LocalProtocolError, match="SMTPUTF8: the server does not offer it"):
+            lmtp.send_message(DOTS, reverse_path=REVERSE_PATH, forward_paths="größe@example.org")
+        assert lmtp.noop().code == 250
+        lmtp.quit()
 
 
 @pytest.mark.parametrize("by", ["port", "path"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -416,6 +417,16 @@ def test_chunks_go_out_as_the_objects_that_they_are() -> None:
     chunk = b"x" * 70_000 + b"\r\n"
     client.send_body(chunk)
     assert client.data_to_send()[0] is chunk
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_octets_that_may_change_are_no_chunk(kind: Any) -> None:
+    """They could become what is never sent, after they were looked at and before they are drained."""
+    client = in_body()
+    with pytest.raises(LocalProtocolError, match=f"^message: expected bytes, got {kind.__name__}$"):
+        client.send_body(kind(b"text\r\n"))
+    client.end_body()
+    assert sent(client) == b".\r\n"
 
 
 def test_progress_counts_octets_of_the_body() -> None:

@@ -775,11 +775,14 @@ def serve_imap(
 ) -> Server:
     """Serve IMAP once it is awaited or entered.
 
+    It listens on *host*, where "" is every address of the machine, and *port*, where 0 finds a free one (see
+    `addresses`); or on the Unix socket *path*; or on *sock*, which is bound.
+
     *store* is a `MailStore` that every user sees, or a callable that gives the store of an identity. Without
     *authenticator* nobody needs to log in; with it, mechanisms that send a password are offered only behind
     TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit".
-    *certificate*, the octets of the one in it (DER or PEM), lets logins be bound to it. Port 0 picks one: see
-    `addresses`. *hostname* stands in the greeting. *timeout* caps, in seconds, what a client is granted.
+    *certificate*, the octets of the one in it (DER or PEM), lets logins be bound to it. *hostname* stands in
+    the greeting. *timeout* caps, in seconds, what a client is granted.
     With *proxy_protocol* every connection must begin with a PROXY header, which says who the client is.
     """
     factory = server_factory(

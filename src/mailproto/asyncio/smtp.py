@@ -326,10 +326,14 @@ def serve_smtp(
 ) -> Server:
     """Serve SMTP, or LMTP, once the result is awaited or entered, until `stop()` or the end of the block.
 
+    It listens on *host*, where "" is every address of the machine, and *port*, where 0 finds a free one (see
+    `addresses`); or on the Unix socket *path*; or on *sock*, which is bound. *hostname* is the name in the
+    greeting and in EHLO, else that of the machine.
+
     *handler* decides; without *authenticator* AUTH is not offered, and mechanisms that send a password only
     behind TLS unless *allow_cleartext*. With *ssl_context* STARTTLS is offered unless *tls* is "implicit".
-    *certificate*, the octets of the one in it (DER or PEM), lets logins be bound to it. Port 0 picks one: see
-    `addresses`. *newlines* says what becomes of a message with a bare CR or LF.
+    *certificate*, the octets of the one in it (DER or PEM), lets logins be bound to it. *newlines* says what
+    becomes of a message with a bare CR or LF.
     *timeout* caps, in seconds, what a client is granted. A client that talks in the *greet_delay* seconds
     before the greeting is turned away. *extensions* are the rows that may be offered, your own among them;
     *strict* refuses what deviates from the syntax. *limits* bounds connections too. With

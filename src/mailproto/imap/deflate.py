@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, final
 
+from mailproto._buffer import unchanging
 from mailproto.errors import LimitExceeded, RemoteProtocolError
 from mailproto.limits import IMAPLimits
 
@@ -59,8 +60,9 @@ class Inflater:
         """Octets that were fed and not inflated."""
         return self._size
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Keep *data*; nothing is inflated yet."""
+        data = unchanging(data)
         # What zlib leaves of a piece is copied each time, so pieces are small.
         self._pieces.extend(data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
         self._size += len(data)

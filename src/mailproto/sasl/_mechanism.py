@@ -250,6 +250,7 @@ class Refused:
 
 
 Step: TypeAlias = Challenge | Need | Accepted | Refused
+"""What a server mechanism wants next: to say something, to ask something, or that the exchange is over."""
 
 
 def _require_octets(data: bytes) -> None:

@@ -330,9 +330,11 @@ class SMTPClientConnection(FallibleEndpoint[ClientEvent]):
         """Queue octets of the message, cut anywhere, uncopied but where dots are stuffed.
 
         Behind a BDAT there is no dot-stuffing, and no more may come than is announced. Raises
-        LocalProtocolError for a bare CR or LF, unless MAIL has said BODY=BINARYMIME, and if no message is
-        owed.
+        LocalProtocolError for a bare CR or LF, unless MAIL has said BODY=BINARYMIME, if no message is owed,
+        and for a bytearray or a memoryview, whose octets could change before they are drained.
         """
+        if not isinstance(chunk, bytes):
+            raise LocalProtocolError(f"message: expected bytes, got {type(chunk).__name__}")
         if self._chunk is not None and self._owed:
             self._send_chunk(self._chunk, chunk)
         else:

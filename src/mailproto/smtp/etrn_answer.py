@@ -15,7 +15,7 @@ __all__ = ["EtrnAnswer", "EtrnOutcome"]
 
 
 class EtrnOutcome(enum.Enum):
-    """What became of the request; the value is the reply code."""
+    """What became of an ETRN (RFC 1985 section 5.1); the value is the reply code."""
 
     STARTED = 250
     """The queue was started; whether anything waits there is not said."""

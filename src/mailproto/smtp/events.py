@@ -97,6 +97,8 @@ class ConnectionLost:
 
 
 ClientEvent: TypeAlias = Reply | ConnectionLost
+"""What `SMTPClientConnection.next_event` returns, or None."""
 ServerEvent: TypeAlias = (
     Command | SASLResponse | BodyData | ChunkEnded | BodyEnded | InvalidCommand | ConnectionLost
 )
+"""What `SMTPServerConnection.next_event` returns, or None."""

@@ -18,7 +18,7 @@ MAX_BY_TIME: Final = 999_999_999
 
 
 class ByMode(enum.Enum):
-    """What happens to a message that is late (section 4.1.3)."""
+    """What happens to a message that is late (RFC 2852 section 4.1.3)."""
 
     NOTIFY = "N"
     """Delivery goes on, and the sender is told."""

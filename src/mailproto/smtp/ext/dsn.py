@@ -23,14 +23,14 @@ MAX_ORCPT: Final = 500
 
 
 class Ret(enum.Enum):
-    """What a report of a failure returns of the message (section 4.3)."""
+    """What a report of a failure returns of the message (RFC 3461 section 4.3)."""
 
     FULL = "FULL"
     HDRS = "HDRS"
 
 
 class Notify(enum.Flag):
-    """When to report to the sender (section 4.1); values are joined with `|`, and NEVER is none of them."""
+    """When to report to the sender (RFC 3461 section 4.1); joined with `|`, and NEVER is none of them."""
 
     NEVER = 0
     SUCCESS = enum.auto()

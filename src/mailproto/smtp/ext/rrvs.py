@@ -16,7 +16,7 @@ __all__ = ["EXTENSION", "RRVS", "NoSupport", "ValidSince"]
 
 
 class NoSupport(enum.Enum):
-    """What to do when the next server does not know RRVS (section 5.1.1)."""
+    """What to do when the next server does not know RRVS (RFC 7293 section 5.1.1)."""
 
     CONTINUE = "C"
     REJECT = "R"
