@@ -15,9 +15,10 @@ def no_cycles_left() -> Iterator[None]:
 
     What is in a cycle lives, with all that it holds, until the collector looks for it, which takes time.
     """
-    gc.collect()
     was_enabled, flags = gc.isenabled(), gc.get_debug()
     gc.disable()
+    # What was there before is not looked at: that takes a second, and is the business of others.
+    gc.freeze()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         yield
@@ -27,6 +28,7 @@ def no_cycles_left() -> Iterator[None]:
     finally:
         gc.set_debug(flags)
         gc.garbage.clear()
+        gc.unfreeze()
         if was_enabled:
             gc.enable()
     if left:
