@@ -503,15 +503,16 @@ class SMTPServerConnection(Endpoint[ServerEvent]):
         self._bad_logins += reply.is_permanent
 
     def _note_data(self, data: Data, reply: Reply) -> None:
-        if reply.is_intermediate:
+        if reply.code < 400:
             self._body = self._new_body()
 
     def _note_message(self, message: MessageBody | Bdat | Burl, reply: Reply) -> None:
         self._declined_mail = False
-        if not reply.is_negative:
+        code = reply.code
+        if code < 400:
             self._bad_commands = 0
-        if reply.is_intermediate:
-            self._begin_verdicts()
+            if code >= _INTERMEDIATE:
+                self._begin_verdicts()
 
     def _begin_verdicts(self) -> None:
         """Let the replies by recipient follow the 353 that is being sent."""

@@ -498,11 +498,11 @@ class _Server:
         self._session.extensions = self._conn.extensions
 
     def _mail_answered(self, mail: commands.Mail, answer: Reply) -> None:
-        if answer.is_positive:
+        if answer.code < 300:
             self._session.transaction = Transaction(mail)
 
     def _rcpt_answered(self, rcpt: commands.Rcpt, answer: Reply) -> None:
-        if answer.is_positive and self._session.transaction is not None:
+        if answer.code < 300 and self._session.transaction is not None:
             self._session.transaction.recipients.append(rcpt)
 
     def _answered(self, event: object, answer: Reply) -> None:
@@ -618,8 +618,9 @@ class _Server:
             self._end_transaction()
         if not self._conn.replies_due:
             return
+        say = self._say if finish is None else self._reply
         for reply in self._replies_of(finish):
-            self._reply(reply)
+            say(reply)
             if reply.code == _SERVICE_CLOSING:
                 return
 
