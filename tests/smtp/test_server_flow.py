@@ -919,6 +919,15 @@ class TestSinks:
         say(run, self.THREE + b"DATA\r\n")
         assert say(run, b".\r\n") == b"550 5.7.1 no\r\n"
 
+    def test_an_iterator_that_does_not_end_is_left_after_one_too_many(self) -> None:
+        reported: list[HandlerFailed] = []
+        answers = iter([self.YES] * 1_000)
+        run = greeted(Handler(answers), report=reported.append)
+        say(run, self.THREE + b"DATA\r\n")
+        assert say(run, b".\r\n") == b"250 2.6.0 yes\r\n"
+        assert len([*answers]) == 996
+        assert [str(error) for error in reported] == ["expected no reply number 4 to a message"]
+
     @pytest.mark.parametrize("answers", [(), (YES,), (YES,) * 3], ids=len)
     def test_wrong_number_of_answers(self, answers: tuple[Reply, ...]) -> None:
         run = greeted(Handler(answers), b"LHLO me\r\n", lmtp=True)

@@ -542,10 +542,7 @@ class _Server:
 
     def _chunk_ended(self, event: ChunkEnded) -> None:
         refusal, self._refusal = self._refusal, None
-        if refusal is None:
-            self._say(Reply.of(250, "2.0.0", f"{event.size} octets received"))
-        else:
-            self._reply(refusal)
+        self._reply(refusal or Reply.of(250, "2.0.0", f"{event.size} octets received"))
 
     def _burl(self, burl: commands.Burl) -> Flow[None]:
         refusal = None if self._sink is not None else (yield from self._open_message())
@@ -628,13 +625,14 @@ class _Server:
         """Return the replies that *answers* give; in LMTP each is sent as soon as it is there."""
         conn = self._conn
         pull = pull_from(answers)
+        recipients = conn.recipients
         replies: list[Reply] = []
         while conn.state is not _CLOSED:
             answer = yield from self._get(pull.function, *pull.args)
             if answer is None:
                 break
             replies.append(_checked(answer))
-            if not conn.replies_due:
+            if len(replies) > recipients:
                 yield from self._note(HandlerFailed(f"expected no reply number {len(replies)} to a message"))
                 break
             if conn.is_lmtp:
@@ -821,13 +819,10 @@ class _Hook:
 
     def _ask(self, server: _Server, command: object) -> Flow[None]:
         answer = (yield from server._ask(self.name, command)) or self.usual
-        if answer.code not in self.hidden or answer.text.isascii():
-            server._reply(answer)
-        elif server._takes_utf8(command):
-            server._reply(answer, is_utf8=True)
-        else:
+        is_utf8 = answer.code in self.hidden and not answer.text.isascii()
+        if is_utf8 and not server._takes_utf8(command):
             answer = self.hidden[answer.code]
-            server._reply(answer)
+        server._reply(answer, is_utf8=is_utf8)
         self.then(server, command, answer)
 
 
